@@ -1,0 +1,123 @@
+"""A journaled container of catalog rows with look-up by key, over an optional read-only base of built-in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from rlslint.nodes.primnodes import Oid
+
+Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
+Journal = list[Callable[[], None]]
+"""Undo steps of the open transaction, newest last."""
+
+
+class Base(Protocol[Row_co]):
+    """Built-in rows, loaded when first asked for."""
+
+    def get(self, oid: Oid) -> Row_co | None:
+        """The row with that OID."""
+        ...
+
+    def find(self, index: str, key: Hashable) -> tuple[Row_co, ...]:
+        """Rows by a secondary key."""
+        ...
+
+
+class Store(Generic[Row]):
+    """Rows by OID with named secondary indexes.
+
+    Every change is written to ``journal`` while a transaction is open, so that `Catalog.rollback` can undo it.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        oid: Callable[[Row], Oid],
+        indexes: Mapping[str, Callable[[Row], Hashable]],
+        base: Base[Row] | None = None,
+    ) -> None:
+        self._journal = journal
+        self._oid = oid
+        self._keys = indexes
+        self._base = base
+        self._rows: dict[Oid, Row] = {}
+        self._found: dict[str, dict[Hashable, dict[Oid, None]]] = {name: {} for name in indexes}
+
+    def get(self, oid: Oid) -> Row | None:
+        """The row with that OID, or None."""
+        row = self._rows.get(oid)
+        if row is None and self._base is not None:
+            return self._base.get(oid)
+        return row
+
+    def __getitem__(self, oid: Oid) -> Row:
+        row = self.get(oid)
+        if row is None:
+            raise KeyError(oid)
+        return row
+
+    def find(self, index: str, key: Hashable) -> tuple[Row, ...]:
+        """Rows whose secondary key equals ``key``: built-in ones first, then in order of creation."""
+        own = tuple(self._rows[oid] for oid in sorted(self._found[index].get(key, ())))
+        if self._base is None:
+            return own
+        return tuple(row for row in self._base.find(index, key) if self._oid(row) not in self._rows) + own
+
+    def first(self, index: str, key: Hashable) -> Row | None:
+        """The first of `find`, or None."""
+        rows = self.find(index, key)
+        return rows[0] if rows else None
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows that replay made, in order of their OIDs, which is order of creation; not the built-in ones."""
+        return iter([self._rows[oid] for oid in sorted(self._rows)])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, row: Row) -> Row:
+        """Add the row, or replace the one with its OID; returns it."""
+        old = self._rows.get(self._oid(row))
+        self._set(row)
+        if old is None:
+            self._journal.append(lambda: self._unset(self._oid(row)))
+        else:
+            self._journal.append(lambda: self._set(old))
+        return row
+
+    def remove(self, oid: Oid) -> None:
+        """Take the row away. Raises KeyError when there is none."""
+        old = self._rows[oid]
+        self._unset(oid)
+        self._journal.append(lambda: self._set(old))
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """`put` each."""
+        for row in rows:
+            self.put(row)
+
+    def _set(self, row: Row) -> None:
+        oid = self._oid(row)
+        old = self._rows.get(oid)
+        self._rows[oid] = row
+        for name, key_of in self._keys.items():
+            key = key_of(row)
+            if old is not None:
+                old_key = key_of(old)
+                if old_key == key:
+                    continue
+                self._drop_key(name, old_key, oid)
+            self._found[name].setdefault(key, {})[oid] = None
+
+    def _unset(self, oid: Oid) -> None:
+        old = self._rows.pop(oid)
+        for name, key_of in self._keys.items():
+            self._drop_key(name, key_of(old), oid)
+
+    def _drop_key(self, name: str, key: Hashable, oid: Oid) -> None:
+        bucket = self._found[name][key]
+        del bucket[oid]
+        if not bucket:
+            del self._found[name][key]

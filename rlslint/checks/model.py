@@ -1,0 +1,120 @@
+"""What checks read (`Facts`) and what they yield (`Match`), with what a cure would need (`Need`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Policy, Relation
+from rlslint.nodes.primnodes import Oid
+from rlslint.plan.model import AccessPlan
+from rlslint.replay.session import Step
+from rlslint.rewrite.model import PolicyClause, StatementName
+from rlslint.source.model import Problem, Span
+
+Severity = Literal["error", "warning", "info"]
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedIndex:
+    """An index on ``relid`` that leads with ``columns`` (attribute numbers, the most selective first)."""
+
+    relid: Oid
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedWrap:
+    """A call to be put into a scalar subquery: characters ``start`` to ``end`` of the clause's statement."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSelectPolicy:
+    """A SELECT policy on ``relid`` that lets ``roles`` see what ``insert`` lets them write."""
+
+    relid: Oid
+    roles: tuple[Oid, ...]
+    insert: PolicyClause
+
+
+@dataclass(frozen=True, slots=True)
+class NeedQualify:
+    """A column name at ``start`` of the clause's statement to be qualified with the policy's table."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedNote:
+    """No SQL can be offered; the text says what to do."""
+
+    title: str
+
+
+Need = NeedIndex | NeedWrap | NeedSelectPolicy | NeedQualify | NeedNote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One place where a rule holds. Matches of one rule that agree in span, policy and facts become one finding."""
+
+    span: Span
+    relation: Relation | None = None
+    policy: Policy | None = None
+    statements: tuple[StatementName, ...] = ()
+    roles: tuple[Oid, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """Fill the rule's message and go into the finding's ``facts``: strings, numbers, lists of strings."""
+    severity: Severity | None = None
+    """Other than the rule's."""
+    confidence: Confidence | None = None
+    message: str | None = None
+    """Name of one of the rule's other messages (``messages`` in its YAML)."""
+    related: tuple[tuple[Span, str], ...] = ()
+    needs: tuple[Need, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is known when checks run."""
+
+    catalog: Catalog
+    plans: tuple[AccessPlan, ...]
+    problems: tuple[Problem, ...] = ()
+    steps: tuple[Step, ...] = ()
+    hot: Mapping[Oid, tuple[str, ...]] = field(default_factory=dict)
+    """Tables that take many inserts, with the evidence."""
+
+    @cached_property
+    def tables(self) -> tuple[Relation, ...]:
+        """Tables that the files made, in order of creation."""
+        return tuple(row for row in self.catalog.relations if row.relkind in ("r", "p") and row.origin is not None)
+
+    def name(self, relid: Oid) -> str:
+        """``schema.table``; schema public left out."""
+        row = self.catalog.relations[relid]
+        schema = self.catalog.nspname(row.relnamespace)
+        return row.relname if schema == "public" else f"{schema}.{row.relname}"
+
+    def column_names(self, relid: Oid, columns: tuple[int, ...]) -> list[str]:
+        """Names of the columns with these numbers."""
+        row = self.catalog.relations[relid]
+        return [row.column(number).attname for number in columns if 0 < number <= len(row.attributes)]
+
+    def role_names(self, roles: tuple[Oid, ...]) -> list[str]:
+        """Names of roles; PUBLIC is ``public``."""
+        return [self.catalog.rolname(role) for role in roles]
+
+
+Check = Callable[[Facts], Iterator[Match]]

@@ -1,0 +1,143 @@
+"""Resolved queries: what analyze/ makes of a SELECT, named as in PostgreSQL's nodes/parsenodes.h."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rlslint.nodes.primnodes import Expr, Oid, SubLink, walk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeTblEntry:
+    """One entry of a query's range table."""
+
+    kind: Literal["relation", "subquery", "function", "values", "cte", "join", "unknown"]
+    """``unknown``: a table that no file creates; its columns are not known."""
+    eref: str
+    """The name it is known by: its alias, or its own name."""
+    aliased: bool = field(default=False, compare=False)
+    colnames: tuple[str, ...] = ()
+    coltypes: tuple[Oid, ...] = ()
+    relid: Oid = 0
+    subquery: Query | None = None
+    """The body of a subquery or CTE."""
+    function: Expr | None = None
+    values: tuple[tuple[Expr, ...], ...] = ()
+    joinvars: tuple[Expr, ...] = ()
+    """For a join: the expression behind each column."""
+    lateral: bool = False
+    location: int = field(default=-1, compare=False)
+    """Character offset in the statement's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeTblRef:
+    """A member of FROM: an index (from 1) into the range table."""
+
+    rtindex: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinExpr:
+    """A join of two FROM members."""
+
+    jointype: Literal["inner", "left", "right", "full"]
+    larg: FromItem
+    rarg: FromItem
+    quals: Expr | None
+    rtindex: int
+
+
+FromItem = RangeTblRef | JoinExpr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEntry:
+    """An output column."""
+
+    expr: Expr
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A resolved SELECT or VALUES; of a set operation, ``setop`` names it and ``arms`` are its two sides."""
+
+    rtable: tuple[RangeTblEntry, ...] = ()
+    fromlist: tuple[FromItem, ...] = ()
+    where: Expr | None = None
+    targets: tuple[TargetEntry, ...] = ()
+    group_by: tuple[Expr, ...] = ()
+    having: Expr | None = None
+    has_aggs: bool = False
+    has_windows: bool = False
+    distinct: bool = False
+    order_by: tuple[Expr, ...] = ()
+    limit: Expr | None = None
+    offset: Expr | None = None
+    for_update: bool = False
+    ctes: tuple[tuple[str, Query], ...] = ()
+    recursive: bool = False
+    setop: Literal["union", "intersect", "except"] | None = None
+    arms: tuple[Query, ...] = ()
+    location: int = field(default=-1, compare=False)
+
+
+def query_expressions(query: Query) -> Iterator[Expr]:
+    """Every expression that stands directly in the query (not in its subqueries in FROM, CTEs or arms)."""
+    for target in query.targets:
+        yield target.expr
+    for item in query.fromlist:
+        yield from _join_quals(item)
+    for single in (query.where, query.having, query.limit, query.offset):
+        if single is not None:
+            yield single
+    yield from query.group_by
+    yield from query.order_by
+    for rte in query.rtable:
+        if rte.function is not None:
+            yield rte.function
+        for row in rte.values:
+            yield from row
+
+
+def _join_quals(item: FromItem) -> Iterator[Expr]:
+    if isinstance(item, JoinExpr):
+        yield from _join_quals(item.larg)
+        yield from _join_quals(item.rarg)
+        if item.quals is not None:
+            yield item.quals
+
+
+def nested_queries(query: Query) -> Iterator[Query]:
+    """Queries directly below: FROM subqueries, CTEs and set-operation arms (levelsup grows by 1 into the first two)."""
+    for rte in query.rtable:
+        if rte.kind == "subquery" and rte.subquery is not None:
+            yield rte.subquery
+    for _, cte in query.ctes:
+        yield cte
+    yield from query.arms
+
+
+def walk_deep(expr: Expr, level: int = 0) -> Iterator[tuple[Expr, int]]:
+    """Every expression below ``expr``, subqueries entered, each with the number of query levels it lies deeper."""
+    for node in walk(expr):
+        yield node, level
+        if isinstance(node, SubLink):
+            yield from walk_query(node.subselect, level + 1)
+
+
+def walk_query(query: Query, level: int = 1) -> Iterator[tuple[Expr, int]]:
+    """Every expression in ``query`` and the queries below it; ``level`` is the number of levels down to ``query``."""
+    for expr in query_expressions(query):
+        yield from walk_deep(expr, level)
+    for rte in query.rtable:
+        if rte.kind == "subquery" and rte.subquery is not None:
+            yield from walk_query(rte.subquery, level + 1)
+    for _, cte in query.ctes:
+        yield from walk_query(cte, level + 1)
+    for arm in query.arms:
+        # as in PostgreSQL, the arms of a set operation are subqueries of it
+        yield from walk_query(arm, level + 1)

@@ -1,0 +1,171 @@
+"""What the planner stage predicts for (relation, role, statement); checks read these facts and never trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, SubLink
+from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
+from rlslint.source.extent import expression_extent
+from rlslint.source.model import Span
+
+ScanMethod = Literal["seq_scan", "index_scan", "bitmap_or", "no_rows", "none", "function_scan"]
+Evaluation = Literal["init_plan", "hashed_subplan", "subplan"]
+CallEvaluation = Literal["init_plan", "index_condition", "per_row", "inlined", "folded"]
+Obstacle = Literal[
+    "none",
+    "no_index",  # a plain comparison of a column, and no index leads with it
+    "not_leading",  # an index holds the column, but not first
+    "function_on_column",  # lower(col) = ..., coalesce(col, ...)
+    "cast_on_column",  # col::text = ..., int4 col = numeric value
+    "operator",  # <>, IS DISTINCT FROM, NOT: no access method serves it
+    "opclass",  # the index's operator class does not hold the operator
+    "collation",
+    "partial",  # the index's predicate is not implied
+    "volatile",  # the other side is VOLATILE
+    "row_dependent",  # the other side reads the row too
+    "subquery",  # EXISTS / IN (SELECT): never drives an index
+    "constant",  # no column at all: is_admin(), auth.role() = 'x'
+    "call_on_row",  # f(col) as a whole condition
+    "other",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationScan:
+    """How one relation (or function in FROM) is read."""
+
+    relid: Oid
+    """0 for a function or VALUES."""
+    name: str
+    """``schema.table`` or the function's qualified name, for messages."""
+    method: ScanMethod
+    indexes: tuple[Oid, ...] = ()
+    conditions: tuple[Expr, ...] = ()
+    """Quals that are index conditions."""
+    filters: tuple[Expr, ...] = ()
+    key_columns: tuple[int, ...] = ()
+    """Columns (attnum) compared with something that is known before the scan: what an index should lead with, the
+    session-user column first."""
+    rtindex: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubqueryPlan:
+    """One subquery of a policy, as it runs for this statement."""
+
+    clause: PolicyClause
+    sublink: SubLink
+    evaluation: Evaluation
+    relations: tuple[RelationScan, ...]
+    """Every table its plan scans, policies of those tables included."""
+    correlated: bool
+    depth: int = 0
+    """0: directly in the policy; 1: inside another subquery of it ..."""
+    not_hashed_because: str | None = None
+    """For ``subplan``: what keeps PostgreSQL from hashing it."""
+    nested_clauses: tuple[PolicyClause, ...] = ()
+    """Policies of the tables it reads, applied inside."""
+    in_check: bool = False
+    """Runs for new rows (WITH CHECK), not as a filter of a scan."""
+    growth: str = "O(1)"
+    """Of the subquery alone, per statement."""
+
+    @property
+    def span(self) -> Span:
+        """Its place in the file: the whole ``EXISTS (...)``, ``x IN (...)`` or ``(SELECT ...)``."""
+        return place(self.clause, self.sublink)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPlan:
+    """One function call of a policy, as it runs for this statement."""
+
+    clause: PolicyClause
+    call: FuncExpr
+    function: str
+    """``auth.uid``: qualified, pg_catalog left out."""
+    evaluation: CallEvaluation
+    depends_on_row: bool
+    """Reads a column of the policy's table or of an enclosing subquery."""
+    volatility: Literal["i", "s", "v"]
+    depth: int = 0
+    """Number of subqueries around it."""
+    not_inlined_because: str | None = None
+    wrapped: bool = False
+    """It stands in a scalar subquery of its own: ``(select f())``."""
+    in_check: bool = False
+    costly: bool = True
+    """More than a cheap built-in such as now()."""
+    inner_scan: ScanMethod = "none"
+    """For ``depth`` > 0: how the relation whose filter holds the call is scanned."""
+
+    @property
+    def start(self) -> int:
+        """Character offset of the call in its statement's text."""
+        return extent(self.clause, self.call)[0]
+
+    @property
+    def end(self) -> int:
+        """Character offset behind the call's closing parenthesis."""
+        return extent(self.clause, self.call)[1]
+
+    @property
+    def span(self) -> Span:
+        """Its place in the file."""
+        return place(self.clause, self.call)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmMatch:
+    """One arm of the OR that the planner sees (one per permissive policy, more where a policy holds OR itself), and
+    whether an index could serve it alone."""
+
+    clause: PolicyClause
+    arm: Expr
+    conjunct: Expr
+    """The condition in the arm that an index serves, or that comes nearest."""
+    columns: tuple[int, ...] = ()
+    index: Oid = 0
+    obstacle: Obstacle = "none"
+    near_index: Oid = 0
+    """The index that holds the column but cannot be used."""
+    detail: str = ""
+
+    @property
+    def span(self) -> Span:
+        """The place of the condition in the file."""
+        return place(self.clause, self.conjunct)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPlan:
+    """The prediction for one relation, role and statement."""
+
+    relid: Oid
+    role: Oid
+    statement: StatementName
+    row_security: RowSecurity
+    error: str | None = None
+    """SQLSTATE that the statement meets whatever the rows: 42P17, 54001, 42501."""
+    error_reason: str | None = None
+    scan: RelationScan
+    subqueries: tuple[SubqueryPlan, ...] = ()
+    calls: tuple[CallPlan, ...] = ()
+    arms: tuple[ArmMatch, ...] = ()
+    growth: str = "O(1)"
+    assumptions: tuple[str, ...] = ()
+
+
+def extent(clause: PolicyClause, expr: Expr) -> tuple[int, int]:
+    """Character offsets of an expression in the text of its policy's statement; (-1, -1) if nobody wrote it there."""
+    if expr.raw is None:
+        return -1, -1
+    return expression_extent(clause.stored.statement, expr.raw)
+
+
+def place(clause: PolicyClause, expr: Expr) -> Span:
+    """The expression's place in the file; the whole condition's if nobody wrote it there."""
+    start, end = extent(clause, expr)
+    return clause.stored.span if start < 0 else clause.stored.statement.span_of(start, end)

@@ -1,0 +1,169 @@
+"""rules/*.yaml and rlslint/checks/*.py in, the rules out: joined by their stem, so there is no list to edit.
+
+A rule's words and examples live in its YAML, its logic in its check. The wheel carries rules/ as rlslint/_rules.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import yaml
+
+from rlslint.checks.model import Check, Confidence, Severity
+
+_KEYS: Final = {
+    "code",
+    "name",
+    "severity",
+    "confidence",
+    "message",
+    "messages",
+    "rationale",
+    "help",
+    "references",
+    "examples",
+}
+_EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans"}
+HOME: Final = "docs/rules"
+
+
+class RuleError(Exception):
+    """A rule's file is broken: the message names the file and what is wrong. Exit status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example of a rule: ``given`` is the schema, ``bad`` what the rule finds, ``good`` the cured form.
+
+    ``-- finds RLSnnn`` at the end of a line of ``bad`` marks where a finding starts. ``probes`` and ``plans`` are put
+    to a real server.
+    """
+
+    title: str
+    given: str
+    bad: str
+    good: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rows: str = ""
+    """SQL that loads rows before the probes."""
+    probes: tuple[Mapping[str, Any], ...] = ()
+    """``role``, ``sql``, and what it gives in the bad and in the good form: an SQLSTATE or ``rows N``."""
+    plans: tuple[Mapping[str, Any], ...] = ()
+    """``role``, ``sql``, and what EXPLAIN must hold in the bad and in the good form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, words and logic."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    message: str
+    rationale: str
+    help: str
+    check: Check
+    stem: str
+    messages: Mapping[str, str] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def load_rules() -> Mapping[str, Rule]:
+    """All rules by code, in order of code. Raises RuleError."""
+    rules: dict[str, Rule] = {}
+    for path in sorted(_folder().glob("rls*.yaml")):
+        rule = load_rule(path)
+        if rule.code in rules:
+            raise RuleError(f"{path.name}: {rule.code} is taken by {rules[rule.code].stem}.yaml")
+        rules[rule.code] = rule
+    if not rules:
+        raise RuleError(f"no rules in {_folder()}")
+    return rules
+
+
+def load_rule(path: Path) -> Rule:
+    """One rule from its YAML and the check of the same stem. Raises RuleError."""
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RuleError(f"{path.name}: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise RuleError(f"{path.name}: not a mapping")
+    _require(path, data, _KEYS, {"code", "name", "severity", "confidence", "message", "rationale", "help"})
+    if not path.stem.startswith(str(data["code"]).lower() + "_"):
+        raise RuleError(f"{path.name}: its name does not start with its code {data['code']}")
+    for key, allowed in (("severity", get_args(Severity)), ("confidence", get_args(Confidence))):
+        if data[key] not in allowed:
+            raise RuleError(f"{path.name}: {key} is {data[key]!r}, not one of {', '.join(allowed)}")
+    return Rule(
+        code=data["code"],
+        name=data["name"],
+        severity=data["severity"],
+        confidence=data["confidence"],
+        message=data["message"],
+        messages=data.get("messages", {}),
+        rationale=data["rationale"].strip(),
+        help=data["help"].strip(),
+        references=tuple(data.get("references", ())),
+        examples=tuple(_example(path, item) for item in data.get("examples", ())),
+        check=_check(path),
+        stem=path.stem,
+    )
+
+
+def selected(rules: Mapping[str, Rule], select: tuple[str, ...], ignore: tuple[str, ...]) -> frozenset[str]:
+    """Codes that ``select`` names and ``ignore`` does not; prefixes name families, no ``select`` means all.
+
+    Raises ValueError for a code or prefix that no rule has.
+    """
+    for given in (*select, *ignore):
+        if not any(code.startswith(given.upper()) for code in rules) or not given.upper().startswith("RLS"):
+            raise ValueError(f"unknown rule code {given!r}: `rlslint rules` lists them")
+    chosen = {code for code in rules if not select or code.startswith(tuple(s.upper() for s in select))}
+    return frozenset(code for code in chosen if not ignore or not code.startswith(tuple(i.upper() for i in ignore)))
+
+
+def _folder() -> Path:
+    here = Path(__file__).parent
+    installed = here / "_rules"
+    return installed if installed.is_dir() else here.parent / "rules"
+
+
+def _check(path: Path) -> Check:
+    try:
+        module = importlib.import_module(f"rlslint.checks.{path.stem}")
+    except ModuleNotFoundError as error:
+        raise RuleError(f"{path.name}: there is no rlslint/checks/{path.stem}.py") from error
+    check: Check = module.check
+    return check
+
+
+def _example(path: Path, item: Any) -> Example:
+    _require(path, item, _EXAMPLE_KEYS, {"title", "given", "bad"})
+    return Example(
+        title=item["title"],
+        given=item["given"],
+        bad=item["bad"],
+        good=item.get("good"),
+        options=item.get("options", {}),
+        rows=item.get("rows", ""),
+        probes=tuple(item.get("probes", ())),
+        plans=tuple(item.get("plans", ())),
+    )
+
+
+def _require(path: Path, data: dict[str, Any], known: set[str], needed: set[str]) -> None:
+    for key in data:
+        if key not in known:
+            raise RuleError(f"{path.name}: unknown key {key!r}")
+    for key in sorted(needed):
+        if key not in data:
+            raise RuleError(f"{path.name}: {key!r} is missing")

@@ -1,0 +1,1 @@
+"""Statements to catalog: one handler a DDL statement (PostgreSQL's commands/), DO blocks followed statically, presets."""

@@ -1,0 +1,110 @@
+"""A condition or query in, the tables and functions it makes PostgreSQL touch out, each with the role it is touched as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.parsenodes import Query, RangeTblEntry, nested_queries, query_expressions
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, SubLink, Var, walk
+
+
+@dataclass(frozen=True, slots=True)
+class TableAccess:
+    """A table read in a subquery. ``columns`` are the attribute numbers its query uses of it."""
+
+    relid: Oid
+    role: Oid
+    """The role whose privileges and policies count: the current one, or the owner of the view on the way."""
+    columns: frozenset[int]
+    sublink: SubLink | None
+    """The subquery of the policy in which it stands, outermost."""
+    views: tuple[Oid, ...] = ()
+    """Views it is reached through, outermost first."""
+
+
+def tables_read(catalog: Catalog, expr: Expr, role: Oid) -> Iterator[TableAccess]:
+    """Tables that the subqueries of a condition read, views opened, row security of those tables not yet applied."""
+    for node in walk(expr):
+        if isinstance(node, SubLink):
+            yield from query_tables(catalog, node.subselect, role, node)
+
+
+def query_tables(
+    catalog: Catalog, query: Query, role: Oid, sublink: SubLink | None = None, views: tuple[Oid, ...] = ()
+) -> Iterator[TableAccess]:
+    """Tables that a query reads, in its subqueries too."""
+    columns = _columns_used(query)
+    for rtindex, rte in enumerate(query.rtable, start=1):
+        relation = catalog.relations.get(rte.relid) if rte.kind == "relation" else None
+        if relation is None:
+            continue
+        if relation.relkind == "v":
+            yield TableAccess(relation.oid, role, columns.get(rtindex, frozenset()), sublink, views)
+            if relation.query is not None and relation.oid not in views:
+                inner = role_behind_view(relation, role)
+                yield from query_tables(catalog, relation.query, inner, sublink, (*views, relation.oid))
+        else:
+            yield TableAccess(relation.oid, role, columns.get(rtindex, frozenset()), sublink, views)
+    for expr in query_expressions(query):
+        for node in walk(expr):
+            if isinstance(node, SubLink):
+                yield from query_tables(catalog, node.subselect, role, sublink or node, views)
+    for nested in nested_queries(query):
+        yield from query_tables(catalog, nested, role, sublink, views)
+
+
+def role_behind_view(view: Relation, role: Oid) -> Oid:
+    """The role whose rights count on the tables of a view: its owner, unless it is security_invoker (15 and later)."""
+    options = dict(view.reloptions)
+    if options.get("security_invoker", "false").lower() in ("true", "on", "1", "yes"):
+        return role
+    return view.relowner
+
+
+def function_calls(expr: Expr) -> Iterator[FuncExpr]:
+    """Every function call in a condition, subqueries entered."""
+    for node in walk(expr):
+        if isinstance(node, FuncExpr):
+            yield node
+        if isinstance(node, SubLink):
+            yield from query_calls(node.subselect)
+
+
+def query_calls(query: Query) -> Iterator[FuncExpr]:
+    """Every function call in a query, subqueries entered."""
+    for expr in query_expressions(query):
+        yield from function_calls(expr)
+    for nested in nested_queries(query):
+        yield from query_calls(nested)
+
+
+def _columns_used(query: Query) -> dict[int, frozenset[int]]:
+    """Columns that the query, or a subquery that refers out to it, uses of each range-table entry."""
+    used: dict[int, set[int]] = {}
+    _collect(query, 0, used)
+    return {rtindex: frozenset(columns) for rtindex, columns in used.items()}
+
+
+def _collect(query: Query, level: int, used: dict[int, set[int]]) -> None:
+    for expr in query_expressions(query):
+        _collect_expr(expr, level, used)
+    for rte in query.rtable:
+        _collect_join(rte, level, used)
+    for nested in nested_queries(query):
+        _collect(nested, level + 1, used)
+
+
+def _collect_join(rte: RangeTblEntry, level: int, used: dict[int, set[int]]) -> None:
+    for expr in rte.joinvars:
+        _collect_expr(expr, level, used)
+
+
+def _collect_expr(expr: Expr, level: int, used: dict[int, set[int]]) -> None:
+    for node in walk(expr):
+        if isinstance(node, Var) and node.levelsup == level:
+            used.setdefault(node.varno, set()).add(node.attnum)
+        elif isinstance(node, SubLink):
+            _collect(node.subselect, level + 1, used)

@@ -1,0 +1,115 @@
+"""A function in, the tables its body reads and the functions it calls out: by name, as they resolve when it runs.
+
+SQL and PL/pgSQL bodies are opened; any other language is not seen into. Dynamic SQL (EXECUTE) is not followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
+from rlslint.nodes.primnodes import Oid
+from rlslint.source.model import SourceFile, Span
+from rlslint.source.parse import parse_plpgsql, parse_synthetic
+
+Name = tuple[str | None, str]
+"""(schema or None, name)."""
+
+_ASSIGNMENT = re.compile(r'\s*[\w."$\[\]]+\s*(?::=|=)\s*')
+
+
+@dataclass(frozen=True, slots=True)
+class BodyNames:
+    """What a body mentions: tables it reads (not those it only writes) and functions it calls."""
+
+    tables: tuple[Name, ...]
+    functions: tuple[Name, ...]
+
+
+def body_tables(catalog: Catalog, proc: Proc) -> tuple[Oid, ...]:
+    """Tables and views that the function's body reads."""
+    path = function_search_path(proc)
+    found = (catalog.find_relation(schema, name, path) for schema, name in _names(proc).tables)
+    return tuple(dict.fromkeys(row.oid for row in found if row is not None))
+
+
+def body_functions(catalog: Catalog, proc: Proc) -> tuple[Proc, ...]:
+    """User functions that the body calls, every overload of a name."""
+    path = function_search_path(proc)
+    rows: dict[Oid, Proc] = {}
+    for schema, name in _names(proc).functions:
+        for row in catalog.find_procs(schema, name, path):
+            if row.statement is not None:
+                rows[row.oid] = row
+    return tuple(rows.values())
+
+
+def function_search_path(proc: Proc) -> tuple[str, ...]:
+    """The search_path its body runs with: its own SET, else the usual one of a session."""
+    for name, value in proc.proconfig:
+        if name == "search_path":
+            return tuple(part.strip().strip('"').strip("'") for part in value.split(",") if part.strip(" \"'"))
+    return ("public", "extensions")
+
+
+def _names(proc: Proc) -> BodyNames:
+    if proc.statement is None or proc.prolang not in ("sql", "plpgsql"):
+        return BodyNames((), ())
+    return _body_names(proc.prolang, proc.prosrc, proc.statement.text)
+
+
+@lru_cache(maxsize=4096)
+def _body_names(language: str, body: str, create_function: str) -> BodyNames:
+    texts = [body] if language == "sql" else list(_plpgsql_expressions(parse_plpgsql(create_function)))
+    tables: dict[Name, None] = {}
+    functions: dict[Name, None] = {}
+    for text in texts:
+        for node in _parse(text):
+            ctes = {cte["CommonTableExpr"]["ctename"] for cte in _find(node, "ctes") for cte in cte}
+            for rangevar in _nodes(node, "RangeVar"):
+                name = (rangevar.get("schemaname"), rangevar["relname"])
+                if not (name[0] is None and name[1] in ctes):
+                    tables[name] = None
+            for call in _nodes(node, "FuncCall"):
+                parts = [part["String"]["sval"] for part in call["funcname"] if "String" in part]
+                functions[(parts[-2] if len(parts) > 1 else None, parts[-1])] = None
+    return BodyNames(tuple(tables), tuple(functions))
+
+
+def _parse(text: str) -> Iterator[Any]:
+    place = Span(SourceFile("", text), 0, len(text))
+    for candidate in (text, f"SELECT {text}", "SELECT " + _ASSIGNMENT.sub("", text, count=1)):
+        statements, problems = parse_synthetic(candidate, place)
+        if not problems:
+            # the target of INSERT, UPDATE and DELETE stands under "relation" and is written, not read
+            yield from ({k: v for k, v in s.node.items() if k != "relation"} for s in statements)
+            return
+
+
+def _plpgsql_expressions(tree: Any) -> Iterator[str]:
+    for expr in _find(tree, "PLpgSQL_expr"):
+        if isinstance(expr.get("query"), str):
+            yield expr["query"]
+
+
+def _nodes(tree: Any, tag: str) -> Iterator[Any]:
+    yield from _find(tree, tag)
+
+
+def _find(tree: Any, key: str) -> Iterator[Any]:
+    """Values under ``key`` anywhere in a JSON tree."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            for name, value in node.items():
+                if name == key:
+                    yield value
+                stack.append(value)
+        elif isinstance(node, list):
+            stack.extend(node)

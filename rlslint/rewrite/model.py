@@ -1,0 +1,84 @@
+"""What the rewriter decides: the quals that row security adds to a statement, as in PostgreSQL's rewrite/rowsecurity.c."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from rlslint.catalog.rows import Policy, StoredExpr
+from rlslint.nodes.primnodes import Expr, Oid
+
+StatementName = Literal[
+    "select", "select_by_key", "insert", "insert_many", "insert_returning", "upsert", "update", "delete"
+]
+"""The statements that are predicted, as CONTRACT names them: ``update`` and ``delete`` touch the whole table and read
+its columns in WHERE, ``upsert`` is INSERT ... ON CONFLICT (key) DO UPDATE."""
+
+STATEMENTS: Final[tuple[StatementName, ...]] = get_args(StatementName)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyClause:
+    """One policy's condition in the role it plays here."""
+
+    policy: Policy
+    clause: Literal["using", "check"]
+    """Which of the policy's two expressions it is: a missing WITH CHECK is USING's expression and counts as ``using``."""
+    stored: StoredExpr
+
+    @property
+    def expr(self) -> Expr:
+        """The resolved condition; the policy's table is range-table entry 1."""
+        return self.stored.expr
+
+
+@dataclass(frozen=True, slots=True)
+class Quals:
+    """``(permissive OR ...) AND restrictive AND ...``; without a permissive one nothing passes."""
+
+    permissive: tuple[PolicyClause, ...] = ()
+    restrictive: tuple[PolicyClause, ...] = ()
+
+    @property
+    def denies_all(self) -> bool:
+        """No permissive policy applies: PostgreSQL adds a constant false."""
+        return not self.permissive
+
+    @property
+    def clauses(self) -> tuple[PolicyClause, ...]:
+        """All of them, restrictive ones first, as PostgreSQL orders them."""
+        return self.restrictive + self.permissive
+
+
+@dataclass(frozen=True, slots=True)
+class WithCheckOption:
+    """A condition that each new row must meet, else 42501.
+
+    ``kind``: ``insert`` and ``update`` are the policies' checks; ``select`` is a SELECT policy that the new row must pass
+    because the statement reads columns of it; ``conflict`` is a USING that the existing row of ON CONFLICT must pass.
+    """
+
+    kind: Literal["insert", "update", "select", "conflict"]
+    quals: Quals
+
+
+@dataclass(frozen=True, slots=True)
+class RowSecurity:
+    """What row security does to one statement of one role on one table.
+
+    ``bypass`` says why it does nothing (``off``, ``owner``, ``superuser``, ``bypassrls``), else None.
+    ``security_quals`` filters the rows the statement scans; None where it scans none (a plain INSERT) or is bypassed.
+    Several Quals are ANDed: an UPDATE's own and those of the SELECT policies.
+    """
+
+    relid: Oid
+    role: Oid
+    statement: StatementName
+    bypass: Literal["off", "owner", "superuser", "bypassrls"] | None
+    security_quals: tuple[Quals, ...] = ()
+    with_check_options: tuple[WithCheckOption, ...] = ()
+
+    @property
+    def no_rows(self) -> bool:
+        """Nothing can be scanned: One-Time Filter: false."""
+        return any(quals.denies_all for quals in self.security_quals)

@@ -1,0 +1,82 @@
+"""A statement's row security in, the privilege its role lacks out: what ExecCheckPermissions and fmgr check."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rlslint.catalog.acl import has_column_privilege, has_privilege
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.primnodes import Oid
+from rlslint.rewrite.access import function_calls, tables_read
+from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
+
+NEEDS: Final[dict[StatementName, tuple[str, ...]]] = {
+    "select": ("select",),
+    "select_by_key": ("select",),
+    "insert": ("insert",),
+    "insert_many": ("insert",),
+    "insert_returning": ("insert", "select"),
+    "upsert": ("insert", "select", "update"),
+    "update": ("update",),
+    "delete": ("delete",),
+}
+"""Privileges on the table itself that each statement needs."""
+
+
+def missing_privilege(catalog: Catalog, security: RowSecurity) -> str | None:
+    """PostgreSQL's message (SQLSTATE 42501) for the first privilege that is missing, or None."""
+    relation = catalog.relations[security.relid]
+    for privilege in NEEDS[security.statement]:
+        if not has_any_column(catalog, security.role, relation, privilege):
+            return _denied(relation)
+    every = [clause for quals in security.security_quals for clause in quals.clauses]
+    every += [clause for option in security.with_check_options for clause in option.quals.clauses]
+    for clause in dict.fromkeys(every):
+        message = missing_in_clause(catalog, clause, security.role)
+        if message is not None:
+            return message
+    return None
+
+
+def missing_in_clause(catalog: Catalog, clause: PolicyClause, role: Oid) -> str | None:
+    """The same for one policy's condition: the tables its subqueries read, the functions it calls.
+
+    USAGE on a schema is not asked for: a policy holds its tables and functions by OID.
+    """
+    for access in tables_read(catalog, clause.expr, role):
+        relation = catalog.relations[access.relid]
+        if not may_read(catalog, access.role, relation, access.columns):
+            return _denied(relation)
+    for call in function_calls(clause.expr):
+        proc = catalog.procs.get(call.funcid)
+        if proc is not None and not has_privilege(catalog, role, proc, "execute"):
+            return f"permission denied for function {proc.proname}"
+    return None
+
+
+def may_read(catalog: Catalog, role: Oid, relation: Relation, columns: frozenset[int]) -> bool:
+    """SELECT on the table, or on every column used; a query that uses none needs any one column."""
+    if has_privilege(catalog, role, relation, "select"):
+        return True
+    named = [number for number in columns if number > 0]
+    if 0 in columns or any(number < 0 for number in columns):
+        return False
+    if not named:
+        return has_any_column(catalog, role, relation, "select")
+    return all(has_column_privilege(catalog, role, relation, number, "select") for number in named)
+
+
+def has_any_column(catalog: Catalog, role: Oid, relation: Relation, privilege: str) -> bool:
+    """The privilege on the table or, where it is one that columns can have, on at least one column."""
+    if has_privilege(catalog, role, relation, privilege):
+        return True
+    if privilege == "delete":
+        return False
+    live = (attribute.attnum for attribute in relation.attributes if not attribute.attisdropped)
+    return any(has_column_privilege(catalog, role, relation, number, privilege) for number in live)
+
+
+def _denied(relation: Relation) -> str:
+    kind = "view" if relation.relkind == "v" else "table"
+    return f"permission denied for {kind} {relation.relname}"

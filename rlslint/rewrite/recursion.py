@@ -1,0 +1,131 @@
+"""(relation, role, statement) in, the error it meets whatever the rows out: recursion or a missing privilege.
+
+PostgreSQL finds 42P17 while it rewrites (fireRIRrules in rewriteHandler.c), 42501 when the executor starts
+(ExecCheckPermissions), and 54001 only while rows are run through a function that reads the table again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
+from rlslint.nodes.primnodes import Oid
+from rlslint.rewrite.access import function_calls, tables_read
+from rlslint.rewrite.functions import body_functions, body_tables
+from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
+from rlslint.rewrite.privileges import missing_privilege
+from rlslint.rewrite.rowsecurity import bypasses, row_security
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One step of a recursion: a policy's condition that reads a table, perhaps through a function."""
+
+    clause: PolicyClause
+    relid: Oid
+    role: Oid
+    function: Oid = 0
+    """The function through which it reads, 0 for a subquery."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementError:
+    """The error: ``sqlstate``, PostgreSQL's message, and for a recursion the policies that make the ring."""
+
+    sqlstate: str
+    message: str
+    cycle: tuple[Edge, ...] = ()
+
+
+def statement_error(
+    catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, *, privileges: bool = True
+) -> StatementError | None:
+    """The first error that PostgreSQL would raise, or None. ``privileges=False`` looks for recursion only."""
+    security = row_security(catalog, relid, role, statement)
+    cycle = find_cycle(catalog, security, through_functions=False)
+    if cycle:
+        return StatementError("42P17", _message(catalog, cycle), cycle)
+    if privileges:
+        missing = missing_privilege(catalog, security)
+        if missing is not None:
+            return StatementError("42501", missing)
+    cycle = find_cycle(catalog, security, through_functions=True)
+    if cycle:
+        return StatementError("54001", "stack depth limit exceeded", cycle)
+    return None
+
+
+def find_cycle(catalog: Catalog, security: RowSecurity, *, through_functions: bool) -> tuple[Edge, ...]:
+    """The ring of policies that the statement runs into, or () (depth first; the ring only, without the way to it)."""
+    path: list[Edge] = []
+    active: dict[Oid, int] = {security.relid: 0}
+    finished: set[tuple[Oid, Oid]] = set()
+    stack: list[Iterator[Edge]] = [_edges(catalog, security, through_functions)]
+    while stack:
+        edge = next(stack[-1], None)
+        if edge is None:
+            stack.pop()
+            if path:
+                done = path.pop()
+                del active[done.relid]
+                finished.add((done.relid, done.role))
+            continue
+        if (edge.relid, edge.role) in finished:
+            continue
+        inner = row_security(catalog, edge.relid, edge.role, "select")
+        edges = _edges(catalog, inner, through_functions)
+        if edge.relid in active:
+            # PostgreSQL raises only when the table's own policies hold a subquery; a ring has one by nature
+            if next(edges, None) is not None:
+                return (*path[active[edge.relid] :], edge)
+            continue
+        if inner.bypass is not None:
+            continue
+        path.append(edge)
+        active[edge.relid] = len(path)
+        stack.append(edges)
+    return ()
+
+
+def clauses_of(security: RowSecurity) -> tuple[PolicyClause, ...]:
+    """Every condition that the statement brings in, each once."""
+    every = [clause for quals in security.security_quals for clause in quals.clauses]
+    every += [clause for option in security.with_check_options for clause in option.quals.clauses]
+    return tuple(dict.fromkeys(every))
+
+
+def _edges(catalog: Catalog, security: RowSecurity, through_functions: bool) -> Iterator[Edge]:
+    for clause in clauses_of(security):
+        for access in tables_read(catalog, clause.expr, security.role):
+            if _protected(catalog, access.relid, access.role):
+                yield Edge(clause, access.relid, access.role)
+        if not through_functions:
+            continue
+        for call in function_calls(clause.expr):
+            proc = catalog.procs.get(call.funcid)
+            if proc is not None and proc.statement is not None:
+                for relid, role in _reads(catalog, proc, security.role, frozenset()):
+                    yield Edge(clause, relid, role, proc.oid)
+
+
+def _reads(catalog: Catalog, proc: Proc, role: Oid, seen: frozenset[Oid]) -> Iterator[tuple[Oid, Oid]]:
+    """Protected tables that a function reads, functions it calls included, with the role it reads them as."""
+    if proc.oid in seen:
+        return
+    inner = proc.proowner if proc.prosecdef else role
+    for relid in body_tables(catalog, proc):
+        if _protected(catalog, relid, inner):
+            yield relid, inner
+    for called in body_functions(catalog, proc):
+        yield from _reads(catalog, called, inner, seen | {proc.oid})
+
+
+def _protected(catalog: Catalog, relid: Oid, role: Oid) -> bool:
+    relation = catalog.relations.get(relid)
+    return relation is not None and bypasses(catalog, relation, role) is None
+
+
+def _message(catalog: Catalog, cycle: tuple[Edge, ...]) -> str:
+    return f'infinite recursion detected in policy for relation "{catalog.relations[cycle[-1].relid].relname}"'
