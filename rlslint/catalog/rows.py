@@ -63,6 +63,8 @@ class Role:
     rolbypassrls: bool = False
     rolcanlogin: bool = False
     memberof: tuple[tuple[Oid, bool], ...] = ()
+    known: bool = True
+    """False for a role that files only refer to: roles are cluster-wide and often made elsewhere."""
     origin: Span | None = None
 
 

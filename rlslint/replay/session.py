@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, Catalog
+from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, Catalog, Extension
+from rlslint.catalog.rows import DefaultAcl
 from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Problem, Span, Statement
 
@@ -38,6 +40,56 @@ class Step:
     in_transaction: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RejectedPolicy:
+    """A CREATE or ALTER POLICY that PostgreSQL would certainly reject because of what stands in its expression."""
+
+    statement: Statement
+    polname: str
+    relid: Oid
+    sqlstate: str
+    reason: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    """A state to go back to: what `Session.savepoint` took."""
+
+    mark: int
+    default_acls: tuple[DefaultAcl, ...]
+    extensions: tuple[tuple[str, Extension], ...]
+    unknown_schemas: frozenset[str]
+    search_path_setting: tuple[str, ...]
+    search_path: tuple[str, ...]
+    role: Oid
+    login_role: Oid
+    settings: tuple[tuple[str, str], ...]
+    dropped_roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where ROLLBACK, or ROLLBACK TO ``name``, goes back to."""
+
+    name: str
+    journal: int
+    search_path: tuple[str, ...]
+    role: Oid
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPolicy:
+    """A CREATE or ALTER POLICY that PostgreSQL would reject for what its expression names."""
+
+    relid: Oid
+    name: str
+    sqlstate: str
+    reason: str
+    span: Span
+
+
 @dataclass(slots=True)
 class Session:
     """The state of the replayed session. Handlers take it with a statement and change ``catalog``."""
@@ -51,8 +103,69 @@ class Session:
     problems: list[Problem] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     migration: int = -1
+    marks: list[Mark] = field(default_factory=list)
+    """Open transaction and its savepoints, outermost first."""
+    rejected_policies: list[RejectedPolicy] = field(default_factory=list)
     statement: Statement | None = None
     """The statement being replayed; the outermost one while a DO block runs others."""
+    search_path_setting: tuple[str, ...] = ("$user", "public")
+    """search_path as set, ``$user`` not replaced; `search_path` is made from it."""
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    """The dispatch table, for handlers that run other statements (DO blocks, CREATE SCHEMA's elements)."""
+    rejected_policies: list[RejectedPolicy] = field(default_factory=list)
+    dropped_roles: set[str] = field(default_factory=set)
+    """Roles that files drop: naming one afterwards is an error, unlike naming one that no file mentions."""
+
+    def run(self, statement: Statement) -> None:
+        """Dispatch one statement; a kind without a handler changes nothing that is followed here."""
+        handler = self.handlers.get(statement.kind)
+        if handler is not None:
+            handler(self, statement)
+
+    def savepoint(self) -> Savepoint:
+        """The state now, catalog and settings, for `restore`."""
+        catalog = self.catalog
+        return Savepoint(
+            catalog.mark(),
+            tuple(catalog.default_acls),
+            tuple(catalog.extensions.items()),
+            frozenset(catalog.unknown_schemas),
+            self.search_path_setting,
+            self.search_path,
+            self.role,
+            self.login_role,
+            tuple(self.settings.items()),
+            frozenset(self.dropped_roles),
+        )
+
+    def restore(self, savepoint: Savepoint) -> None:
+        """Go back: catalog and settings as they were (ROLLBACK, ROLLBACK TO, a failed block)."""
+        catalog = self.catalog
+        catalog.rollback(savepoint.mark)
+        catalog.default_acls[:] = savepoint.default_acls
+        catalog.extensions.clear()
+        catalog.extensions.update(savepoint.extensions)
+        catalog.unknown_schemas.clear()
+        catalog.unknown_schemas.update(savepoint.unknown_schemas)
+        self.search_path_setting = savepoint.search_path_setting
+        self.search_path = savepoint.search_path
+        self.role = savepoint.role
+        self.login_role = savepoint.login_role
+        self.settings.clear()
+        self.settings.update(savepoint.settings)
+        self.dropped_roles.clear()
+        self.dropped_roles.update(savepoint.dropped_roles)
+
+    def refresh_search_path(self) -> None:
+        """Make `search_path` from its setting: ``$user`` is the current role's schema where there is one."""
+        names: list[str] = []
+        for name in self.search_path_setting:
+            if name == "$user":
+                name = self.catalog.rolname(self.role)
+                if self.catalog.namespace_oid(name) is None:
+                    continue
+            names.append(name)
+        self.search_path = tuple(names)
 
     def creation_namespace(self) -> Oid:
         """The schema that unqualified new objects go to: the first of the search path that exists."""
@@ -65,3 +178,7 @@ class Session:
     def note(self, statement: Statement, reason: str, code: str = "RLS002", span: Span | None = None) -> None:
         """Record that something was not followed, at the statement (or a narrower span)."""
         self.problems.append(Problem(code, span or statement.span, reason))
+
+
+Handler = Callable[[Session, Statement], None]
+"""Replays one statement: changes ``session.catalog``, or raises DDLError or NotFollowed and leaves it alone."""

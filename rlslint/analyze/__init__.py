@@ -1,0 +1,1 @@
+"""Parse trees to resolved expressions: names, types, functions and operators as PostgreSQL's parser/ finds them."""

@@ -1,0 +1,117 @@
+"""The analyzer's door: expressions over one relation, queries, and bodies of SQL functions, resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import rlslint.analyze.expr as expressions
+from rlslint.analyze.from_clause import relation_item
+from rlslint.analyze.query import transform_select
+from rlslint.analyze.scope import Context, Scope
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc, StoredExpr
+from rlslint.nodes.parsenodes import Query, RangeTblEntry, walk_deep
+from rlslint.nodes.primnodes import Expr, Oid, Unresolved
+from rlslint.source.extent import expression_extent
+from rlslint.source.model import Raw, SourceFile, Span, Statement
+from rlslint.source.parse import parse_synthetic
+
+
+def analyze_relation_expr(
+    catalog: Catalog,
+    statement: Statement,
+    raw: Raw,
+    relid: Oid,
+    search_path: tuple[str, ...],
+    *,
+    boolean: bool = False,
+) -> Expr:
+    """An expression that sees one relation, as range-table entry 1: a policy's condition, an index expression or
+    predicate, a check constraint, a default. ``relid`` 0: it sees none."""
+    scope = Scope(Context(catalog, statement, search_path))
+    relation = catalog.relations.get(relid)
+    if relation is not None:
+        rte = RangeTblEntry(kind="relation", eref=relation.relname, relid=relid)
+        scope.items.append(relation_item(catalog, relation, scope.add(rte)))
+    expr = expressions.transform(scope, raw)
+    return expressions.boolean(scope, expr) if boolean else expr
+
+
+def stored_expr(
+    catalog: Catalog,
+    statement: Statement,
+    raw: Raw,
+    relid: Oid,
+    search_path: tuple[str, ...],
+    *,
+    boolean: bool = False,
+) -> StoredExpr:
+    """The same as it is kept in the catalog, with its place."""
+    expr = analyze_relation_expr(catalog, statement, raw, relid, search_path, boolean=boolean)
+    start, end = expression_extent(statement, raw)
+    return StoredExpr(expr=expr, raw=raw, statement=statement, search_path=search_path, start=start, end=end)
+
+
+def analyze_query(
+    catalog: Catalog,
+    statement: Statement,
+    raw_select: Raw,
+    search_path: tuple[str, ...],
+    *,
+    params: Sequence[tuple[str, Oid]] = (),
+    function: str = "",
+) -> Query:
+    """A SelectStmt's fields as a resolved query."""
+    scope = Scope(Context(catalog, statement, search_path, tuple(params), function))
+    return transform_select(scope, raw_select)
+
+
+def analyze_function_body(
+    catalog: Catalog, proc: Proc, search_path: tuple[str, ...] = ("public",)
+) -> tuple[Query, ...] | None:
+    """The statements of a LANGUAGE sql function, resolved as when it runs: with its own SET search_path, else the
+    caller's. None when it is in another language, does not parse, or holds anything but SELECT."""
+    if proc.prolang != "sql":
+        return None
+    text = proc.prosrc
+    place = proc.origin or Span(SourceFile("", text), 0, len(text))
+    statements, problems = parse_synthetic(text, place)
+    if problems or not statements or any(one.kind not in ("SelectStmt", "ReturnStmt") for one in statements):
+        return None
+    path = search_path
+    for name, value in proc.proconfig:
+        if name == "search_path":
+            path = parse_search_path(value)
+    names = proc.proargnames or ("",) * len(proc.proargtypes)
+    if proc.proargmodes:
+        names = tuple(
+            name for name, mode in zip(names, proc.proargmodes, strict=False) if mode in ("i", "b", "v")
+        )
+    params = tuple(zip(names, proc.proargtypes, strict=False))
+    queries = []
+    for statement in statements:
+        node = statement.node
+        if statement.kind == "ReturnStmt":
+            node = {"targetList": [{"ResTarget": {"val": node["returnval"]}}]}
+        queries.append(
+            analyze_query(catalog, statement, node, path, params=params, function=proc.proname)
+        )
+    return tuple(queries)
+
+
+def parse_search_path(value: str) -> tuple[str, ...]:
+    """The schemas of a search_path setting."""
+    parts = (part.strip().strip("'\"") for part in value.split(","))
+    return tuple(part for part in parts if part)
+
+
+def rejections(expr: Expr) -> tuple[Unresolved, ...]:
+    """What PostgreSQL would certainly reject in the expression, subqueries included."""
+    found = (node for node, _ in walk_deep(expr))
+    return tuple(node for node in found if isinstance(node, Unresolved) and node.sqlstate is not None)
+
+
+def unknowns(expr: Expr) -> tuple[Unresolved, ...]:
+    """What is not known in the expression, subqueries included."""
+    found = (node for node, _ in walk_deep(expr))
+    return tuple(node for node in found if isinstance(node, Unresolved) and node.sqlstate is None)

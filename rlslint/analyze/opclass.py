@@ -1,0 +1,75 @@
+"""Operator classes and families: which index serves which operator (pg_opclass, pg_amop; indexcmds.c, lsyscache.c)."""
+
+from __future__ import annotations
+
+from rlslint.analyze import types as t
+from rlslint.analyze.coerce import binary_coercible
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import OpClass, Operator, Proc
+from rlslint.nodes.primnodes import Oid
+
+
+def default_opclass(catalog: Catalog, oid: Oid, method: str) -> OpClass | None:
+    """The access method's default operator class for a type (GetDefaultOpClass)."""
+    oid = t.base_type(catalog, oid)
+    category, _ = t.category(catalog, oid)
+    compatible: list[OpClass] = []
+    preferred: list[OpClass] = []
+    for row in catalog.opclasses.find("method", method):
+        if not row.opcdefault:
+            continue
+        if row.opcintype == oid:
+            return row
+        if binary_coercible(catalog, oid, row.opcintype):
+            compatible.append(row)
+            if t.category(catalog, row.opcintype) == (category, True):
+                preferred.append(row)
+    if preferred:
+        return preferred[0]
+    return compatible[0] if len(compatible) == 1 else None
+
+
+def named_opclass(catalog: Catalog, schema: str | None, name: str, method: str) -> OpClass | None:
+    """An operator class by name; two of one name differ in schema only and the first is taken."""
+    for row in catalog.opclasses.find("method_name", (method, name)):
+        if schema is None or catalog.nspname(row.opcnamespace) == schema:
+            return row
+    return None
+
+
+def opclass_accepts(catalog: Catalog, opclass: Oid, operator: Oid) -> int | None:
+    """The operator's strategy number in the class's family for searching, or None (op_in_opfamily)."""
+    row = catalog.opclasses.get(opclass)
+    if row is None:
+        return None
+    for amop in catalog.amops.find("operator", operator):
+        if amop.amopfamily == row.opcfamily and amop.amoppurpose == "s":
+            return amop.amopstrategy
+    return None
+
+
+def commutator(catalog: Catalog, operator: Oid) -> Oid:
+    """The operator with its operands swapped, 0 when there is none."""
+    row = catalog.operators.get(operator)
+    return 0 if row is None else row.oprcom
+
+
+def operator_proc(catalog: Catalog, operator: Oid) -> Proc | None:
+    """The function behind an operator."""
+    row: Operator | None = catalog.operators.get(operator)
+    return None if row is None else catalog.procs.get(row.oprcode)
+
+
+def is_hashable(catalog: Catalog, operator: Oid, left: Oid) -> bool:
+    """Whether a hash table can be probed with the operator and it is strict (hash_ok_operator in subselect.c)."""
+    row = catalog.operators.get(operator)
+    if row is None or not row.oprcanhash:
+        return False
+    if row.oprname == "=" and row.oprleft in (t.ANYARRAY, t.RECORD):
+        return row.oprleft == t.ANYARRAY and _hashable_element(catalog, left)
+    proc = operator_proc(catalog, operator)
+    return proc is not None and proc.proisstrict
+
+
+def _hashable_element(catalog: Catalog, array: Oid) -> bool:
+    return default_opclass(catalog, t.element_type(catalog, array), "hash") is not None

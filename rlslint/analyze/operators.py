@@ -1,0 +1,275 @@
+"""Operators, IN, ANY, BETWEEN, row comparisons and subqueries in expressions (parse_expr.c, parse_oper.c)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import rlslint.analyze.expr as expressions
+import rlslint.analyze.query as queries
+from rlslint.analyze import types as t
+from rlslint.analyze.coerce import coerce, select_common_type
+from rlslint.analyze.oper import OperMiss, resolve_operator
+from rlslint.analyze.scope import Scope
+from rlslint.analyze.typename import format_type, names_of
+from rlslint.nodes.primnodes import (
+    ArrayExpr,
+    BoolExpr,
+    Const,
+    Expr,
+    Oid,
+    OpExpr,
+    RowCompareExpr,
+    RowExpr,
+    ScalarArrayOpExpr,
+    SubLink,
+    SubLinkType,
+    Unresolved,
+    Var,
+    walk,
+)
+from rlslint.source.model import Raw
+
+_SUBLINKS: Final = {
+    "EXISTS_SUBLINK": SubLinkType.EXISTS,
+    "ALL_SUBLINK": SubLinkType.ALL,
+    "ANY_SUBLINK": SubLinkType.ANY,
+    "ROWCOMPARE_SUBLINK": SubLinkType.ROWCOMPARE,
+    "EXPR_SUBLINK": SubLinkType.EXPR,
+    "ARRAY_SUBLINK": SubLinkType.ARRAY,
+}
+
+
+def a_expr(scope: Scope, node: Raw, raw: Raw) -> Expr:
+    """Resolve an A_Expr."""
+    location = scope.offset(node.get("location"))
+    kind = node["kind"]
+    schema, name = names_of(node.get("name", [{"String": {"sval": "="}}]))
+    if kind == "AEXPR_IN":
+        return _in_list(scope, node, name, location, raw)
+    if kind in ("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"):
+        return _between(scope, node, kind, location, raw)
+    left = expressions.transform(scope, node["lexpr"]) if "lexpr" in node else None
+    right = expressions.transform(scope, node["rexpr"])
+    match kind:
+        case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
+            assert left is not None
+            return scalar_array(scope, name, left, right, kind == "AEXPR_OP_ANY", location, raw)
+        case "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
+            assert left is not None
+            found = binary(scope, "=", left, right, location, raw)
+            if not isinstance(found, OpExpr):
+                return found
+            distinct = OpExpr(
+                type=t.BOOL, opno=found.opno, args=found.args, kind="distinct", location=location, raw=raw
+            )
+            if kind == "AEXPR_DISTINCT":
+                return distinct
+            return BoolExpr(type=t.BOOL, op="not", args=(distinct,), location=location, raw=raw)
+        case "AEXPR_NULLIF":
+            assert left is not None
+            found = binary(scope, "=", left, right, location, raw)
+            if not isinstance(found, OpExpr):
+                return found
+            return OpExpr(
+                type=found.args[0].type, opno=found.opno, args=found.args, kind="nullif", location=location, raw=raw
+            )
+    if left is None:
+        return _prefix(scope, schema, name, right, location, raw)
+    if isinstance(left, RowExpr) and isinstance(right, SubLink) and right.kind is SubLinkType.EXPR:
+        return _row_sublink(scope, name, left, right, location, raw)
+    return binary(scope, name, left, right, location, raw, schema=schema)
+
+
+def binary(
+    scope: Scope, name: str, left: Expr, right: Expr, location: int, raw: Raw, *, schema: str | None = None
+) -> Expr:
+    """``left name right`` (make_op); rows are compared column by column."""
+    if isinstance(left, RowExpr) and isinstance(right, RowExpr):
+        return _row_compare(scope, name, left, right, location, raw)
+    found = resolve_operator(scope.catalog, schema, name, left.type, right.type, scope.context.search_path)
+    if isinstance(found, OperMiss):
+        return Unresolved(
+            type=_guess(name), reason=found.reason, sqlstate=found.sqlstate, args=(left, right), location=location,
+            raw=raw,
+        )  # fmt: skip
+    args = (_as(scope, left, found.left), _as(scope, right, found.right))
+    return OpExpr(type=found.result, opno=found.operator.oid, args=args, location=location, raw=raw)
+
+
+def _prefix(scope: Scope, schema: str | None, name: str, arg: Expr, location: int, raw: Raw) -> Expr:
+    if isinstance(arg, Const) and name == "-" and arg.type in (t.INT4, t.INT8, t.NUMERIC) and arg.value:
+        # doNegate in gram.y makes one constant of it
+        return Const(type=arg.type, value="-" + arg.value, location=location, raw=raw)
+    found = resolve_operator(scope.catalog, schema, name, None, arg.type, scope.context.search_path)
+    if isinstance(found, OperMiss):
+        return Unresolved(
+            type=arg.type, reason=found.reason, sqlstate=found.sqlstate, args=(arg,), location=location, raw=raw
+        )
+    return OpExpr(
+        type=found.result, opno=found.operator.oid, args=(_as(scope, arg, found.right),), location=location, raw=raw
+    )
+
+
+def _as(scope: Scope, expr: Expr, oid: Oid) -> Expr:
+    return coerce(scope.catalog, expr, oid) or expr
+
+
+def _guess(name: str) -> Oid:
+    """Comparisons are boolean even when the operand's type is not known."""
+    return t.BOOL if name in ("=", "<>", "<", ">", "<=", ">=", "~~", "~~*", "~", "@>", "<@", "&&", "?") else 0
+
+
+def _row_compare(scope: Scope, name: str, left: RowExpr, right: RowExpr, location: int, raw: Raw) -> Expr:
+    pairs = [
+        binary(scope, name, one, two, location, raw) for one, two in zip(left.args, right.args, strict=False)
+    ]
+    if len(pairs) == 1:
+        return pairs[0]
+    if name in ("=", "<>") or not all(isinstance(pair, OpExpr) for pair in pairs):
+        return BoolExpr(
+            type=t.BOOL, op="or" if name == "<>" else "and", args=tuple(pairs), location=location, raw=raw
+        )
+    ops = [pair for pair in pairs if isinstance(pair, OpExpr)]
+    return RowCompareExpr(
+        type=t.BOOL,
+        opnos=tuple(op.opno for op in ops),
+        largs=tuple(op.args[0] for op in ops),
+        rargs=tuple(op.args[1] for op in ops),
+        location=location,
+        raw=raw,
+    )
+
+
+def scalar_array(
+    scope: Scope, name: str, left: Expr, right: Expr, use_or: bool, location: int, raw: Raw
+) -> Expr:
+    """``left name ANY|ALL (right)`` (make_scalar_array_op)."""
+    element = t.UNKNOWN if right.type == t.UNKNOWN else t.element_type(scope.catalog, right.type)
+    if not element and right.type:
+        return Unresolved(
+            type=t.BOOL,
+            reason="op ANY/ALL (array) requires array on right side",
+            sqlstate="42809",
+            args=(left, right),
+            location=location,
+            raw=raw,
+        )
+    found = resolve_operator(scope.catalog, None, name, left.type, element, scope.context.search_path)
+    if isinstance(found, OperMiss):
+        return Unresolved(
+            type=t.BOOL, reason=found.reason, sqlstate=found.sqlstate, args=(left, right), location=location, raw=raw
+        )
+    array = t.array_type(scope.catalog, found.right)
+    args = (_as(scope, left, found.left), _as(scope, right, array))
+    return ScalarArrayOpExpr(
+        type=t.BOOL, opno=found.operator.oid, use_or=use_or, args=args, location=location, raw=raw
+    )
+
+
+def _in_list(scope: Scope, node: Raw, name: str, location: int, raw: Raw) -> Expr:
+    """``left IN (list)`` (transformAExprIn): constants become an array, what holds columns stays OR or AND."""
+    use_or = name != "<>"
+    left = expressions.transform(scope, node["lexpr"])
+    items = node["rexpr"]["List"]["items"] if "List" in node["rexpr"] else [node["rexpr"]]
+    values = [expressions.transform(scope, item) for item in items]
+    plain = [value for value in values if not _has_vars(value) and not isinstance(value, RowExpr)]
+    parts: list[Expr] = []
+    rest = values
+    if len(plain) > 1:
+        common = select_common_type(scope.catalog, [left.type, *(value.type for value in plain)])
+        array = t.array_type(scope.catalog, common) if common else 0
+        if array:
+            elements = tuple(_as(scope, value, common or 0) for value in plain)
+            right = ArrayExpr(type=array, elements=elements, location=plain[0].location)
+            parts.append(scalar_array(scope, name, left, right, use_or, location, raw))
+            rest = [value for value in values if value not in plain]
+    parts += [binary(scope, name, left, value, location, raw) for value in rest]
+    if len(parts) == 1:
+        return parts[0]
+    return BoolExpr(type=t.BOOL, op="or" if use_or else "and", args=tuple(parts), location=location, raw=raw)
+
+
+def _has_vars(expr: Expr) -> bool:
+    return any(isinstance(node, Var) and node.levelsup == 0 for node in walk(expr))
+
+
+def _between(scope: Scope, node: Raw, kind: str, location: int, raw: Raw) -> Expr:
+    left = expressions.transform(scope, node["lexpr"])
+    low, high = (expressions.transform(scope, item) for item in node["rexpr"]["List"]["items"])
+
+    def both(one: Expr, two: Expr, negated: bool) -> Expr:
+        first = binary(scope, "<" if negated else ">=", left, one, location, raw)
+        second = binary(scope, ">" if negated else "<=", left, two, location, raw)
+        return BoolExpr(
+            type=t.BOOL, op="or" if negated else "and", args=(first, second), location=location, raw=raw
+        )
+
+    negated = "NOT" in kind
+    if not kind.endswith("SYM"):
+        return both(low, high, negated)
+    return BoolExpr(
+        type=t.BOOL,
+        op="and" if negated else "or",
+        args=(both(low, high, negated), both(high, low, negated)),
+        location=location,
+        raw=raw,
+    )
+
+
+def sub_link(scope: Scope, node: Raw, raw: Raw) -> Expr:
+    """Resolve a SubLink (transformSubLink)."""
+    location = scope.offset(node.get("location"))
+    kind = _SUBLINKS.get(node.get("subLinkType", "EXISTS_SUBLINK"))
+    select = node["subselect"].get("SelectStmt")
+    if kind is None or select is None:
+        return Unresolved(type=0, reason="a subquery of a kind that is not analysed", location=location, raw=raw)
+    query = queries.transform_select(scope.child(), select)
+    columns = [target.expr.type for target in query.targets]
+    match kind:
+        case SubLinkType.EXISTS:
+            return SubLink(type=t.BOOL, kind=kind, subselect=query, location=location, raw=raw)
+        case SubLinkType.EXPR | SubLinkType.ARRAY:
+            oid = columns[0] if columns else 0
+            if kind is SubLinkType.ARRAY:
+                oid = oid if t.element_type(scope.catalog, oid) else t.array_type(scope.catalog, oid)
+            return SubLink(type=oid, kind=kind, subselect=query, location=location, raw=raw)
+    _, name = names_of(node["operName"]) if node.get("operName") else (None, "=")
+    left = expressions.transform(scope, node["testexpr"])
+    lefts = left.args if isinstance(left, RowExpr) else (left,)
+    link = SubLink(type=t.BOOL, kind=kind, subselect=query, location=location, raw=raw)
+    return _compared(scope, name, lefts, link)
+
+
+def _row_sublink(scope: Scope, name: str, left: RowExpr, link: SubLink, location: int, raw: Raw) -> Expr:
+    row = SubLink(type=t.BOOL, kind=SubLinkType.ROWCOMPARE, subselect=link.subselect, location=location, raw=raw)
+    return _compared(scope, name, left.args, row)
+
+
+def _compared(scope: Scope, name: str, lefts: tuple[Expr, ...], link: SubLink) -> Expr:
+    columns = [target.expr.type for target in link.subselect.targets]
+    unknown_columns = any(rte.kind == "unknown" for rte in link.subselect.rtable)
+    if len(columns) != len(lefts) and not unknown_columns:
+        few = "few" if len(columns) < len(lefts) else "many"
+        return expressions.wrong(link, f"subquery has too {few} columns", "42601", (*lefts, link), t.BOOL)
+    operators: list[Oid] = []
+    coerced: list[Expr] = []
+    righttypes: list[Oid] = []
+    for left, oid in zip(lefts, columns, strict=False):
+        found = resolve_operator(scope.catalog, None, name, left.type, oid, scope.context.search_path)
+        if isinstance(found, OperMiss):
+            shown = [format_type(scope.catalog, side) for side in (left.type, oid)]
+            reason = f"{found.reason} ({shown[0]} {name} {shown[1]})" if found.sqlstate is None else found.reason
+            return expressions.wrong(link, reason, found.sqlstate, (left, link), t.BOOL)
+        operators.append(found.operator.oid)
+        coerced.append(_as(scope, left, found.left))
+        righttypes.append(found.right)
+    return SubLink(
+        type=t.BOOL,
+        kind=link.kind,
+        subselect=link.subselect,
+        lefthand=tuple(coerced),
+        opnos=tuple(operators),
+        righttypes=tuple(righttypes),
+        location=link.location,
+        raw=link.raw,
+    )

@@ -1,0 +1,96 @@
+"""The names that an expression can see: range tables, levels of nesting, CTEs, parameters (parse_relation.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.parsenodes import Query, RangeTblEntry
+from rlslint.nodes.primnodes import Expr, Oid
+from rlslint.source.model import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stays the same throughout one statement."""
+
+    catalog: Catalog
+    statement: Statement
+    search_path: tuple[str, ...]
+    params: tuple[tuple[str, Oid], ...] = ()
+    """Names (empty where unnamed) and types of a function's arguments."""
+    function: str = ""
+    """The function's name, which may qualify its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class NsItem:
+    """One name in FROM (ParseNamespaceItem): ``columns`` holds an expression for each column, in order."""
+
+    name: str
+    rtindex: int
+    columns: tuple[tuple[str, Expr], ...]
+    relid: Oid = 0
+    schema: str = ""
+    rowtype: Oid = 0
+    columns_visible: bool = True
+    relation_visible: bool = True
+    unknown: bool = False
+    """Its columns are not (all) known."""
+
+    def column(self, name: str) -> list[Expr]:
+        """The columns of that name; more than one is ambiguous."""
+        return [expr for column, expr in self.columns if column == name]
+
+
+@dataclass(slots=True)
+class Scope:
+    """One query level (ParseState)."""
+
+    context: Context
+    parent: Scope | None = None
+    rtable: list[RangeTblEntry] = field(default_factory=list)
+    items: list[NsItem] = field(default_factory=list)
+    ctes: dict[str, Query] = field(default_factory=dict)
+    aggregates: bool = False
+    windows: bool = False
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that names are looked up in."""
+        return self.context.catalog
+
+    def child(self) -> Scope:
+        """A level inside this one."""
+        return Scope(self.context, self)
+
+    def levels(self) -> Iterator[tuple[int, Scope]]:
+        """This level (0) and those around it."""
+        scope: Scope | None = self
+        level = 0
+        while scope is not None:
+            yield level, scope
+            scope = scope.parent
+            level += 1
+
+    def find_cte(self, name: str) -> Query | None:
+        """The CTE of that name, innermost first."""
+        for _, scope in self.levels():
+            if name in scope.ctes:
+                return scope.ctes[name]
+        return None
+
+    def add(self, rte: RangeTblEntry) -> int:
+        """Add to the range table; returns its index (from 1)."""
+        self.rtable.append(rte)
+        return len(self.rtable)
+
+    def offset(self, location: int | None) -> int:
+        """Character offset in the statement's text of a parse-tree location (absent means 0)."""
+        return self.context.statement.offset(location or 0)
+
+
+def sees_unknown(items: Sequence[NsItem]) -> bool:
+    """Whether a table with unknown columns is among them."""
+    return any(item.unknown and item.columns_visible for item in items)

@@ -1,0 +1,88 @@
+"""Names in statements to catalog rows; what no file creates is `NotFollowed`, never reported as missing."""
+
+from __future__ import annotations
+
+from rlslint.analyze.typename import names_of
+from rlslint.catalog.catalog import PUBLIC
+from rlslint.catalog.rows import Namespace, Relation, Role
+from rlslint.nodes.primnodes import Oid
+from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.source.model import Raw
+
+
+def find_relation(session: Session, rangevar: Raw) -> Relation | None:
+    """The relation a RangeVar means, or None."""
+    return session.catalog.find_relation(rangevar.get("schemaname"), rangevar["relname"], session.search_path)
+
+
+def relation(session: Session, rangevar: Raw) -> Relation:
+    """The relation a RangeVar means. Raises NotFollowed."""
+    found = find_relation(session, rangevar)
+    if found is None:
+        raise NotFollowed(f"table {shown(rangevar)} is created by no file")
+    return found
+
+
+def relation_named(session: Session, parts: list[Raw]) -> Relation | None:
+    """The relation a list of names means, or None."""
+    schema, name = names_of(parts)
+    return session.catalog.find_relation(schema, name, session.search_path)
+
+
+def shown(rangevar: Raw) -> str:
+    """The name as it was written."""
+    schema = rangevar.get("schemaname")
+    return f"{schema}.{rangevar['relname']}" if schema else str(rangevar["relname"])
+
+
+def target_namespace(session: Session, schema: str | None, *, temporary: bool = False) -> Oid:
+    """The schema that a new object goes to; a schema that no file creates is made, silently and as unknown."""
+    if temporary:
+        return ensure_namespace(session, "pg_temp").oid
+    if schema is None:
+        return session.creation_namespace()
+    return ensure_namespace(session, schema).oid
+
+
+def ensure_namespace(session: Session, name: str) -> Namespace:
+    """The schema of that name, made if no file did."""
+    row = session.catalog.namespaces.first("name", name)
+    if row is not None:
+        return row
+    session.catalog.unknown_schemas.add(name)
+    return session.catalog.namespaces.put(
+        Namespace(oid=session.catalog.new_oid(), nspname=name, nspowner=session.role)
+    )
+
+
+def role(session: Session, spec: Raw) -> Oid:
+    """The role a RoleSpec means; one that no file creates is made, since roles are often made outside migrations."""
+    kind = spec.get("roletype", "ROLESPEC_CSTRING")
+    match kind:
+        case "ROLESPEC_PUBLIC":
+            return PUBLIC
+        case "ROLESPEC_CURRENT_USER" | "ROLESPEC_CURRENT_ROLE":
+            return session.role
+        case "ROLESPEC_SESSION_USER":
+            return session.login_role
+    return ensure_role(session, spec["rolename"]).oid
+
+
+def ensure_role(session: Session, name: str) -> Role:
+    """The role of that name, made if no file did."""
+    row = session.catalog.find_role(name)
+    if row is not None:
+        return row
+    return session.catalog.roles.put(Role(oid=session.catalog.new_oid(), rolname=name, known=False))
+
+
+def require_free(session: Session, namespace: Oid, name: str) -> None:
+    """Raise DDLError 42P07 when a relation or index of that name is in the schema."""
+    if is_taken(session, namespace, name):
+        raise DDLError("42P07", f'relation "{name}" already exists')
+
+
+def is_taken(session: Session, namespace: Oid, name: str) -> bool:
+    """Whether a table, view, sequence or index has that name; they share one name space."""
+    key = (namespace, name)
+    return bool(session.catalog.relations.find("name", key) or session.catalog.indexes.find("name", key))
