@@ -146,7 +146,9 @@ def _expand(scope: Scope, words: list[str]) -> list[TargetEntry]:
 
 
 def _raised(expr: Expr, level: int) -> Expr:
-    return replace(expr, levelsup=expr.levelsup + level) if isinstance(expr, Var) else expr
+    if not isinstance(expr, Var):
+        return expr
+    return replace(expr, levelsup=expr.levelsup + level)
 
 
 def figure_column_name(value: Raw) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.replay.session import Step
 from rlslint.rewrite.model import PolicyClause, StatementName
@@ -34,6 +34,7 @@ class NeedWrap:
     clause: PolicyClause
     start: int
     end: int
+    funcid: Oid
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,10 @@ class Facts:
         """Names of the columns with these numbers."""
         row = self.catalog.relations[relid]
         return [row.column(number).attname for number in columns if 0 < number <= len(row.attributes)]
+
+    def never_true(self, clauses: tuple[PolicyClause, ...]) -> bool:
+        """Whether each of these conditions is the constant false (or NULL): they let nothing through."""
+        return all(isinstance(one.expr, Const) and one.expr.value in ("false", None) for one in clauses)
 
     def role_names(self, roles: tuple[Oid, ...]) -> list[str]:
         """Names of roles; PUBLIC is ``public``."""

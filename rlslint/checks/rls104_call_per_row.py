@@ -23,7 +23,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 statements=(plan.statement,),
                 roles=(plan.role,),
                 facts={"table": facts.name(plan.relid), "function": call.function, "evaluation": call.evaluation},
-                needs=(NeedWrap(call.clause, call.start, call.end),),
+                needs=(NeedWrap(call.clause, call.start, call.end, call.call.funcid),),
             )
 
 

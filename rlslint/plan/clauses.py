@@ -8,7 +8,7 @@ from typing import Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.parsenodes import walk_deep, walk_query
 from rlslint.nodes.primnodes import (
     Aggref,
     ArrayCoerceExpr,
@@ -32,6 +32,7 @@ from rlslint.nodes.primnodes import (
     ScalarArrayOpExpr,
     SQLValueFunction,
     SubLink,
+    SubLinkType,
     SubscriptingRef,
     Var,
     walk,
@@ -69,10 +70,18 @@ def node_procs(catalog: Catalog, node: Expr) -> Iterator[Proc | None]:
 
 def contain_volatile(catalog: Catalog, expr: Expr) -> bool:
     """Whether a VOLATILE function is called in it, subqueries entered (contain_volatile_functions)."""
+    return any(_volatile_node(catalog, node) for node, _ in walk_deep(expr))
+
+
+def volatile_when_run(catalog: Catalog, expr: Expr) -> bool:
+    """The same once subqueries have become parameters and subplans, whose insides no longer count."""
+    return any(_volatile_node(catalog, node) for node in walk(expr))
+
+
+def _volatile_node(catalog: Catalog, node: Expr) -> bool:
+    # an operator that is not known is taken for a harmless one, a function for what functions are by default
     return any(
-        proc.provolatile == "v" if proc is not None else isinstance(node, FuncExpr)
-        for node, _ in walk_deep(expr)
-        for proc in node_procs(catalog, node)
+        isinstance(node, FuncExpr) if proc is None else proc.provolatile == "v" for proc in node_procs(catalog, node)
     )
 
 
@@ -140,8 +149,6 @@ def _has_var(expr: Expr) -> bool:
 
 def is_subplan(sublink: SubLink) -> bool:
     """Whether PostgreSQL evaluates it per row rather than as a parameter set beforehand (build_subplan)."""
-    from rlslint.nodes.primnodes import SubLinkType
-
     if sublink.kind in (SubLinkType.ANY, SubLinkType.ALL):
         return True
     return correlated(sublink)
@@ -149,8 +156,6 @@ def is_subplan(sublink: SubLink) -> bool:
 
 def correlated(sublink: SubLink) -> bool:
     """Whether the subquery refers to the query it stands in (parParam is not empty)."""
-    from rlslint.nodes.parsenodes import walk_query
-
     return any(
         isinstance(node, Var) and node.levelsup == level for node, level in walk_query(sublink.subselect, 1)
     )

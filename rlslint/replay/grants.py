@@ -10,8 +10,9 @@ from rlslint.catalog.acl import COLUMN_PRIVILEGES, NO_PRIVILEGES, SEQUENCE_PRIVI
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Acl, DefaultAcl, Namespace, Proc, Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.functions import find_function
-from rlslint.replay.names import options, relation_of, role_of, roles_of, target_namespace
+from rlslint.replay.lookup import find_relation, target_namespace
+from rlslint.replay.names import options, role_of, roles_of
+from rlslint.replay.routines import find_function
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 
@@ -33,7 +34,7 @@ _DEFAULT_OBJECTS: Final[dict[str, AclObjType]] = {
     "OBJECT_TYPE": "T",
     "OBJECT_SCHEMA": "n",
 }
-_HARD_WIRED: Final[dict[str, Acl]] = {"f": frozenset({(PUBLIC, "execute")}), "T": frozenset({(PUBLIC, "usage")})}
+HARD_WIRED: Final[dict[str, Acl]] = {"f": frozenset({(PUBLIC, "execute")}), "T": frozenset({(PUBLIC, "usage")})}
 """What PUBLIC may do with a new object without any ALTER DEFAULT PRIVILEGES (acldefault)."""
 
 
@@ -44,7 +45,7 @@ def default_acl(session: Session, objtype: AclObjType, nsp: Oid, owner: Oid | No
     added. The owner's privileges are implicit.
     """
     owner = session.role if owner is None else owner
-    acl = _HARD_WIRED.get(objtype, NO_PRIVILEGES)
+    acl = HARD_WIRED.get(objtype, NO_PRIVILEGES)
     for row in session.catalog.default_acls:
         if row.defaclrole == owner and row.defaclobjtype == objtype and row.defaclnamespace == 0:
             acl = (acl - row.revokes) | row.grants
@@ -77,7 +78,7 @@ def grant(session: Session, statement: Statement) -> None:
 
 def default_proc_acl() -> Acl:
     """EXECUTE to PUBLIC."""
-    return _HARD_WIRED["f"]
+    return HARD_WIRED["f"]
 
 
 def _relations(session: Session, node: Raw) -> Iterator[Relation]:
@@ -86,7 +87,7 @@ def _relations(session: Session, node: Raw) -> Iterator[Relation]:
         return
     if node["targtype"] == "ACL_TARGET_OBJECT":
         for item in node["objects"]:
-            relation = relation_of(session, item["RangeVar"])
+            relation = find_relation(session, item["RangeVar"])
             if relation is not None:
                 yield relation
         return
@@ -172,7 +173,17 @@ def _changed(acl: Acl, node: Raw, pairs: Acl, owner: Oid) -> Acl:
 def _check_privileges(node: Raw, allowed: tuple[str, ...], kind: str) -> None:
     for item in _privileges(node):
         name = item.get("priv_name", "select")
-        if name not in (*_ALL["r"], "usage", "create", "execute", "temporary", "temp", "connect", "set", "alter system"):
+        if name not in (
+            *_ALL["r"],
+            "usage",
+            "create",
+            "execute",
+            "temporary",
+            "temp",
+            "connect",
+            "set",
+            "alter system",
+        ):
             raise DDLError("42601", f'unrecognized privilege type "{name}"')
         if name not in allowed:
             raise DDLError("0LP01", f"invalid privilege type {name.upper()} for {kind}")
@@ -202,14 +213,14 @@ def alter_default_privileges(session: Session, statement: Statement) -> None:
             _change_default(session, owner, nsp, objtype, pairs, is_grant=bool(action.get("is_grant")))
 
 
-def _change_default(
-    session: Session, owner: Oid, nsp: Oid, objtype: AclObjType, pairs: Acl, *, is_grant: bool
-) -> None:
+def _change_default(session: Session, owner: Oid, nsp: Oid, objtype: AclObjType, pairs: Acl, *, is_grant: bool) -> None:
     rows = session.catalog.default_acls
     key = (owner, nsp, objtype)
     held = [row for row in rows if (row.defaclrole, row.defaclnamespace, row.defaclobjtype) == key]
-    row = held[0] if held else DefaultAcl(
-        defaclrole=owner, defaclnamespace=nsp, defaclobjtype=objtype, grants=NO_PRIVILEGES
+    row = (
+        held[0]
+        if held
+        else DefaultAcl(defaclrole=owner, defaclnamespace=nsp, defaclobjtype=objtype, grants=NO_PRIVILEGES)
     )
     if is_grant:
         changed = replace(row, grants=row.grants | pairs, revokes=row.revokes - pairs)

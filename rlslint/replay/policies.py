@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
-from rlslint.analyze.entry import stored_expr
+from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Policy, Relation, StoredExpr
-from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Unresolved
-from rlslint.replay.names import relation_by_names, required_relation, roles_of
+from rlslint.replay.lookup import relation as required_relation
+from rlslint.replay.lookup import relation_named
+from rlslint.replay.names import roles_of
 from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session
+from rlslint.source.extent import expression_extent
 from rlslint.source.model import Raw, Span, Statement
 
 _COMMANDS: Final[dict[str, Literal["*", "r", "a", "w", "d"]]] = {
@@ -80,7 +82,7 @@ def drop_policy(session: Session, statement: Statement, obj: Raw, missing_ok: bo
     """One object of DROP POLICY: the table's name parts and the policy's name. DDLError 42704, NotFollowed."""
     parts = obj["List"]["items"]
     name = parts[-1]["String"]["sval"]
-    relation = relation_by_names(session, parts[:-1])
+    relation = relation_named(session, parts[:-1])
     if relation is None:
         if missing_ok:
             return
@@ -139,22 +141,23 @@ def _expression(session: Session, statement: Statement, raw: Raw | None, relatio
     if raw is None:
         return None
     stored = stored_expr(session.catalog, statement, raw, relation.oid, session.search_path, boolean=True)
-    for node, _ in walk_deep(stored.expr):
-        if isinstance(node, Unresolved) and node.sqlstate is not None:
-            span = _place(statement, node, stored)
-            name = statement.node["policy_name"]
-            session.rejected_policies.append(
-                RejectedPolicy(statement, name, relation.oid, node.sqlstate, node.reason, span)
-            )
-            raise DDLError(node.sqlstate, node.reason)
+    for node in rejections(stored.expr):
+        assert node.sqlstate is not None
+        span = _place(statement, node, stored)
+        name = statement.node["policy_name"]
+        session.rejected_policies.append(
+            RejectedPolicy(statement, name, relation.oid, node.sqlstate, node.reason, span)
+        )
+        raise DDLError(node.sqlstate, node.reason)
     return stored
 
 
 def _place(statement: Statement, node: Unresolved, stored: StoredExpr) -> Span:
     """Where the part that cannot be resolved stands, as far as its own place is known."""
-    if node.location < 0:
+    if node.raw is None:
         return stored.span
-    return statement.span_of(node.location, max(stored.end, node.location + 1))
+    start, end = expression_extent(statement, node.raw)
+    return stored.span if start < 0 else statement.span_of(start, end)
 
 
 HANDLERS: Final[dict[str, Handler]] = {"CreatePolicyStmt": create_policy, "AlterPolicyStmt": alter_policy}

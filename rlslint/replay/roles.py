@@ -106,9 +106,7 @@ def _add_member(session: Session, role: Oid, member: Oid, inherit: bool | None) 
     if row is None or role == PUBLIC:
         raise DDLError("42704", 'role "public" does not exist')
     if role == member or member in _members_above(catalog, role):
-        raise DDLError(
-            "0LP01", f'role "{catalog.rolname(role)}" is a member of role "{row.rolname}"'
-        )
+        raise DDLError("0LP01", f'role "{catalog.rolname(role)}" is a member of role "{row.rolname}"')
     held = dict(row.memberof)
     if inherit is None:
         inherit = held.get(role, row.rolinherit)

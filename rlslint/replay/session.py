@@ -68,28 +68,6 @@ class Savepoint:
     dropped_roles: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where ROLLBACK, or ROLLBACK TO ``name``, goes back to."""
-
-    name: str
-    journal: int
-    search_path: tuple[str, ...]
-    role: Oid
-    settings: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedPolicy:
-    """A CREATE or ALTER POLICY that PostgreSQL would reject for what its expression names."""
-
-    relid: Oid
-    name: str
-    sqlstate: str
-    reason: str
-    span: Span
-
-
 @dataclass(slots=True)
 class Session:
     """The state of the replayed session. Handlers take it with a statement and change ``catalog``."""
@@ -103,9 +81,6 @@ class Session:
     problems: list[Problem] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     migration: int = -1
-    marks: list[Mark] = field(default_factory=list)
-    """Open transaction and its savepoints, outermost first."""
-    rejected_policies: list[RejectedPolicy] = field(default_factory=list)
     statement: Statement | None = None
     """The statement being replayed; the outermost one while a DO block runs others."""
     search_path_setting: tuple[str, ...] = ("$user", "public")
@@ -115,6 +90,15 @@ class Session:
     rejected_policies: list[RejectedPolicy] = field(default_factory=list)
     dropped_roles: set[str] = field(default_factory=set)
     """Roles that files drop: naming one afterwards is an error, unlike naming one that no file mentions."""
+
+    start_role: Oid = BOOTSTRAP_SUPERUSER
+    """The role that logged in: what RESET SESSION AUTHORIZATION goes back to."""
+    start_search_path: tuple[str, ...] = ("$user", "public")
+    """search_path of a new session, ALTER ROLE and ALTER DATABASE taken into account."""
+    savepoints: list[tuple[str, Savepoint]] = field(default_factory=list)
+    """The open transaction, under an empty name, and the savepoints in it; empty outside a transaction."""
+    local_settings: Savepoint | None = None
+    """Settings to go back to when the transaction ends, where SET LOCAL changed some."""
 
     def run(self, statement: Statement) -> None:
         """Dispatch one statement; a kind without a handler changes nothing that is followed here."""
@@ -147,14 +131,18 @@ class Session:
         catalog.extensions.update(savepoint.extensions)
         catalog.unknown_schemas.clear()
         catalog.unknown_schemas.update(savepoint.unknown_schemas)
+        self.dropped_roles.clear()
+        self.dropped_roles.update(savepoint.dropped_roles)
+        self.restore_settings(savepoint)
+
+    def restore_settings(self, savepoint: Savepoint) -> None:
+        """Go back with the settings only, the catalog stays."""
         self.search_path_setting = savepoint.search_path_setting
         self.search_path = savepoint.search_path
         self.role = savepoint.role
         self.login_role = savepoint.login_role
         self.settings.clear()
         self.settings.update(savepoint.settings)
-        self.dropped_roles.clear()
-        self.dropped_roles.update(savepoint.dropped_roles)
 
     def refresh_search_path(self) -> None:
         """Make `search_path` from its setting: ``$user`` is the current role's schema where there is one."""

@@ -1,0 +1,177 @@
+"""The command line: arguments in, exit status out. Nothing but click here; the work is in pipeline.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from rlslint import __version__
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rlslint")
+def main() -> None:
+    """Predict from SQL migrations how PostgreSQL will run row-level-security policies.
+
+    Exit status: 0 nothing found, 1 findings, 2 rlslint could not do its work.
+    """
+
+
+def _common(function: Function) -> Function:
+    for option in reversed(
+        (
+            click.argument("paths", nargs=-1, type=click.Path()),
+            click.option("--config", type=click.Path(path_type=Path), help="Configuration file to use."),
+            click.option("--layout", help="Layout of the migrations (default: auto)."),
+            click.option(
+                "--preset",
+                type=click.Choice(["auto", "supabase", "postgrest", "none"]),
+                help="What exists before the first migration (default: auto).",
+            ),
+            click.option("--pg-version", type=click.IntRange(14, 18), help="PostgreSQL major version (default: 17)."),
+            click.option("--hot", multiple=True, metavar="GLOB", help="Tables that take many inserts."),
+            click.option("--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal."),
+            click.option("--stdin-filename", default="<stdin>", help="Name to show for standard input."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@main.command()
+@_common
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--select", help="Codes or prefixes to report, separated by commas.")
+@click.option("--ignore", help="Codes or prefixes not to report, separated by commas.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info", "never"]),
+    help="Least severe finding that makes the exit status 1 (default: warning).",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the text.")
+def check(
+    paths: tuple[str, ...],
+    config: Path | None,
+    layout: str | None,
+    preset: str | None,
+    pg_version: int | None,
+    hot: tuple[str, ...],
+    output: Path | None,
+    stdin_filename: str,
+    format_: str,
+    select: str | None,
+    ignore: str | None,
+    fail_on: str | None,
+    quiet: bool,
+    color: str,
+) -> None:
+    """Lint migrations: PATHS are files or folders, - is standard input, none means those found below."""
+    # imported late: --version and --help need none of it
+    from rlslint import pipeline
+    from rlslint.config import load_options
+    from rlslint.report import json as json_report
+    from rlslint.report import text as text_report
+
+    cwd = Path.cwd()
+    with _one_line_errors():
+        options = pipeline.merged(
+            load_options(cwd, config),
+            paths=paths,
+            layout=layout,
+            preset=preset,
+            pg_version=pg_version,
+            hot=hot,
+            select=_codes(select),
+            ignore=_codes(ignore),
+            fail_on=fail_on,
+        )
+        result = pipeline.check(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
+        if format_ == "json":
+            text = json_report.render(result)
+        else:
+            text = text_report.render(result, colour=_colour(color, output), quiet=quiet)
+        _write(text, output)
+    if options.fail_on != "never" and result.worst_at_least(options.fail_on):  # type: ignore[arg-type]
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Print one rule's page."""
+    from rlslint.registry import load_rules
+    from rlslint.report.rules import page
+
+    with _one_line_errors():
+        rules = load_rules()
+        if code.upper() not in rules:
+            raise ValueError(f"unknown rule code {code!r}: `rlslint rules` lists them")
+        click.echo(page(rules[code.upper()]), nl=False)
+
+
+@main.command()
+def rules() -> None:
+    """List every rule."""
+    from rlslint.registry import load_rules
+
+    with _one_line_errors():
+        for rule in load_rules().values():
+            click.echo(f"{rule.code}  {rule.severity:<7}  {rule.name}")
+
+
+class _one_line_errors:  # noqa: N801 - used as a statement
+    """What the user can mend ends in one line on standard error and status 2."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from rlslint.config import ConfigError
+        from rlslint.registry import RuleError
+        from rlslint.source.model import InputError
+
+        if isinstance(error, BrokenPipeError):
+            # the reader went away: nothing more to say, and nothing for the interpreter to flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        if isinstance(error, (InputError, ConfigError, RuleError, ValueError, OSError)):
+            click.echo(f"rlslint: {error}", err=True)
+            sys.exit(2)
+
+
+def _codes(text: str | None) -> tuple[str, ...]:
+    return tuple(code.strip() for code in text.split(",") if code.strip()) if text else ()
+
+
+def _stdin(paths: tuple[str, ...]) -> str | None:
+    if "-" not in paths:
+        return None
+    if paths != ("-",):
+        raise ValueError("- (standard input) cannot be mixed with paths")
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _colour(choice: str, output: Path | None) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    return output is None and sys.stdout.isatty()
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        return
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,153 @@
+"""Matches in, findings out: merged, worded by their rule, suppressed where a comment says so, sorted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
+from rlslint.nodes.primnodes import Oid
+from rlslint.registry import Rule
+from rlslint.rewrite.model import STATEMENTS, StatementName
+from rlslint.source.model import Project, Span, Suppression
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error")
+"""From least to most severe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """What cures a finding. ``safe``: equal for every database state; ``conditional``: equal under ``assumes``;
+    ``unsafe``: changes who passes."""
+
+    kind: Literal["create_index", "rewrite_policy", "add_policy", "wrap_call", "note"]
+    title: str
+    applicability: Literal["safe", "conditional", "unsafe"]
+    assumes: tuple[str, ...] = ()
+    up: str = ""
+    down: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One finding as users see it."""
+
+    rule: Rule
+    severity: Severity
+    confidence: Confidence
+    message: str
+    span: Span
+    schema: str | None
+    table: str | None
+    policy: str | None
+    relid: Oid
+    policy_oid: Oid
+    statements: tuple[StatementName, ...]
+    roles: tuple[str, ...]
+    facts: Mapping[str, object]
+    related: tuple[tuple[Span, str], ...]
+    needs: tuple[Need, ...]
+    fingerprint: str
+    suggestions: tuple[Suggestion, ...] = field(default=())
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Path, line, column."""
+        return (self.span.source.path, *self.span.source.position(self.span.start))
+
+
+def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
+    """Run the checks; matches that agree in place, policy and facts become one finding."""
+    found: list[Finding] = []
+    for rule in rules:
+        merged: dict[tuple[object, ...], list[Match]] = {}
+        for match in rule.check(facts):
+            merged.setdefault(_key(match), []).append(match)
+        found += [_finding(rule, facts, matches) for matches in merged.values()]
+    found.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
+    return _numbered(found)
+
+
+def _key(match: Match) -> tuple[object, ...]:
+    span = match.span
+    subject = match.policy.oid if match.policy is not None else 0
+    facts = tuple(sorted((key, str(value)) for key, value in match.facts.items() if key != "roles"))
+    return (id(span.source), span.start, span.end, subject, match.message, match.severity, facts)
+
+
+def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
+    first = matches[0]
+    catalog = facts.catalog
+    statements = {name for match in matches for name in match.statements}
+    roles = dict.fromkeys(role for match in matches for role in match.roles)
+    names = tuple(sorted(facts.role_names(tuple(roles))))
+    relation = first.relation
+    data = dict(first.facts)
+    template = rule.messages[first.message] if first.message else rule.message
+    words = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in data.items()}
+    ordered = tuple(name for name in STATEMENTS if name in statements)
+    words.update(
+        roles=", ".join(names) or "every role",
+        statements=_verbs(ordered),
+        policy=first.policy.polname if first.policy is not None else "",
+    )
+    return Finding(
+        rule=rule,
+        severity=first.severity or rule.severity,
+        confidence=first.confidence or rule.confidence,
+        message=" ".join(template.format_map(words).split()),
+        span=first.span,
+        schema=catalog.nspname(relation.relnamespace) if relation is not None else None,
+        table=relation.relname if relation is not None else None,
+        policy=first.policy.polname if first.policy is not None else None,
+        relid=relation.oid if relation is not None else 0,
+        policy_oid=first.policy.oid if first.policy is not None else 0,
+        statements=ordered,
+        roles=names,
+        facts=data,
+        related=first.related,
+        needs=tuple(dict.fromkeys(need for match in matches for need in match.needs)),
+        fingerprint=_fingerprint(rule.code, relation.relname if relation else "", first),
+    )
+
+
+def _verbs(statements: Sequence[StatementName]) -> str:
+    words = dict.fromkeys(name.split("_")[0].upper() for name in statements)
+    return ", ".join(words)
+
+
+def _fingerprint(code: str, table: str, match: Match) -> str:
+    """Of code, table, policy and expression, never of a line (CONTRACT.md, Suppressing)."""
+    text = " ".join(match.span.text.split())
+    policy = match.policy.polname if match.policy is not None else ""
+    return hashlib.sha256("\0".join((code, table, policy, text)).encode()).hexdigest()[:16]
+
+
+def _numbered(findings: list[Finding]) -> list[Finding]:
+    """Equal fingerprints are told apart by their order."""
+    seen: dict[str, int] = {}
+    result: list[Finding] = []
+    for finding in findings:
+        count = seen.get(finding.fingerprint, 0)
+        seen[finding.fingerprint] = count + 1
+        if count:
+            finding = replace(finding, fingerprint=f"{finding.fingerprint[:13]}-{count + 1}")
+        result.append(finding)
+    return result
+
+
+def unsuppressed(findings: Iterable[Finding], project: Project) -> list[Finding]:
+    """Findings that no ignore comment covers."""
+    by_source: dict[int, tuple[Suppression, ...]] = {
+        id(migration.source): migration.suppressions for migration in project.migrations
+    }
+    return [finding for finding in findings if not _covered(finding, by_source.get(id(finding.span.source), ()))]
+
+
+def _covered(finding: Finding, suppressions: Sequence[Suppression]) -> bool:
+    return any(
+        one.start <= finding.span.start <= one.end and (not one.codes or finding.rule.code.startswith(one.codes))
+        for one in suppressions
+    )

@@ -1,0 +1,491 @@
+"""A resolved query in, a flat list of base relations and conditions out: pull_up_subqueries() and pull_up_sublinks() of
+prepjointree.c, deconstruct_jointree() of initsplan.c, row security of the tables included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from rlslint.analyze.entry import analyze_function_body
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, walk_query
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, Param, SubLink, SubLinkType, Var
+from rlslint.plan import clauses
+from rlslint.plan.exists import simplify_exists
+from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels
+from rlslint.plan.predicates import strict_for
+from rlslint.plan.simplify import Simplifier, self_equality
+from rlslint.rewrite.access import role_behind_view
+from rlslint.rewrite.functions import function_search_path
+from rlslint.rewrite.model import PolicyClause
+from rlslint.rewrite.rowsecurity import row_security
+
+BASE = 1000
+"""Flat range-table indexes start above this: written ones never reach it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Qual:
+    """A condition with its place in the security order (RestrictInfo)."""
+
+    expr: Expr
+    level: int = 0
+    leaky: bool = False
+    clause: PolicyClause | None = None
+    """The nested policy it comes from."""
+
+    @property
+    def relids(self) -> frozenset[int]:
+        """Relations of this query it refers to."""
+        return relids(self.expr)
+
+
+@dataclass(slots=True, eq=False)
+class Rel:
+    """A base relation of the flat query."""
+
+    rtindex: int
+    kind: Literal["relation", "function", "subquery", "other"]
+    name: str
+    relation: Relation | None = None
+    role: Oid = 0
+    subquery: Query | None = None
+    function: Expr | None = None
+    security: tuple[Qual, ...] = ()
+    after: frozenset[int] = frozenset()
+    """Relations that must be joined first: it is the inner side of an outer or anti join."""
+    join: Literal["inner", "left", "semi", "anti"] = "inner"
+    quals: list[Qual] = field(default_factory=list)
+    """Restrictions on it alone."""
+    late: list[Qual] = field(default_factory=list)
+    """Conditions on it that wait until after an outer join."""
+
+    @property
+    def min_level(self) -> int:
+        """The lowest security level among its restrictions (baserestrict_min_security)."""
+        return min((qual.level for qual in self.quals), default=1 << 30)
+
+    def promotable(self, qual: Qual) -> bool:
+        """Whether the condition may run before others (restriction_is_securely_promotable)."""
+        return qual.level <= self.min_level or not qual.leaky
+
+
+@dataclass(slots=True)
+class Flat:
+    """A query as the planner works on it."""
+
+    rels: list[Rel] = field(default_factory=list)
+    joins: list[Qual] = field(default_factory=list)
+    """Conditions over several relations."""
+    constant: list[Qual] = field(default_factory=list)
+    """Conditions over none."""
+    outputs: list[Expr] = field(default_factory=list)
+    """What the query computes besides: target list, ORDER BY, HAVING."""
+    dummy: bool = False
+    """A constant false condition: no relation is read."""
+    separate: list[Query] = field(default_factory=list)
+    """Arms of a set operation, planned on their own."""
+    pulled: list[SubLink] = field(default_factory=list)
+    """Subqueries that became joins."""
+
+    def rel(self, rtindex: int) -> Rel:
+        """The relation with that index."""
+        return next(rel for rel in self.rels if rel.rtindex == rtindex)
+
+
+class Flattener:
+    """Flattens one query."""
+
+    def __init__(self, catalog: Catalog, simplifier: Simplifier, role: Oid) -> None:
+        self.catalog = catalog
+        self.simplifier = simplifier
+        self.role = role
+        self.flat = Flat()
+        self._next = BASE
+        self._where: list[tuple[Expr, frozenset[int], str]] = []
+        self._security_levels = 0
+
+    def run(self, query: Query, *, pull_sublinks: bool = True) -> Flat:
+        """The flat form. ``query`` is as analyze/ left it."""
+        self._pull_sublinks = pull_sublinks
+        substitute, quals = self._query(query, self.role)
+        for expr in self._outputs(query):
+            self.flat.outputs.append(replace_vars(self.simplifier.expression(expr), substitute))
+        self._distribute(quals)
+        return self.flat
+
+    def _outputs(self, query: Query) -> list[Expr]:
+        outputs = [target.expr for target in query.targets]
+        outputs += [*query.group_by, *query.order_by]
+        outputs += [expr for expr in (query.having, query.limit, query.offset) if expr is not None]
+        return outputs
+
+    # FROM -------------------------------------------------------------------------------------------------------------
+
+    def _query(self, query: Query, role: Oid) -> tuple[Callable[[Var], Expr | None], list[Expr]]:
+        """Adds the query's relations; returns what its columns became and its conjuncts in those terms."""
+        query = self.simplifier.query(query)
+        if query.setop is not None:
+            self.flat.separate.extend(query.arms)
+        mapping: dict[int, int | list[Expr]] = {}
+        quals: list[Expr] = []
+
+        def substitute(var: Var) -> Expr | None:
+            if var.varno > BASE:
+                return None
+            target = mapping.get(var.varno)
+            if isinstance(target, int):
+                return replace(var, varno=target)
+            if target is not None and 0 < var.attnum <= len(target):
+                return target[var.attnum - 1]
+            rte = query.rtable[var.varno - 1] if 0 < var.varno <= len(query.rtable) else None
+            if rte is not None and rte.joinvars and 0 < var.attnum <= len(rte.joinvars):
+                return replace_vars(rte.joinvars[var.attnum - 1], substitute)
+            return None
+
+        for item in query.fromlist:
+            self._from(item, query, role, mapping, substitute, quals)
+        if query.where is not None:
+            for expr in clauses.make_and((self.simplifier.qual_expr(query.where),)):
+                quals.append(replace_vars(expr, substitute))
+        return substitute, quals
+
+    def _from(
+        self,
+        item: FromItem,
+        query: Query,
+        role: Oid,
+        mapping: dict[int, int | list[Expr]],
+        substitute: Callable[[Var], Expr | None],
+        quals: list[Expr],
+    ) -> list[Rel]:
+        if not isinstance(item, JoinExpr):
+            return self._entry(item.rtindex, query.rtable[item.rtindex - 1], role, mapping, substitute, quals)
+        left_quals: list[Expr] = []
+        right_quals: list[Expr] = []
+        left = self._from(item.larg, query, role, mapping, substitute, left_quals)
+        right = self._from(item.rarg, query, role, mapping, substitute, right_quals)
+        on = [] if item.quals is None else list(self.simplifier.qual(item.quals))
+        on = [replace_vars(expr, substitute) for expr in on]
+        nullable: list[Rel] = []
+        preserved: list[Rel] = []
+        match item.jointype:
+            case "left":
+                nullable, preserved = right, left
+            case "right":
+                nullable, preserved = left, right
+            case "full":
+                nullable = left + right
+        if not nullable or self._where_is_strict(query, nullable, substitute):
+            quals += [*left_quals, *right_quals, *on]
+            return left + right
+        inside = right_quals if item.jointype == "left" else left_quals
+        outside = left_quals if item.jointype == "left" else right_quals
+        quals += outside
+        before = frozenset(rel.rtindex for rel in preserved)
+        for rel in nullable:
+            rel.after |= before
+            rel.join = "left"
+        names = frozenset(rel.rtindex for rel in nullable)
+        self._where += [(expr, names, "on") for expr in [*inside, *on]]
+        return left + right
+
+    def _where_is_strict(
+        self, query: Query, nullable: list[Rel], substitute: Callable[[Var], Expr | None]
+    ) -> bool:
+        """A WHERE that NULL cannot pass turns an outer join into an inner one (reduce_outer_joins)."""
+        if query.where is None:
+            return False
+        names = {rel.rtindex for rel in nullable}
+        for conjunct in self.simplifier.qual(query.where):
+            expr = replace_vars(conjunct, substitute)
+            for index in relids(expr) & names:
+                for var in _vars_of(expr, index):
+                    if strict_for(self.catalog, expr, var):
+                        return True
+        return False
+
+    def _entry(
+        self,
+        rtindex: int,
+        rte: RangeTblEntry,
+        role: Oid,
+        mapping: dict[int, int | list[Expr]],
+        substitute: Callable[[Var], Expr | None],
+        quals: list[Expr],
+    ) -> list[Rel]:
+        relation = self.catalog.relations.get(rte.relid) if rte.kind == "relation" else None
+        inner = rte.subquery
+        inner_role = role
+        if relation is not None and relation.relkind == "v" and relation.query is not None:
+            inner = relation.query
+            inner_role = role_behind_view(relation, role)
+        if rte.kind == "function" and isinstance(rte.function, FuncExpr):
+            inner = self._inline_set_function(rte.function)
+        if inner is not None and _simple_subquery(self.catalog, inner):
+            return self._pull_up(rtindex, inner, inner_role, mapping, substitute, quals)
+        self._next += 1
+        mapping[rtindex] = self._next
+        rel = Rel(self._next, "other", rte.eref, role=inner_role)
+        if inner is not None:
+            rel.kind, rel.subquery = "subquery", mutate_query(inner, _own(substitute))
+        elif relation is not None:
+            rel.kind, rel.relation, rel.name = "relation", relation, self.catalog.qualified_name(relation)
+            rel.security = self._security(relation, role, rel.rtindex)
+        elif rte.kind == "function" and rte.function is not None:
+            rel.kind, rel.function = "function", replace_vars(rte.function, substitute)
+            rel.name = _function_name(self.catalog, rte.function)
+        self.flat.rels.append(rel)
+        return [rel]
+
+    def _pull_up(
+        self,
+        rtindex: int,
+        inner: Query,
+        role: Oid,
+        mapping: dict[int, int | list[Expr]],
+        substitute: Callable[[Var], Expr | None],
+        quals: list[Expr],
+    ) -> list[Rel]:
+        """A plain subquery in FROM becomes part of the query above it."""
+        first = len(self.flat.rels)
+        inner_substitute, inner_quals = self._query(inner, role)
+
+        def lift(expr: Expr) -> Expr:
+            return replace_vars(shift_levels_out(expr), substitute)
+
+        for rel in self.flat.rels[first:]:
+            rel.function = None if rel.function is None else lift(rel.function)
+        mapping[rtindex] = [
+            lift(replace_vars(self.simplifier.expression(target.expr), inner_substitute)) for target in inner.targets
+        ]
+        quals += [lift(expr) for expr in inner_quals]
+        return self.flat.rels[first:]
+
+    def _inline_set_function(self, call: FuncExpr) -> Query | None:
+        """The body of a set-returning SQL function as a subquery (inline_set_returning_function in clauses.c)."""
+        proc = self.catalog.procs.get(call.funcid)
+        if proc is None or proc.prolang != "sql" or not proc.proretset or proc.proisstrict:
+            return None
+        if proc.prosecdef or proc.proconfig or proc.provolatile == "v" or len(proc.proargtypes) != len(call.args):
+            return None
+        if any(clauses.contain_volatile(self.catalog, arg) or _has_sublink(arg) for arg in call.args):
+            return None
+        body = analyze_function_body(self.catalog, proc, function_search_path(proc))
+        if body is None or len(body) != 1:
+            return None
+
+        def put(node: Expr, level: int) -> Expr:
+            if isinstance(node, Param) and 0 < node.number <= len(call.args):
+                return shift_levels(call.args[node.number - 1], level)
+            return node
+
+        return mutate_query(body[0], put)
+
+    def _security(self, relation: Relation, role: Oid, rtindex: int) -> tuple[Qual, ...]:
+        """The table's own row security, each condition at its level (process_security_barrier_quals)."""
+        security = row_security(self.catalog, relation.oid, role, "select")
+        if security.bypass is not None:
+            return ()
+        found: list[Qual] = []
+        level = 0
+        for quals in security.security_quals:
+            for exprs, clause in security_conditions(quals.restrictive, quals.permissive):
+                for expr in exprs:
+                    moved = replace_vars(
+                        expr, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None
+                    )
+                    for conjunct in self.simplifier.qual(moved):
+                        leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
+                        found.append(Qual(conjunct, level, leaky, clause))
+                level += 1
+        self._security_levels = max(self._security_levels, level)
+        return tuple(found)
+
+    # WHERE ------------------------------------------------------------------------------------------------------------
+
+    def _distribute(self, quals: list[Expr]) -> None:
+        """Sorts the conjuncts by the relations they refer to (distribute_qual_to_rels)."""
+        pending = list(quals)
+        while pending:
+            expr = self_equality(self.catalog, pending.pop(0))
+            lifted = self._sublink_join(expr) if self._pull_sublinks else None
+            if lifted is not None:
+                pending += lifted
+                continue
+            self._place(expr, self._security_levels)
+        for expr, names, _ in self._where:
+            used = relids(expr)
+            level = self._security_levels
+            if len(used) == 1 and used <= names:
+                self._restrict(next(iter(used)), expr, level)
+            else:
+                self.flat.joins.append(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(self.catalog, expr)))
+        for rel in self.flat.rels:
+            rel.quals[:0] = rel.security
+            if rel.join in ("inner", "semi") and any(
+                clauses.is_false_or_null(qual.expr) for qual in rel.quals if qual.level == 0 or not rel.security
+            ):
+                self.flat.dummy = self.flat.dummy or self.catalog.pg_version >= 17 or not rel.security
+
+    def _place(self, expr: Expr, level: int) -> None:
+        used = relids(expr)
+        leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, expr)
+        if not used:
+            self.flat.constant.append(Qual(expr, level, leaky))
+            self.flat.dummy = self.flat.dummy or clauses.is_false_or_null(expr)
+            return
+        if len(used) > 1:
+            self.flat.joins.append(Qual(expr, level, leaky))
+            return
+        rel = self.flat.rel(next(iter(used)))
+        if rel.join in ("left", "anti"):
+            rel.late.append(Qual(expr, level, leaky))
+            return
+        self._restrict(rel.rtindex, expr, level)
+
+    def _restrict(self, rtindex: int, expr: Expr, level: int) -> None:
+        leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, expr)
+        self.flat.rel(rtindex).quals.append(Qual(expr, level, leaky))
+
+    def _sublink_join(self, expr: Expr) -> list[Expr] | None:
+        """EXISTS, NOT EXISTS and IN at the top of WHERE become joins; returns the new conjuncts."""
+        negated = isinstance(expr, BoolExpr) and expr.op == "not"
+        sublink = expr.args[0] if isinstance(expr, BoolExpr) and expr.op == "not" else expr
+        if not isinstance(sublink, SubLink):
+            return None
+        query = sublink.subselect
+        if sublink.kind is SubLinkType.EXISTS:
+            simple = simplify_exists(query)
+            if simple is None or not simple.fromlist or simple.ctes:
+                return None
+            where = simple.where
+            if where is None or clauses.contain_volatile(self.catalog, where):
+                return None
+            bare = replace(simple, where=None)
+            if any(isinstance(n, Var) and n.levelsup == level for n, level in walk_query(bare, 1)):
+                return None
+            if not has_vars_of_level(where, 1):
+                return None
+            comparisons: list[Expr] = []
+        elif sublink.kind is SubLinkType.ANY and not negated:
+            if clauses.correlated(sublink) and self.catalog.pg_version < 17:
+                return None
+            if not any(relids(arg) for arg in sublink.lefthand) or len(sublink.opnos) != len(sublink.lefthand):
+                return None
+            if any(clauses.contain_volatile(self.catalog, arg) for arg in sublink.lefthand):
+                return None
+            if not _simple_subquery(self.catalog, query):
+                return None
+            simple = query
+            comparisons = [
+                OpExpr(type=16, opno=opno, args=(shift_levels(left, 1), target.expr), location=sublink.location)
+                for opno, left, target in zip(sublink.opnos, sublink.lefthand, query.targets, strict=False)
+            ]
+        else:
+            return None
+        first = len(self.flat.rels)
+        substitute, inner = self._query(simple, self.role)
+        inner += [replace_vars(comparison, substitute) for comparison in comparisons]
+        lifted = [shift_levels_out(conjunct) for conjunct in inner]
+        new = self.flat.rels[first:]
+        for rel in new:
+            rel.join = "anti" if negated else "semi"
+            rel.after = (
+                frozenset(index for conjunct in lifted for index in relids(conjunct))
+                - frozenset(other.rtindex for other in new)
+                if negated
+                else rel.after
+            )
+        self.flat.pulled.append(sublink)
+        if negated:
+            names = frozenset(rel.rtindex for rel in new)
+            self._where += [(conjunct, names, "on") for conjunct in lifted]
+            return []
+        return lifted
+
+
+def security_conditions(
+    restrictive: tuple[PolicyClause, ...], permissive: tuple[PolicyClause, ...]
+) -> list[tuple[tuple[Expr, ...], PolicyClause | None]]:
+    """Conditions in the order rowsecurity.c adds them: each restrictive one, then the OR of the permissive ones."""
+    found: list[tuple[tuple[Expr, ...], PolicyClause | None]] = []
+    if not permissive:
+        return [((Const(type=16, value="false"),), None)]
+    found += [((clause.expr,), clause) for clause in restrictive]
+    if len(permissive) == 1:
+        found.append(((permissive[0].expr,), permissive[0]))
+    else:
+        every = BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in permissive))
+        found.append(((every,), permissive[0]))
+    return found
+
+
+def shift_levels_out(expr: Expr) -> Expr:
+    """The expression moved out of its query: its own columns are flat already, outer ones come one level nearer."""
+    from rlslint.plan.mutate import mutate
+
+    def change(node: Expr, level: int) -> Expr:
+        if isinstance(node, Var) and node.levelsup > level:
+            return replace(node, levelsup=node.levelsup - 1)
+        return node
+
+    return mutate(expr, change)
+
+
+def _own(substitute: Callable[[Var], Expr | None]) -> Callable[[Expr, int], Expr]:
+    """For a subquery that stays: its references to the query around it follow the flat numbering."""
+
+    def change(node: Expr, level: int) -> Expr:
+        if not isinstance(node, Var) or node.levelsup != level:
+            return node
+        new = substitute(replace(node, levelsup=0))
+        return node if new is None else shift_levels(new, level)
+
+    return change
+
+
+def _simple_subquery(catalog: Catalog, query: Query) -> bool:
+    """Whether a subquery in FROM can become part of the query above it (is_simple_subquery)."""
+    plain = not (
+        query.setop
+        or query.has_aggs
+        or query.has_windows
+        or query.group_by
+        or query.having is not None
+        or query.distinct
+        or query.order_by
+        or query.limit is not None
+        or query.offset is not None
+        or query.for_update
+        or query.ctes
+        or query.recursive
+    )
+    if not plain or not query.fromlist:
+        return False
+    return not any(
+        clauses.contain_volatile(catalog, target.expr)
+        or (isinstance(target.expr, FuncExpr) and target.expr.retset)
+        for target in query.targets
+    )
+
+
+def _vars_of(expr: Expr, index: int) -> list[Var]:
+    from rlslint.nodes.parsenodes import walk_deep
+
+    return [
+        node for node, level in walk_deep(expr) if isinstance(node, Var) and node.levelsup == level == 0 and node.varno == index
+    ]
+
+
+def _has_sublink(expr: Expr) -> bool:
+    from rlslint.nodes.primnodes import walk
+
+    return any(isinstance(node, SubLink) for node in walk(expr))
+
+
+def _function_name(catalog: Catalog, expr: Expr) -> str:
+    proc = catalog.procs.get(expr.funcid) if isinstance(expr, FuncExpr) else None
+    return "function" if proc is None else catalog.qualified_name(proc)

@@ -1,0 +1,274 @@
+"""A condition and an index in, whether and how the index serves it out: match_clause_to_index() of indxpath.c."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Index, IndexKey, OpClass
+from rlslint.nodes.primnodes import (
+    BooleanTest,
+    BoolExpr,
+    CollateExpr,
+    Const,
+    Expr,
+    NullTest,
+    Oid,
+    OpExpr,
+
+    RowCompareExpr,
+    ScalarArrayOpExpr,
+    Var,
+)
+from rlslint.plan import clauses
+from rlslint.plan.mutate import relids, renumber
+from rlslint.plan.simplify import Simplifier
+
+BTREE_BOOL: Final = 424
+HASH_BOOL: Final = 2222
+DEFAULT_COLLATION: Final = 100
+C_COLLATION: Final = 950
+_SEARCH_NULLS = frozenset({"btree", "gist", "spgist", "brin"})
+_LIKE = frozenset({1209, 1211, 1207})  # ~~ of text, bpchar, name
+_STARTS_WITH = 3877
+# btree families that compare byte by byte, and those that do so under the C collation
+_PATTERN_FAMILIES = frozenset({2095, 2097})
+_TEXT_FAMILIES = frozenset({1994, 426})
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKeyInfo:
+    """One key as the planner sees it."""
+
+    attnum: int
+    expr: Expr | None
+    opclass: OpClass | None
+    """None when it is not known."""
+    collation: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """An index of a relation, its expressions renumbered to the relation's place in the range table."""
+
+    index: Index
+    keys: tuple[IndexKeyInfo, ...]
+    predicate: tuple[Expr, ...]
+
+    @property
+    def oid(self) -> Oid:
+        """The index's OID."""
+        return self.index.oid
+
+
+@dataclass(frozen=True, slots=True)
+class IndexClause:
+    """A condition that the index serves on its key ``column`` (from 0)."""
+
+    column: int
+    clause: Expr
+    equality: bool
+    """Fixes the column to one value (or a list of them), so that the next column bounds the scan too."""
+    other: Expr | None = None
+    """The side that is compared with the column."""
+
+
+def index_infos(catalog: Catalog, simplifier: Simplifier, relid: Oid, rtindex: int) -> tuple[IndexInfo, ...]:
+    """The valid indexes of a table, in the order PostgreSQL lists them."""
+    infos: list[IndexInfo] = []
+    for index in catalog.indexes_of(relid):
+        if not index.indisvalid:
+            continue
+        keys = tuple(_key(catalog, simplifier, key, rtindex) for key in index.keys)
+        predicate: tuple[Expr, ...] = ()
+        if index.indpred is not None:
+            predicate = simplifier.qual(renumber(index.indpred.expr, {1: rtindex}))
+        infos.append(IndexInfo(index, keys, predicate))
+    return tuple(infos)
+
+
+def _key(catalog: Catalog, simplifier: Simplifier, key: IndexKey, rtindex: int) -> IndexKeyInfo:
+    expr = None
+    if key.expr is not None:
+        expr = clauses.strip_relabel(simplifier.expression(renumber(key.expr.expr, {1: rtindex})))
+    return IndexKeyInfo(key.attnum, expr, catalog.opclasses.get(key.opclass), key.collation)
+
+
+def match_clause(catalog: Catalog, info: IndexInfo, rtindex: int, clause: Expr) -> IndexClause | None:
+    """The first key of the index that serves the condition, or None."""
+    for column in range(len(info.keys)):
+        found = match_column(catalog, info, column, rtindex, clause)
+        if found is not None:
+            return found
+    return None
+
+
+def match_column(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: Expr) -> IndexClause | None:
+    """Whether one key serves the condition (match_clause_to_indexcol)."""
+    key = info.keys[column]
+    am = info.index.amname
+    if key.opclass is None and am not in ("btree", "hash"):
+        return None
+    if key.opclass is not None and key.opclass.opcfamily in (BTREE_BOOL, HASH_BOOL):
+        boolean = _boolean(key, rtindex, clause)
+        if boolean:
+            return IndexClause(column, clause, True)
+    match clause:
+        case OpExpr(kind="op", args=(left, right)):
+            return _operator(catalog, info, column, rtindex, clause, left, right)
+        case ScalarArrayOpExpr(use_or=True, args=(left, right)):
+            if not is_key(key, rtindex, left) or rtindex in relids(right):
+                return None
+            if clauses.volatile_when_run(catalog, right):
+                return None
+            if not collations_agree(key, clause) or not in_family(catalog, clause.opno, key):
+                return None
+            return IndexClause(column, clause, _is_equality(catalog, clause.opno, key), right)
+        case RowCompareExpr(opnos=opnos, largs=largs, rargs=rargs) if am == "btree" and column == 0:
+            if is_key(key, rtindex, largs[0]) and not any(rtindex in relids(arg) for arg in rargs):
+                if in_family(catalog, opnos[0], key) and not any(
+                    clauses.volatile_when_run(catalog, arg) for arg in rargs
+                ):
+                    return IndexClause(column, clause, False, rargs[0])
+        case NullTest(arg=arg):
+            if am in _SEARCH_NULLS and is_key(key, rtindex, arg):
+                return IndexClause(column, clause, clause.is_null)
+        case BoolExpr(op="or") if catalog.pg_version >= 18:
+            return _or_to_array(catalog, info, column, rtindex, clause)
+    return None
+
+
+def _or_to_array(
+    catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: BoolExpr
+) -> IndexClause | None:
+    """``col = a OR col = b`` is ``col = ANY (a, b)`` from version 18 (match_orclause_to_indexcol)."""
+    opnos: set[Oid] = set()
+    other = None
+    for arm in clause.args:
+        if not isinstance(arm, OpExpr):
+            return None
+        found = match_column(catalog, info, column, rtindex, arm)
+        if found is None or found.other is None or found.other.type == 0:
+            return None
+        if clauses.has_subplan(found.other):
+            return None
+        key_first = is_key(info.keys[column], rtindex, arm.args[0])
+        opnos.add(arm.opno if key_first else clauses.commutator(catalog, arm.opno))
+        other = found.other
+    return IndexClause(column, clause, True, other) if len(opnos) == 1 else None
+
+
+def _boolean(key: IndexKeyInfo, rtindex: int, clause: Expr) -> bool:
+    if is_key(key, rtindex, clause):
+        return True
+    match clause:
+        case BoolExpr(op="not", args=(arg,)):
+            return is_key(key, rtindex, arg)
+        case BooleanTest(arg=arg, test="is_true" | "is_false"):
+            return is_key(key, rtindex, arg)
+    return False
+
+
+def _operator(
+    catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: OpExpr, left: Expr, right: Expr
+) -> IndexClause | None:
+    key = info.keys[column]
+    for operand, other, opno in (
+        (left, right, clause.opno),
+        (right, left, clauses.commutator(catalog, clause.opno)),
+    ):
+        if not is_key(key, rtindex, operand):
+            continue
+        if rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
+            continue
+        if opno and collations_agree(key, clause) and in_family(catalog, opno, key):
+            return IndexClause(column, clause, _is_equality(catalog, opno, key), other)
+        if operand is left and _special(info, key, clause.opno, other, clause):
+            return IndexClause(column, clause, False, other)
+    return None
+
+
+def _special(info: IndexInfo, key: IndexKeyInfo, opno: Oid, other: Expr, clause: Expr) -> bool:
+    """A constant LIKE or ^@ prefix as a range (like_support.c)."""
+    if opno not in _LIKE and opno != _STARTS_WITH:
+        return False
+    if not isinstance(other, Const) or other.value is None or key.opclass is None:
+        return False
+    if opno in _LIKE and other.value[:1] in ("", "%", "_"):
+        return False
+    if info.index.amname != "btree":
+        return False
+    family = key.opclass.opcfamily
+    return family in _PATTERN_FAMILIES or (family in _TEXT_FAMILIES and key.collation == C_COLLATION)
+
+
+def is_key(key: IndexKeyInfo, rtindex: int, operand: Expr) -> bool:
+    """Whether the operand is the index key itself (match_index_to_operand)."""
+    operand = clauses.strip_relabel(operand)
+    if key.attnum:
+        return (
+            isinstance(operand, Var)
+            and operand.varno == rtindex
+            and operand.levelsup == 0
+            and operand.attnum == key.attnum
+        )
+    return key.expr is not None and key.expr == operand
+
+
+def in_family(catalog: Catalog, opno: Oid, key: IndexKeyInfo) -> bool:
+    """Whether the operator belongs to the key's operator family (op_in_opfamily)."""
+    if key.opclass is None:
+        # an operator class that is not known holds at least its type's own comparisons
+        operator = catalog.operators.get(opno)
+        return operator is not None and operator.oprname in ("=", "<", "<=", ">", ">=")
+    family = key.opclass.opcfamily
+    return any(
+        row.amopfamily == family and row.amoppurpose == "s" for row in catalog.amops.find("operator", opno)
+    )
+
+
+def _is_equality(catalog: Catalog, opno: Oid, key: IndexKeyInfo) -> bool:
+    operator = catalog.operators.get(opno)
+    return operator is not None and operator.oprname == "="
+
+
+def collations_agree(key: IndexKeyInfo, clause: Expr) -> bool:
+    """Whether the index is ordered by the collation that the condition compares with (IndexCollMatchesExprColl)."""
+    if not key.collation:
+        return True
+    used = input_collation(clause)
+    return not used or used == key.collation
+
+
+def input_collation(clause: Expr) -> Oid:
+    """The collation that an operator compares with: an explicit one, else a column's own, else the default; 0: unknown."""
+    explicit, implicit = _collations(clause)
+    if explicit:
+        return explicit
+    named = {oid for oid in implicit if oid not in (0, DEFAULT_COLLATION)}
+    if len(named) == 1:
+        return named.pop()
+    return DEFAULT_COLLATION if implicit and not named else 0
+
+
+def _collations(expr: Expr) -> tuple[Oid, set[Oid]]:
+    match expr:
+        case CollateExpr(collation=collation):
+            return collation, {collation}
+        case Var(collation=collation):
+            return 0, {collation} if collation else set()
+    found: set[Oid] = set()
+    explicit = 0
+    for child in expr.children():
+        child_explicit, implicit = _collations(child)
+        explicit = explicit or child_explicit
+        found |= implicit
+    return explicit, found
+
+
+def strip_raw(expr: Expr) -> Expr:
+    """The node without its place."""
+    return replace(expr, raw=None, location=-1)
+
+

@@ -1,0 +1,186 @@
+"""A call of a SQL function in, the expression it is replaced by out, or why not: inline_function() of clauses.c."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rlslint.analyze.entry import analyze_function_body
+from rlslint.catalog.acl import has_privilege
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
+from rlslint.nodes.parsenodes import Query
+from rlslint.nodes.primnodes import (
+    Aggref,
+    BooleanTest,
+    BoolExpr,
+    CaseExpr,
+    CoalesceExpr,
+    Const,
+    Expr,
+    FuncExpr,
+    NullTest,
+    Oid,
+    Param,
+    RelabelType,
+    ScalarArrayOpExpr,
+    SubLink,
+    Unresolved,
+    walk,
+)
+from rlslint.plan import clauses
+from rlslint.plan.mutate import mutate
+from rlslint.rewrite.functions import function_search_path
+
+
+def inline_function(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> Expr | str:
+    """The body's expression with the arguments put in, or the reason it is not inlined."""
+    if proc.prolang != "sql":
+        return f"LANGUAGE {proc.prolang}"
+    if proc.prosecdef:
+        return "SECURITY DEFINER"
+    if proc.proconfig:
+        return "SET " + proc.proconfig[0][0]
+    if proc.prokind != "f" or proc.proretset:
+        return "it returns a set"
+    if not has_privilege(catalog, role, proc, "execute"):
+        return "the role may not execute it"
+    if len(proc.proargtypes) != len(call.args):
+        return "its arguments have defaults that are not known here"
+    body = analyze_function_body(catalog, proc, function_search_path(proc))
+    if body is None or len(body) != 1:
+        return "its body is not one statement" if body else "its body could not be read"
+    expr = simple_expression(body[0])
+    if expr is None:
+        return "its body is more than one SELECT expression"
+    if any(isinstance(node, Unresolved) for node in walk(expr)):
+        return "its body could not be resolved"
+    if any(isinstance(node, SubLink) for node in walk(expr)):
+        return "its body holds a subquery"
+    if expr.type and proc.prorettype and expr.type != proc.prorettype:
+        if not _same_but_relabel(expr, proc.prorettype):
+            return "its body has another type than it returns"
+        expr = RelabelType(type=proc.prorettype, arg=expr)
+    refused = _volatility(catalog, proc, expr) or _strictness(catalog, proc, expr)
+    if refused:
+        return refused
+    usage = _refused_arguments(catalog, call, expr)
+    if usage:
+        return usage
+    return _substitute(expr, call)
+
+
+def simple_expression(query: Query) -> Expr | None:
+    """The one output column of a bare SELECT: nothing but a target list of one."""
+    if (
+        len(query.targets) != 1
+        or query.rtable
+        or query.fromlist
+        or query.where is not None
+        or query.group_by
+        or query.having is not None
+        or query.has_aggs
+        or query.has_windows
+        or query.distinct
+        or query.order_by
+        or query.limit is not None
+        or query.offset is not None
+        or query.ctes
+        or query.setop is not None
+        or query.for_update
+    ):
+        return None
+    expr = query.targets[0].expr
+    if any(isinstance(node, Aggref) or (isinstance(node, FuncExpr) and node.retset) for node in walk(expr)):
+        return None
+    return expr
+
+
+def _same_but_relabel(expr: Expr, target: Oid) -> bool:
+    return {expr.type, target} <= {25, 1043} or isinstance(expr, Const)
+
+
+def _volatility(catalog: Catalog, proc: Proc, expr: Expr) -> str | None:
+    """The body must not be more volatile than the function is declared."""
+    if proc.provolatile == "i" and clauses.contain_mutable(catalog, expr):
+        return "it is declared IMMUTABLE and its body is not"
+    if proc.provolatile == "s" and clauses.contain_volatile(catalog, expr):
+        return "it is declared STABLE and its body is VOLATILE"
+    return None
+
+
+def _strictness(catalog: Catalog, proc: Proc, expr: Expr) -> str | None:
+    """A STRICT function's body must be strict itself and use every parameter."""
+    if not proc.proisstrict:
+        return None
+    if contain_nonstrict(catalog, expr):
+        return "it is STRICT and its body is not"
+    used = {node.number for node in walk(expr) if isinstance(node, Param)}
+    if used != set(range(1, len(proc.proargtypes) + 1)):
+        return "it is STRICT and its body does not use every argument"
+    return None
+
+
+def contain_nonstrict(catalog: Catalog, expr: Expr) -> bool:
+    """Whether NULL may go in and something else come out (contain_nonstrict_functions)."""
+    for node in walk(expr):
+        match node:
+            case BoolExpr(op="not"):
+                continue
+            case BoolExpr() | CaseExpr() | CoalesceExpr() | NullTest() | BooleanTest() | SubLink() | Aggref():
+                return True
+            case ScalarArrayOpExpr():
+                return True
+        if getattr(node, "kind", "op") in ("distinct", "nullif"):
+            return True
+        if any(row is None or not row.proisstrict for row in clauses.node_procs(catalog, node)):
+            return True
+    return False
+
+
+def _refused_arguments(catalog: Catalog, call: FuncExpr, expr: Expr) -> str | None:
+    """An argument that is used twice must be cheap and not volatile."""
+    counts = [0] * (len(call.args) + 1)
+    for node in walk(expr):
+        if isinstance(node, Param) and 0 < node.number < len(counts):
+            counts[node.number] += 1
+    for arg, count in zip(call.args, counts[1:], strict=True):
+        if isinstance(arg, Const):
+            continue
+        if count > 1:
+            if any(isinstance(node, SubLink) for node in walk(arg)):
+                return "it uses an argument more than once that is a subquery"
+            if not _cheap(catalog, arg):
+                return "it uses an argument more than once that is costly"
+            if clauses.contain_volatile(catalog, arg):
+                return "it uses an argument more than once that is VOLATILE"
+    return None
+
+
+def _cheap(catalog: Catalog, arg: Expr) -> bool:
+    """No more than ten operators' worth (10 * cpu_operator_cost)."""
+    cost = 0
+    for node in walk(arg):
+        for proc in clauses.node_procs(catalog, node):
+            cost += 1 if proc is not None and proc.prolang in ("internal", "c") else 100
+    return cost <= 10
+
+
+def _substitute(expr: Expr, call: FuncExpr) -> Expr:
+    def change(node: Expr, level: int) -> Expr:
+        if isinstance(node, Param) and 0 < node.number <= len(call.args):
+            return _Argument(type=node.type, number=node.number)
+        # the body was written elsewhere: it stands where the call stands
+        return replace(node, location=call.location, raw=call.raw)
+
+    def put(node: Expr, level: int) -> Expr:
+        return call.args[node.number - 1] if isinstance(node, _Argument) else node
+
+    return mutate(mutate(expr, change), put)
+
+
+class _Argument(Param):
+    """A parameter about to be replaced: keeps the arguments' own places out of the body's."""
+
+    __slots__ = ()
+
+

@@ -1,0 +1,131 @@
+"""A project's statements in, the catalog after them out: the loop over migrations and the dispatch to their handlers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.replay import views
+from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session, Step
+from rlslint.source.model import Problem, Project, Statement
+
+_MODULES: Final = (
+    "alter_table",
+    "drop",
+    "extensions",
+    "functions",
+    "grants",
+    "indexes",
+    "policies",
+    "procedural",
+    "rename",
+    "roles",
+    "schemas",
+    "sequences",
+    "settings",
+    "tables",
+    "triggers",
+    "types",
+    "views",
+)
+
+IGNORED: Final = frozenset(
+    """AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseStmt AlterEventTrigStmt AlterExtensionContentsStmt
+    AlterForeignServerStmt AlterFdwStmt AlterObjectDependsStmt AlterOpFamilyStmt AlterOperatorStmt AlterPublicationStmt
+    AlterStatsStmt AlterSubscriptionStmt AlterSystemStmt AlterTSConfigurationStmt AlterTSDictionaryStmt
+    AlterTableMoveAllStmt AlterTableSpaceOptionsStmt AlterUserMappingStmt CallStmt CheckPointStmt ClosePortalStmt
+    ClusterStmt CommentStmt ConstraintsSetStmt CopyStmt CreateAmStmt CreateConversionStmt CreateEventTrigStmt
+    CreateFdwStmt CreateForeignServerStmt CreatePLangStmt CreatePublicationStmt CreateStatsStmt CreateSubscriptionStmt
+    CreateTableSpaceStmt CreateTransformStmt CreateUserMappingStmt CreatedbStmt DeallocateStmt DeclareCursorStmt
+    DeleteStmt DropSubscriptionStmt DropTableSpaceStmt DropUserMappingStmt DropdbStmt ExecuteStmt ExplainStmt
+    FetchStmt ImportForeignSchemaStmt InsertStmt ListenStmt LoadStmt LockStmt MergeStmt NotifyStmt PrepareStmt
+    RefreshMatViewStmt ReindexStmt RuleStmt SecLabelStmt TruncateStmt UnlistenStmt UpdateStmt VacuumStmt
+    VariableShowStmt""".split()
+)
+"""Kinds of statements that change nothing a policy's plan depends on."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What replay makes of a project."""
+
+    catalog: Catalog
+    problems: list[Problem]
+    steps: list[Step]
+    rejected_policies: list[RejectedPolicy] = field(default_factory=list)
+    unknown_kinds: Counter[str] = field(default_factory=Counter)
+    """Statements of kinds that have no handler and are not known to be without effect."""
+
+
+def handlers() -> dict[str, Handler]:
+    """The dispatch table: the handlers of all topic modules by node kind. Raises ValueError when two claim one."""
+    table: dict[str, Handler] = {}
+    for name in _MODULES:
+        if importlib.util.find_spec(f"rlslint.replay.{name}") is None:
+            continue
+        module = importlib.import_module(f"rlslint.replay.{name}")
+        for kind, handler in module.HANDLERS.items():
+            if kind in table:
+                raise ValueError(f"{kind} is handled twice")
+            table[kind] = handler
+    plain_select = table["SelectStmt"]
+
+    def select(session: Session, statement: Statement) -> None:
+        if "intoClause" in statement.node:
+            views.select_into(session, statement)
+        else:
+            plain_select(session, statement)
+
+    table["SelectStmt"] = select
+    return table
+
+
+def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> Replayed:
+    """Replay a project's migrations in order.
+
+    A statement that PostgreSQL would reject (`DDLError`) or that cannot be followed (`NotFollowed`) leaves the catalog
+    as it was and becomes a problem. PostgreSQL would give up the whole file; here the next statement is replayed, since
+    the base schema that an error comes from is often not among the files.
+    """
+    session = Session(Catalog(pg_version), handlers=handlers())
+    replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
+    _load_preset(session, project, preset)
+    for number, migration in enumerate(project.migrations):
+        session.migration = number
+        session.problems.extend(migration.problems)
+        for statement in migration.statements:
+            run(session, statement, replayed, transactional=migration.transactional)
+        # the tool's connection, or its transaction, ends with the file
+        session.savepoints.clear()
+    return replayed
+
+
+def _load_preset(session: Session, project: Project, preset: str) -> None:
+    """Bring in what exists before the first migration."""
+
+
+def run(session: Session, statement: Statement, replayed: Replayed, *, transactional: bool) -> None:
+    """Replay one statement and note what became of it."""
+    if statement.kind in IGNORED:
+        return
+    if statement.kind not in session.handlers:
+        replayed.unknown_kinds[statement.kind] += 1
+        return
+    session.statement = statement
+    in_transaction = transactional or bool(session.savepoints)
+    before = session.savepoint()
+    error = None
+    try:
+        session.run(statement)
+    except DDLError as rejected:
+        session.restore(before)
+        error = rejected.sqlstate
+        session.note(statement, f"PostgreSQL would reject this: {rejected.message}")
+    except NotFollowed as reason:
+        session.restore(before)
+        session.note(statement, str(reason))
+    session.steps.append(Step(session.migration, statement, error, in_transaction))

@@ -1,0 +1,74 @@
+"""CREATE, DROP and RENAME TRIGGER in, pg_trigger rows out (commands/trigger.c)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from rlslint.analyze.typename import names_of
+from rlslint.catalog.rows import Trigger
+from rlslint.nodes.primnodes import Oid
+from rlslint.replay.lookup import find_relation, relation_named
+from rlslint.replay.session import DDLError, Handler, Session
+from rlslint.source.model import Raw, Statement
+
+
+def create_trigger(session: Session, statement: Statement) -> None:
+    """CREATE [OR REPLACE] [CONSTRAINT] TRIGGER. Raises DDLError 42710. Passed over on a table no file creates."""
+    node = statement.node
+    catalog = session.catalog
+    relation = find_relation(session, node["relation"])
+    if relation is None:
+        return
+    schema, name = names_of(node["funcname"])
+    procs = [row for row in catalog.find_procs(schema, name, session.search_path) if not row.proargtypes]
+    old = _find(session, relation.oid, node["trigname"])
+    if old is not None and not node.get("replace"):
+        raise DDLError("42710", f'trigger "{node["trigname"]}" for relation "{relation.relname}" already exists')
+    catalog.triggers.put(
+        Trigger(
+            oid=catalog.new_oid() if old is None else old.oid,
+            tgname=node["trigname"],
+            tgrelid=relation.oid,
+            tgfoid=procs[0].oid if procs else 0,
+            origin=statement.span,
+        )
+    )
+
+
+def drop_trigger(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
+    """One object of DROP TRIGGER: the table's name parts and the trigger's name. Raises DDLError 42704."""
+    parts = obj["List"]["items"]
+    name = parts[-1]["String"]["sval"]
+    relation = relation_named(session, parts[:-1])
+    if relation is None:
+        return
+    trigger = _find(session, relation.oid, name)
+    if trigger is not None:
+        session.catalog.triggers.remove(trigger.oid)
+    elif not missing_ok and relation.complete:
+        raise DDLError("42704", f'trigger "{name}" for table "{relation.relname}" does not exist')
+
+
+def rename_trigger(session: Session, statement: Statement) -> None:
+    """ALTER TRIGGER ... RENAME TO. Raises DDLError 42704, 42710."""
+    node = statement.node
+    relation = find_relation(session, node["relation"])
+    if relation is None:
+        return
+    trigger = _find(session, relation.oid, node["subname"])
+    if trigger is None:
+        raise DDLError("42704", f'trigger "{node["subname"]}" for table "{relation.relname}" does not exist')
+    if _find(session, relation.oid, node["newname"]) is not None:
+        raise DDLError("42710", f'trigger "{node["newname"]}" for relation "{relation.relname}" already exists')
+    session.catalog.triggers.put(replace(trigger, tgname=node["newname"]))
+
+
+def _find(session: Session, relid: Oid, name: str) -> Trigger | None:
+    for trigger in session.catalog.triggers.find("table", relid):
+        if trigger.tgname == name:
+            return trigger
+    return None
+
+
+HANDLERS: Final[dict[str, Handler]] = {"CreateTrigStmt": create_trigger}

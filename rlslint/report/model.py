@@ -1,0 +1,32 @@
+"""What every report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlslint.checks.model import Severity
+from rlslint.findings import SEVERITIES, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of one check."""
+
+    findings: tuple[Finding, ...]
+    files: int
+    statements: int
+    tables: int
+    policies: int
+    layout: str
+    preset: str
+    not_analysed: tuple[tuple[str, int, str], ...]
+    """Path, line, reason."""
+
+    def count(self, severity: Severity) -> int:
+        """Number of findings of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+    def worst_at_least(self, severity: Severity) -> bool:
+        """Whether a finding is at least as severe."""
+        limit = SEVERITIES.index(severity)
+        return any(SEVERITIES.index(finding.severity) >= limit for finding in self.findings)

@@ -1,0 +1,112 @@
+"""Findings as text for people: the place, a code frame with a caret, one line on what PostgreSQL does, the cure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rlslint.findings import Finding, Suggestion
+from rlslint.report.model import Result
+
+_COLOURS = {"error": "31", "warning": "33", "info": "36", "bold": "1", "dim": "2", "green": "32"}
+_WIDEST = 160
+"""A longer source line is cut around the finding."""
+
+
+def render(result: Result, *, colour: bool = False, quiet: bool = False) -> str:
+    """The text, with a line end; empty when there is nothing to say and ``quiet``."""
+    paint = _Paint(colour)
+    blocks = [_finding(finding, paint) for finding in result.findings]
+    if not quiet:
+        blocks.append(_summary(result, paint))
+    return "\n".join(blocks)
+
+
+class _Paint:
+    def __init__(self, on: bool) -> None:
+        self._on = on
+
+    def __call__(self, text: str, style: str) -> str:
+        return f"\033[{_COLOURS[style]}m{text}\033[0m" if self._on else text
+
+
+def _finding(finding: Finding, paint: _Paint) -> str:
+    path, line, column = finding.place
+    head = f"{paint(f'{finding.severity}[{finding.rule.code}]', finding.severity)} {paint(finding.rule.name, 'bold')}"
+    lines = [f"{head}: {printable(finding.message)}"]
+    lines.append(f"  {paint('-->', 'dim')} {printable(path)}:{line}:{column}" + _subject(finding))
+    lines += _frame(finding, paint)
+    for span, text in finding.related:
+        row, col = span.source.position(span.start)
+        lines.append(f"  {paint('note:', 'dim')} {printable(text)}: {printable(span.source.path)}:{row}:{col}")
+    for suggestion in finding.suggestions:
+        lines += _suggestion(suggestion, paint)
+    return "\n".join(lines) + "\n"
+
+
+def _subject(finding: Finding) -> str:
+    parts = []
+    if finding.table is not None:
+        parts.append(finding.table if finding.schema in (None, "public") else f"{finding.schema}.{finding.table}")
+    if finding.policy is not None:
+        parts.append(f'policy "{finding.policy}"')
+    return f"  ({printable(', '.join(parts))})" if parts else ""
+
+
+def _frame(finding: Finding, paint: _Paint) -> list[str]:
+    source = finding.span.source
+    line, column = source.position(finding.span.start)
+    end_line, end_column = source.position(max(finding.span.start, finding.span.end))
+    text = source.line(line)
+    stop = end_column if end_line == line else len(text.rstrip()) + 1
+    first = max(0, column - 1 - 60) if len(text) > _WIDEST else 0
+    shown = printable(text[first : first + _WIDEST].replace("\t", " "))
+    marks = max(1, min(stop, first + len(shown) + 1) - column)
+    gutter = len(str(line))
+    indent = " " * _width(shown[: column - 1 - first])
+    carets = "^" * max(1, _width(shown[column - 1 - first : column - 1 - first + marks]))
+    bar = paint("|", "dim")
+    return [
+        f"{' ' * gutter} {bar}",
+        f"{paint(str(line), 'dim')} {bar} {shown}",
+        f"{' ' * gutter} {bar} {indent}{paint(carets, finding.severity)}" + (" ..." if end_line > line else ""),
+    ]
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: wide East Asian characters take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def _suggestion(suggestion: Suggestion, paint: _Paint) -> list[str]:
+    note = "" if suggestion.applicability == "safe" or not suggestion.up else f" [{suggestion.applicability}]"
+    lines = [f"  {paint('help:', 'green')} {printable(suggestion.title)}{note}"]
+    lines += [f"        assumes: {printable(one)}" for one in suggestion.assumes]
+    lines += [f"        {paint(printable(row), 'green')}" for row in suggestion.up.splitlines()]
+    return lines
+
+
+def _summary(result: Result, paint: _Paint) -> str:
+    counts = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for word, count in (
+            ("error", result.count("error")),
+            ("warning", result.count("warning")),
+            ("info", result.count("info")),
+        )
+        if count
+    ]
+    found = ", ".join(counts) if counts else "no findings"
+    read = f"{result.files} files, {result.statements} statements, {result.policies} policies on {result.tables} tables"
+    text = f"{paint(found, 'bold')} in {read}\n"
+    if result.not_analysed:
+        text += f"{len(result.not_analysed)} statements were not followed: --format json lists them\n"
+    return text
+
+
+def printable(text: str) -> str:
+    """Control characters made visible, so that a name in the SQL cannot write to the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
