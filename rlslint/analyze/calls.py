@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import rlslint.analyze.expr as expressions
+from rlslint.analyze import composite
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce, find_pathway
 from rlslint.analyze.func import FuncMatch, FuncMiss, resolve_function
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import names_of
-from rlslint.nodes.primnodes import Aggref, ArrayExpr, Expr, FieldSelect, FuncExpr, Unresolved
+from rlslint.nodes.primnodes import Aggref, ArrayExpr, Expr, FuncExpr, Unresolved
 from rlslint.source.model import Raw
 
 
@@ -38,16 +39,22 @@ def func_call(scope: Scope, node: Raw, raw: Raw) -> Expr:
             type=0, reason=found.reason, sqlstate=found.sqlstate, args=tuple(args), location=location, raw=raw
         )
     coerced = _coerced(scope, found, args)
-    if found.proc.prokind == "a" or found.proc.prokind == "w" or "over" in node:
-        window = "over" in node
+    window = "over" in node
+    problem = _misused(found.proc.prokind, name, window)
+    if problem is not None:
+        return Unresolved(
+            type=found.rettype, reason=problem, sqlstate="42809", args=coerced, location=location, raw=raw
+        )
+    if found.proc.prokind in ("a", "w"):
         scope.aggregates = scope.aggregates or not window
         scope.windows = scope.windows or window
-        filtered = (expressions.transform(scope, node["agg_filter"]),) if "agg_filter" in node else ()
+        more = _around_aggregate(scope, node)
         return Aggref(
             type=found.rettype,
             funcid=found.proc.oid,
-            args=(*coerced, *filtered),
+            args=(*coerced, *more),
             window=window,
+            extra=len(more),
             location=location,
             raw=raw,
         )
@@ -61,11 +68,39 @@ def func_call(scope: Scope, node: Raw, raw: Raw) -> Expr:
     )
 
 
+def _misused(prokind: str, name: str, window: bool) -> str | None:
+    if prokind == "w" and not window:
+        return f"window function {name} requires an OVER clause"
+    if prokind == "f" and window:
+        return f"OVER specified, but {name} is not a window function nor an aggregate function"
+    return None
+
+
+def _around_aggregate(scope: Scope, node: Raw) -> tuple[Expr, ...]:
+    """ORDER BY, FILTER and OVER of an aggregate or window function; of a named window what WINDOW says of it."""
+    found: list[Expr] = []
+    if not node.get("agg_within_group"):
+        found += [expressions.transform(scope, item["SortBy"]["node"]) for item in node.get("agg_order", ())]
+    if "agg_filter" in node:
+        found.append(expressions.boolean(scope, expressions.transform(scope, node["agg_filter"])))
+    definition = node.get("over")
+    seen = set[str]()
+    while definition is not None:
+        found += [expressions.transform(scope, item) for item in definition.get("partitionClause", ())]
+        found += [expressions.transform(scope, item["SortBy"]["node"]) for item in definition.get("orderClause", ())]
+        name = definition.get("refname") or definition.get("name", "")
+        if name in seen:
+            break
+        seen.add(name)
+        definition = scope.window_defs.get(name)
+    return tuple(found)
+
+
 def _coerced(scope: Scope, found: FuncMatch, args: list[Expr]) -> tuple[Expr, ...]:
     result = [
         coerce(scope.catalog, arg, oid) or arg for arg, oid in zip(args, found.argtypes, strict=False)
     ]
-    if found.variadic_from < 0 or found.proc.provariadic == t.ANY:
+    if found.variadic_from < 0 or found.proc.provariadic == t.ANY or found.variadic_from >= len(args):
         return tuple(result)
     rest = tuple(result[found.variadic_from :])
     element = rest[0].type if rest else found.proc.provariadic
@@ -83,9 +118,7 @@ def _cast_or_column(scope: Scope, schema: str | None, name: str, args: list[Expr
         path, _ = find_pathway(scope.catalog, row.oid, arg.type, "e")
         if arg.type == t.UNKNOWN or path in ("relabel", "io"):
             return coerce(scope.catalog, arg, row.oid, "e")
-    kind = scope.catalog.types.get(arg.type)
-    relation = scope.catalog.relations.get(kind.typrelid) if kind is not None and kind.typrelid else None
-    attribute = relation.attribute(name) if relation is not None and schema is None else None
-    if attribute is None:
+    known = composite.row_columns(scope, arg) if schema is None else None
+    if not any(column == name for column, _ in known or ()):
         return None
-    return FieldSelect(type=attribute.atttypid, arg=arg, fieldname=name, location=arg.location, raw=raw)
+    return composite.field(scope, arg, name, raw)

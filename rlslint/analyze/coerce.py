@@ -45,7 +45,8 @@ def find_pathway(catalog: Catalog, target: Oid, source: Oid, context: Context) -
             case _:
                 return "func", cast.castfunc
     target_element, source_element = t.element_type(catalog, target), t.element_type(catalog, source)
-    if target_element and source_element:
+    # oidvector and int2vector would capture what should go to real arrays
+    if target_element and source_element and target not in (t.OIDVECTOR, t.INT2VECTOR):
         path, _ = find_pathway(catalog, target_element, source_element, context)
         return ("none", 0) if path == "none" else ("array", 0)
     if context != "i":
@@ -235,7 +236,9 @@ def coerce(catalog: Catalog, expr: Expr, target: Oid, context: Context = "i") ->
         case "io":
             result = CoerceViaIO(type=base, arg=expr, location=expr.location, raw=expr.raw)
         case _:
-            if (isinstance(expr, RowExpr) or source == t.RECORD) and t.is_composite(catalog, target):
+            if isinstance(expr, RowExpr) and t.is_composite(catalog, target):
+                return _row(catalog, expr, target, context)
+            if source == t.RECORD and t.is_composite(catalog, target):
                 return replace(expr, type=target)
             if target in (t.RECORD, t.RECORDARRAY):
                 return expr
@@ -243,6 +246,24 @@ def coerce(catalog: Catalog, expr: Expr, target: Oid, context: Context = "i") ->
     if base != target:
         return CoerceToDomain(type=target, arg=result, location=expr.location, raw=expr.raw)
     return result
+
+
+def _row(catalog: Catalog, expr: RowExpr, target: Oid, context: Context) -> Expr | None:
+    """A row constructor as a composite type, field by field (coerce_record_to_complex)."""
+    row = catalog.types.get(t.base_type(catalog, target))
+    relation = catalog.relations.get(row.typrelid) if row is not None and row.typrelid else None
+    if relation is None or not relation.complete:
+        return replace(expr, type=target)
+    wanted = [attribute.atttypid for attribute in relation.attributes if not attribute.attisdropped]
+    if len(wanted) != len(expr.args):
+        return None
+    fields: list[Expr] = []
+    for arg, oid in zip(expr.args, wanted, strict=True):
+        coerced = coerce(catalog, arg, oid, context)
+        if coerced is None:
+            return None
+        fields.append(coerced)
+    return replace(expr, type=target, args=tuple(fields))
 
 
 def _from_unknown(catalog: Catalog, expr: Expr, target: Oid) -> Expr:

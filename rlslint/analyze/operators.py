@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import rlslint.analyze.expr as expressions
@@ -11,11 +12,13 @@ from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.oper import OperMiss, resolve_operator
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type, names_of
+from rlslint.nodes.parsenodes import Query, walk_deep
 from rlslint.nodes.primnodes import (
     ArrayExpr,
     BoolExpr,
     Const,
     Expr,
+    NullTest,
     Oid,
     OpExpr,
     RowCompareExpr,
@@ -25,7 +28,6 @@ from rlslint.nodes.primnodes import (
     SubLinkType,
     Unresolved,
     Var,
-    walk,
 )
 from rlslint.source.model import Raw
 
@@ -56,6 +58,11 @@ def a_expr(scope: Scope, node: Raw, raw: Raw) -> Expr:
             return scalar_array(scope, name, left, right, kind == "AEXPR_OP_ANY", location, raw)
         case "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
             assert left is not None
+            tested = _distinct_from_null(left, right, kind, location, raw)
+            if tested is not None:
+                return tested
+            if isinstance(left, RowExpr) and isinstance(right, RowExpr):
+                return _row_distinct(scope, left, right, kind, location, raw)
             found = binary(scope, "=", left, right, location, raw)
             if not isinstance(found, OpExpr):
                 return found
@@ -78,6 +85,41 @@ def a_expr(scope: Scope, node: Raw, raw: Raw) -> Expr:
     if isinstance(left, RowExpr) and isinstance(right, SubLink) and right.kind is SubLinkType.EXPR:
         return _row_sublink(scope, name, left, right, location, raw)
     return binary(scope, name, left, right, location, raw, schema=schema)
+
+
+def _distinct_from_null(left: Expr, right: Expr, kind: str, location: int, raw: Raw) -> Expr | None:
+    """``x IS DISTINCT FROM NULL`` is a NullTest (make_nulltest_from_distinct)."""
+    for side, other in ((right, left), (left, right)):
+        if isinstance(side, Const) and side.value is None and side.type == t.UNKNOWN:
+            return NullTest(type=t.BOOL, arg=other, is_null=kind == "AEXPR_NOT_DISTINCT", location=location, raw=raw)
+    return None
+
+
+def _row_distinct(scope: Scope, left: RowExpr, right: RowExpr, kind: str, location: int, raw: Raw) -> Expr:
+    """Rows are distinct when any pair of columns is (make_row_distinct_op)."""
+    if len(left.args) != len(right.args):
+        return _unequal_rows(left, right, location, raw)
+    pairs: list[Expr] = []
+    for one, two in zip(left.args, right.args, strict=True):
+        pair = binary(scope, "=", one, two, location, raw)
+        pairs.append(replace(pair, kind="distinct") if isinstance(pair, OpExpr) else pair)
+    distinct = pairs[0] if len(pairs) == 1 else BoolExpr(
+        type=t.BOOL, op="or", args=tuple(pairs), location=location, raw=raw
+    )
+    if kind == "AEXPR_DISTINCT":
+        return distinct
+    return BoolExpr(type=t.BOOL, op="not", args=(distinct,), location=location, raw=raw)
+
+
+def _unequal_rows(left: RowExpr, right: RowExpr, location: int, raw: Raw) -> Unresolved:
+    return Unresolved(
+        type=t.BOOL,
+        reason="unequal number of entries in row expressions",
+        sqlstate="42601",
+        args=(left, right),
+        location=location,
+        raw=raw,
+    )
 
 
 def binary(
@@ -120,9 +162,9 @@ def _guess(name: str) -> Oid:
 
 
 def _row_compare(scope: Scope, name: str, left: RowExpr, right: RowExpr, location: int, raw: Raw) -> Expr:
-    pairs = [
-        binary(scope, name, one, two, location, raw) for one, two in zip(left.args, right.args, strict=False)
-    ]
+    if len(left.args) != len(right.args):
+        return _unequal_rows(left, right, location, raw)
+    pairs = [binary(scope, name, one, two, location, raw) for one, two in zip(left.args, right.args, strict=True)]
     if len(pairs) == 1:
         return pairs[0]
     if name in ("=", "<>") or not all(isinstance(pair, OpExpr) for pair in pairs):
@@ -178,11 +220,12 @@ def _in_list(scope: Scope, node: Raw, name: str, location: int, raw: Raw) -> Exp
     if len(plain) > 1:
         common = select_common_type(scope.catalog, [left.type, *(value.type for value in plain)])
         array = t.array_type(scope.catalog, common) if common else 0
-        if array:
+        if array or common == 0:
             elements = tuple(_as(scope, value, common or 0) for value in plain)
             right = ArrayExpr(type=array, elements=elements, location=plain[0].location)
             parts.append(scalar_array(scope, name, left, right, use_or, location, raw))
-            rest = [value for value in values if value not in plain]
+            chosen = {id(value) for value in plain}
+            rest = [value for value in values if id(value) not in chosen]
     parts += [binary(scope, name, left, value, location, raw) for value in rest]
     if len(parts) == 1:
         return parts[0]
@@ -190,7 +233,7 @@ def _in_list(scope: Scope, node: Raw, name: str, location: int, raw: Raw) -> Exp
 
 
 def _has_vars(expr: Expr) -> bool:
-    return any(isinstance(node, Var) and node.levelsup == 0 for node in walk(expr))
+    return any(isinstance(node, Var) and node.levelsup == level for node, level in walk_deep(expr))
 
 
 def _between(scope: Scope, node: Raw, kind: str, location: int, raw: Raw) -> Expr:
@@ -229,6 +272,10 @@ def sub_link(scope: Scope, node: Raw, raw: Raw) -> Expr:
         case SubLinkType.EXISTS:
             return SubLink(type=t.BOOL, kind=kind, subselect=query, location=location, raw=raw)
         case SubLinkType.EXPR | SubLinkType.ARRAY:
+            if len(columns) > 1 or (not columns and not _has_unknown(query)):
+                few = "subquery must return a column" if not columns else "subquery must return only one column"
+                link = SubLink(type=0, kind=kind, subselect=query, location=location, raw=raw)
+                return expressions.wrong(link, few, "42601", (link,))
             oid = columns[0] if columns else 0
             if kind is SubLinkType.ARRAY:
                 oid = oid if t.element_type(scope.catalog, oid) else t.array_type(scope.catalog, oid)
@@ -240,6 +287,13 @@ def sub_link(scope: Scope, node: Raw, raw: Raw) -> Expr:
     return _compared(scope, name, lefts, link)
 
 
+def _has_unknown(query: Query) -> bool:
+    """Whether the number of its columns is not known: ``*`` of a table that no file creates."""
+    return any(target.name == "*" and target.expr.type == 0 for target in query.targets) or any(
+        _has_unknown(arm) for arm in query.arms
+    )
+
+
 def _row_sublink(scope: Scope, name: str, left: RowExpr, link: SubLink, location: int, raw: Raw) -> Expr:
     row = SubLink(type=t.BOOL, kind=SubLinkType.ROWCOMPARE, subselect=link.subselect, location=location, raw=raw)
     return _compared(scope, name, left.args, row)
@@ -247,8 +301,7 @@ def _row_sublink(scope: Scope, name: str, left: RowExpr, link: SubLink, location
 
 def _compared(scope: Scope, name: str, lefts: tuple[Expr, ...], link: SubLink) -> Expr:
     columns = [target.expr.type for target in link.subselect.targets]
-    unknown_columns = any(rte.kind == "unknown" for rte in link.subselect.rtable)
-    if len(columns) != len(lefts) and not unknown_columns:
+    if len(columns) != len(lefts) and not _has_unknown(link.subselect):
         few = "few" if len(columns) < len(lefts) else "many"
         return expressions.wrong(link, f"subquery has too {few} columns", "42601", (*lefts, link), t.BOOL)
     operators: list[Oid] = []

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query, RangeTblEntry
-from rlslint.nodes.primnodes import Expr, Oid
-from rlslint.source.model import Statement
+from rlslint.nodes.primnodes import Expr, Oid, Unresolved
+from rlslint.source.model import Raw, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,30 @@ class NsItem:
     rtindex: int
     columns: tuple[tuple[str, Expr], ...]
     relid: Oid = 0
-    schema: str = ""
+    schema: str | None = ""
+    """The schema that may be written before the name; empty for an alias, None where it is not known."""
     rowtype: Oid = 0
     columns_visible: bool = True
     relation_visible: bool = True
     unknown: bool = False
     """Its columns are not (all) known."""
+    scalar: bool = False
+    """A function of a scalar type: the name alone means its one column."""
+    kind: str = ""
+    """The range-table entry's."""
 
     def column(self, name: str) -> list[Expr]:
         """The columns of that name; more than one is ambiguous."""
         return [expr for column, expr in self.columns if column == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Cte:
+    """A WITH query in scope: its columns, renamed, and its body (None while it is being resolved: recursion)."""
+
+    columns: tuple[tuple[str, Oid], ...]
+    query: Query | None
+    unknown: bool = False
 
 
 @dataclass(slots=True)
@@ -52,7 +66,10 @@ class Scope:
     parent: Scope | None = None
     rtable: list[RangeTblEntry] = field(default_factory=list)
     items: list[NsItem] = field(default_factory=list)
-    ctes: dict[str, Query] = field(default_factory=dict)
+    ctes: dict[str, Cte] = field(default_factory=dict)
+    window_defs: dict[str, Raw] = field(default_factory=dict)
+    errors: list[Unresolved] = field(default_factory=list)
+    """What is wrong with FROM or with the query as a whole."""
     aggregates: bool = False
     windows: bool = False
 
@@ -74,12 +91,21 @@ class Scope:
             scope = scope.parent
             level += 1
 
-    def find_cte(self, name: str) -> Query | None:
-        """The CTE of that name, innermost first."""
-        for _, scope in self.levels():
+    def find_cte(self, name: str) -> tuple[Cte, int] | None:
+        """The CTE of that name, innermost first, and how many levels up its WITH stands."""
+        for level, scope in self.levels():
             if name in scope.ctes:
-                return scope.ctes[name]
+                return scope.ctes[name], level
         return None
+
+    def reject(self, reason: str, sqlstate: str | None, location: int = -1, raw: Raw | None = None) -> None:
+        """Record an error that no single expression stands for."""
+        self.errors.append(Unresolved(type=0, reason=reason, sqlstate=sqlstate, location=location, raw=raw))
+
+    def range_table(self) -> tuple[RangeTblEntry, ...]:
+        """The finished range table; errors follow as entries that no FROM member stands for."""
+        errors = (RangeTblEntry(kind="unknown", eref="", function=error) for error in self.errors)
+        return (*self.rtable, *errors)
 
     def add(self, rte: RangeTblEntry) -> int:
         """Add to the range table; returns its index (from 1)."""

@@ -69,7 +69,9 @@ class Catalog:
             {"name": lambda r: (r.relnamespace, r.relname), "table": lambda r: r.indrelid},
         )
         self.constraints: Store[Constraint] = Store(
-            journal, lambda r: r.oid, {"table": lambda r: r.conrelid, "referenced": lambda r: r.confrelid}
+            journal,
+            lambda r: r.oid,
+            {"table": lambda r: r.conrelid, "referenced": lambda r: r.confrelid, "name": lambda r: r.conname},
         )
         self.policies: Store[Policy] = Store(journal, lambda r: r.oid, {"table": lambda r: r.polrelid})
         self.procs: Store[Proc] = Store(journal, lambda r: r.oid, {"name": lambda r: r.proname}, builtin.procs())

@@ -139,6 +139,8 @@ class Relation:
     query_text: str = ""
     complete: bool = True
     """False where the columns are known in part only (made by something that could not be followed)."""
+    ownedby: tuple[Oid, int] = (0, 0)
+    """For a sequence: the column (table, number) that it belongs to and goes away with."""
     origin: Span | None = None
     rls_origin: Span | None = None
     """The statement that last switched row security."""
@@ -178,6 +180,9 @@ class Constraint:
     contypid: Oid = 0
     """For a domain's constraint."""
     coninhparent: Oid = 0
+    """The partitioned table's constraint that this one belongs to."""
+    conislocal: bool = True
+    """False for a check that only parents brought."""
     origin: Span | None = None
 
 

@@ -22,12 +22,15 @@ class RangeTblEntry:
     coltypes: tuple[Oid, ...] = ()
     relid: Oid = 0
     subquery: Query | None = None
-    """The body of a subquery or CTE."""
+    """The body of a subquery or CTE; None where a recursive CTE reads itself."""
     function: Expr | None = None
+    """The call; of ROWS FROM with several, a RowExpr of them. Of an entry that no FROM member stands for: an error."""
     values: tuple[tuple[Expr, ...], ...] = ()
     joinvars: tuple[Expr, ...] = ()
     """For a join: the expression behind each column."""
     lateral: bool = False
+    ctelevelsup: int = 0
+    """For a CTE: how many query levels up its WITH stands."""
     location: int = field(default=-1, compare=False)
     """Character offset in the statement's text."""
 

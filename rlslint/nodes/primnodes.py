@@ -275,7 +275,9 @@ class Aggref(Expr):
 
     funcid: Oid
     args: tuple[Expr, ...]
+    """The arguments (direct ones first), then ``extra`` expressions of ORDER BY, FILTER and OVER."""
     window: bool = False
+    extra: int = 0
 
     def children(self) -> tuple[Expr, ...]:
         return self.args

@@ -8,7 +8,7 @@ from typing import Final
 from rlslint.catalog.builtin import extension_requires, load_extension
 from rlslint.catalog.catalog import PG_CATALOG, Catalog, Extension
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.depend import drop_dependents_of_function, drop_dependents_of_type
+from rlslint.replay.dependency import Address, perform_deletion
 from rlslint.replay.lookup import ensure_namespace
 from rlslint.replay.names import flag, options, word
 from rlslint.replay.session import DDLError, Handler, Session
@@ -47,7 +47,7 @@ def create_extension(session: Session, statement: Statement) -> None:
     node = statement.node
     name = node["extname"]
     if name in session.catalog.extensions or name == "plpgsql":
-        if node.get("if_not_exists"):
+        if node.get("if_not_exists") or name in session.preset_extensions:
             return
         raise DDLError("42710", f'extension "{name}" already exists')
     schema = ""
@@ -100,33 +100,39 @@ def set_schema_extension(session: Session, statement: Statement) -> None:
 
 def drop_extension(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
     """One object of DROP EXTENSION. Raises DDLError 2BP01 where a column, an index or an expression needs it."""
+    name = obj["String"]["sval"]
+    if name in session.catalog.extensions:
+        remove_extension(session, name, cascade=cascade)
+
+
+def remove_extension(session: Session, name: str, *, cascade: bool) -> None:
+    """Take an extension's rows away. Raises DDLError 2BP01."""
     catalog = session.catalog
-    extension = catalog.extensions.pop(obj["String"]["sval"], None)
-    if extension is None or not extension.known:
+    extension = catalog.extensions.pop(name)
+    session.preset_extensions -= {name}
+    if not extension.known:
         return
     own = Catalog(catalog.pg_version)
-    load_extension(own, extension.extname, extension.extnamespace)
+    load_extension(own, name, extension.extnamespace)
     opclasses = {row.oid for row in own.opclasses}
-    indexes = [row for row in catalog.indexes if any(key.opclass in opclasses for key in row.keys)]
+    indexes = [row.oid for row in catalog.indexes if any(key.opclass in opclasses for key in row.keys)]
     if indexes and not cascade:
-        raise DDLError("2BP01", f"cannot drop extension {extension.extname} because other objects depend on it")
-    for index in indexes:
-        catalog.indexes.remove(index.oid)
-    members = frozenset(row.oid for row in own.procs)
-    types = frozenset(row.oid for row in own.types)
-    drop_dependents_of_type(session, types, extension.extname, cascade=cascade, members=members)
-    for proc in own.procs:
-        drop_dependents_of_function(session, proc, cascade=cascade)
-    for store, rows in (
-        (catalog.amops, own.amops),
-        (catalog.opclasses, own.opclasses),
-        (catalog.operators, own.operators),
-        (catalog.procs, own.procs),
-        (catalog.types, own.types),
-    ):
-        for row in rows:
-            if store.get(row.oid) is not None:
-                store.remove(row.oid)
+        raise DDLError("2BP01", f"cannot drop extension {name} because other objects depend on it")
+    parts = [Address("index", oid) for oid in indexes]
+    parts += [Address("proc", row.oid) for row in own.procs if catalog.procs.get(row.oid) is not None]
+    parts += [
+        Address("type", row.oid)
+        for row in own.types
+        if row.typcategory != "A" and catalog.types.get(row.oid) is not None
+    ]
+    if parts:
+        perform_deletion(session, parts, cascade=cascade)
+    for amop in own.amops:
+        catalog.amops.remove(amop.oid)
+    for opclass in own.opclasses:
+        catalog.opclasses.remove(opclass.oid)
+    for operator in own.operators:
+        catalog.operators.remove(operator.oid)
     for cast in own.casts:
         catalog.casts.remove((cast.castsource << 32) | cast.casttarget)
 

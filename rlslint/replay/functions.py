@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from rlslint.analyze.typename import names_of, resolve_type_name
@@ -10,9 +11,9 @@ from rlslint.analyze.types import element_type
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.depend import drop_dependents_of_function
+from rlslint.replay.dependency import Address, perform_deletion
 from rlslint.replay.grants import HARD_WIRED, default_acl
-from rlslint.replay.lookup import target_namespace
+from rlslint.replay.lookup import is_preset, target_namespace
 from rlslint.replay.names import flag, options, role_of, word
 from rlslint.replay.routines import KINDS, find_function
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
@@ -157,7 +158,7 @@ def _sql_body(statement: Statement, body: Raw) -> str:
         start, end = expression_extent(statement, body["ReturnStmt"]["returnval"])
         return f"SELECT {statement.text[start:end]}"
     words = tokens(statement.text)
-    for first, second in zip(words, words[1:], strict=False):
+    for first, second in pairwise(words):
         if first.name == "BEGIN_P" and second.name == "ATOMIC":
             last = max(token.start for token in words if token.name == "END_P")
             return statement.text[second.end : last].strip()
@@ -195,13 +196,13 @@ def _store(session: Session, proc: Proc, or_replace: bool) -> Proc:
         acl = default_acl(session, "f", proc.pronamespace)
         kept = None if acl == HARD_WIRED["f"] else acl
         return catalog.procs.put(replace(proc, oid=catalog.new_oid(), proacl=kept))
-    if not or_replace:
+    if not or_replace and not is_preset(old):
         raise DDLError("42723", f'function "{proc.proname}" already exists with same argument types')
     if old.oid < FIRST_NORMAL_OID:
         raise NotFollowed(f"{proc.proname}() replaces a built-in function")
     if old.prokind != proc.prokind:
         raise DDLError("42809", "cannot change routine kind")
-    if old.statement is not None and old.statement.span.source.path != "<preset>":
+    if not is_preset(old):
         _check_replacement(old, proc)
     return catalog.procs.put(replace(proc, oid=old.oid, proowner=old.proowner, proacl=old.proacl))
 
@@ -212,7 +213,7 @@ def _check_replacement(old: Proc, new: Proc) -> None:
         old.proretset != new.proretset
     ):
         raise DDLError("42P13", "cannot change return type of existing function")
-    if old.prorettype == RECORD and _out_types(old) != _out_types(new) and 0 not in _out_types(old) + _out_types(new):
+    if old.prorettype == RECORD and _out_types(old) != _out_types(new):
         raise DDLError("42P13", "cannot change return type of existing function")
     for before, after in zip(_input_names(old), _input_names(new), strict=False):
         if before and before != after:
@@ -285,8 +286,7 @@ def remove_function(session: Session, proc: Proc, *, cascade: bool) -> None:
     """Take a function away, with what depends on it under CASCADE. Raises DDLError 2BP01."""
     if proc.oid < FIRST_NORMAL_OID:
         raise DDLError("2BP01", f"cannot drop function {proc.proname} because it is required by the database system")
-    drop_dependents_of_function(session, proc, cascade=cascade)
-    session.catalog.procs.remove(proc.oid)
+    perform_deletion(session, [Address("proc", proc.oid)], cascade=cascade)
 
 
 def rename_function(session: Session, statement: Statement) -> None:

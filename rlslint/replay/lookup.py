@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from rlslint.analyze.typename import names_of
-from rlslint.catalog.catalog import PUBLIC
-from rlslint.catalog.rows import Namespace, Relation, Role
+from rlslint.catalog.catalog import FIRST_NORMAL_OID, PUBLIC
+from rlslint.catalog.rows import Index, Namespace, Proc, Relation, Role
 from rlslint.nodes.primnodes import Oid
+from rlslint.replay.dependency import Address, perform_deletion
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import Raw
 
 
 def find_relation(session: Session, rangevar: Raw) -> Relation | None:
     """The relation a RangeVar means, or None."""
-    return session.catalog.find_relation(rangevar.get("schemaname"), rangevar["relname"], session.search_path)
+    return _named(session, rangevar.get("schemaname"), rangevar["relname"])
+
+
+def _named(session: Session, schema: str | None, name: str) -> Relation | None:
+    # temporary tables come before the search path
+    temporary = session.catalog.find_relation("pg_temp", name, ()) if schema is None else None
+    return temporary or session.catalog.find_relation(schema, name, session.search_path)
 
 
 def relation(session: Session, rangevar: Raw) -> Relation:
@@ -25,8 +32,18 @@ def relation(session: Session, rangevar: Raw) -> Relation:
 
 def relation_named(session: Session, parts: list[Raw]) -> Relation | None:
     """The relation a list of names means, or None."""
-    schema, name = names_of(parts)
-    return session.catalog.find_relation(schema, name, session.search_path)
+    return _named(session, *names_of(parts))
+
+
+def find_index(session: Session, schema: str | None, name: str) -> Index | None:
+    """The index of that name, or None."""
+    temporary = session.catalog.find_index("pg_temp", name, ()) if schema is None else None
+    return temporary or session.catalog.find_index(schema, name, session.search_path)
+
+
+def find_index_named(session: Session, parts: list[Raw]) -> Index | None:
+    """The index a list of names means, or None."""
+    return find_index(session, *names_of(parts))
 
 
 def shown(rangevar: Raw) -> str:
@@ -50,9 +67,7 @@ def ensure_namespace(session: Session, name: str) -> Namespace:
     if row is not None:
         return row
     session.catalog.unknown_schemas.add(name)
-    return session.catalog.namespaces.put(
-        Namespace(oid=session.catalog.new_oid(), nspname=name, nspowner=session.role)
-    )
+    return session.catalog.namespaces.put(Namespace(oid=session.catalog.new_oid(), nspname=name, nspowner=session.role))
 
 
 def role(session: Session, spec: Raw) -> Oid:
@@ -78,6 +93,10 @@ def ensure_role(session: Session, name: str) -> Role:
 
 def require_free(session: Session, namespace: Oid, name: str) -> None:
     """Raise DDLError 42P07 when a relation or index of that name is in the schema."""
+    preset = session.catalog.relations.first("name", (namespace, name))
+    if preset is not None and is_preset(preset):
+        # files that bring their own stand-in for what a preset knows are right about it
+        perform_deletion(session, [Address("relation", preset.oid)], cascade=True)
     if is_taken(session, namespace, name):
         raise DDLError("42P07", f'relation "{name}" already exists')
 
@@ -86,3 +105,8 @@ def is_taken(session: Session, namespace: Oid, name: str) -> bool:
     """Whether a table, view, sequence or index has that name; they share one name space."""
     key = (namespace, name)
     return bool(session.catalog.relations.find("name", key) or session.catalog.indexes.find("name", key))
+
+
+def is_preset(row: Relation | Namespace | Role | Proc) -> bool:
+    """Whether a preset made the row: creating it again is not worth a word."""
+    return row.origin is None and row.oid >= FIRST_NORMAL_OID

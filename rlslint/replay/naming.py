@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from rlslint.nodes.primnodes import Oid
@@ -42,26 +42,38 @@ def truncate(name: str) -> str:
 
 
 def choose_relation_name(
-    session: Session, name1: str, name2: str, label: str, namespace: Oid, taken: Iterable[str] = ()
+    session: Session, name1: str, name2: str, label: str, namespace: Oid, *, constraint: bool = False
 ) -> str:
-    """A free relation name, numbered on conflict. ``taken``: constraint names to avoid as well."""
-    avoid = set(taken)
+    """A free relation name, numbered on conflict; with ``constraint`` no constraint has it either."""
     number = 0
     while True:
         name = make_object_name(name1, name2, label if number == 0 else f"{label}{number}")
-        if name not in avoid and not is_taken(session, namespace, name):
+        if not is_taken(session, namespace, name) and not (
+            constraint and constraint_name_exists(session, namespace, name)
+        ):
             return name
         number += 1
 
 
-def choose_constraint_name(name1: str, name2: str, label: str, taken: set[str]) -> str:
-    """A free constraint name (ChooseConstraintName)."""
+def choose_constraint_name(
+    session: Session, name1: str, name2: str, label: str, namespace: Oid, others: Collection[str] = ()
+) -> str:
+    """A constraint name that no table of the schema has (ChooseConstraintName)."""
     number = 0
     while True:
         name = make_object_name(name1, name2, label if number == 0 else f"{label}{number}")
-        if name not in taken:
+        if name not in others and not constraint_name_exists(session, namespace, name):
             return name
         number += 1
+
+
+def constraint_name_exists(session: Session, namespace: Oid, name: str) -> bool:
+    """Whether a constraint of some table in the schema has the name (ConstraintNameExists)."""
+    relations = session.catalog.relations
+    return any(
+        (table := relations.get(row.conrelid)) is not None and table.relnamespace == namespace
+        for row in session.catalog.constraints.find("name", name)
+    )
 
 
 def name_addition(columns: Iterable[str]) -> str:
@@ -74,25 +86,22 @@ def name_addition(columns: Iterable[str]) -> str:
     return text
 
 
+def index_column_names(names: Iterable[str]) -> list[str]:
+    """Names of an index's columns, made different by numbers (ChooseIndexColumnNames)."""
+    chosen: list[str] = []
+    for original in names:
+        name, number = original, 0
+        while name in chosen:
+            number += 1
+            digits = str(number)
+            name = clip(original.encode(), NAMEDATALEN - 1 - len(digits)) + digits
+        chosen.append(name)
+    return chosen
+
+
 def index_name(
-    session: Session, table: str, columns: list[str], namespace: Oid, *, primary: bool, unique: bool, exclusion: bool
+    session: Session, table: str, columns: Sequence[str], namespace: Oid, label: str, *, constraint: bool
 ) -> str:
-    """ChooseIndexName."""
-    if primary:
-        return choose_relation_name(session, table, "", "pkey", namespace, constraint_names(session, namespace))
-    addition = name_addition(columns)
-    if exclusion:
-        return choose_relation_name(session, table, addition, "excl", namespace, constraint_names(session, namespace))
-    if unique:
-        return choose_relation_name(session, table, addition, "key", namespace, constraint_names(session, namespace))
-    return choose_relation_name(session, table, addition, "idx", namespace)
-
-
-def constraint_names(session: Session, namespace: Oid) -> set[str]:
-    """Names of the constraints of all tables in a schema."""
-    catalog = session.catalog
-    return {
-        row.conname
-        for row in catalog.constraints
-        if (table := catalog.relations.get(row.conrelid)) is not None and table.relnamespace == namespace
-    }
+    """A name for an index on columns (ChooseIndexName); label ``pkey``, ``key``, ``excl`` or ``idx``."""
+    addition = "" if label == "pkey" else name_addition(index_column_names(columns))
+    return choose_relation_name(session, table, addition, label, namespace, constraint=constraint)

@@ -10,7 +10,9 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.replay import views
+from rlslint.replay.presets.presets import choose_preset, load_preset
 from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session, Step
+from rlslint.replay.settings import start_session
 from rlslint.source.model import Problem, Project, Statement
 
 _MODULES: Final = (
@@ -20,6 +22,7 @@ _MODULES: Final = (
     "functions",
     "grants",
     "indexes",
+    "operators",
     "policies",
     "procedural",
     "rename",
@@ -93,19 +96,15 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> R
     """
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
-    _load_preset(session, project, preset)
+    load_preset(session, choose_preset(project) if preset == "auto" else preset)
     for number, migration in enumerate(project.migrations):
         session.migration = number
         session.problems.extend(migration.problems)
         for statement in migration.statements:
             run(session, statement, replayed, transactional=migration.transactional)
         # the tool's connection, or its transaction, ends with the file
-        session.savepoints.clear()
+        start_session(session)
     return replayed
-
-
-def _load_preset(session: Session, project: Project, preset: str) -> None:
-    """Bring in what exists before the first migration."""
 
 
 def run(session: Session, statement: Statement, replayed: Replayed, *, transactional: bool) -> None:

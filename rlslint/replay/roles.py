@@ -9,16 +9,11 @@ from typing import Final
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Role
 from rlslint.nodes.primnodes import Oid
+from rlslint.replay.lookup import is_preset
 from rlslint.replay.names import flag, options, role_by_name, role_of, roles_of
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Span, Statement
 
-_ATTRIBUTES: Final = {
-    "superuser": "rolsuper",
-    "inherit": "rolinherit",
-    "bypassrls": "rolbypassrls",
-    "canlogin": "rolcanlogin",
-}
 _RESERVED: Final = ("public", "none")
 
 
@@ -29,7 +24,7 @@ def create_role(session: Session, statement: Statement) -> None:
     if name in _RESERVED or name.startswith("pg_"):
         raise DDLError("42939", f'role name "{name}" is reserved')
     old = catalog.find_role(name)
-    if old is not None and old.known:
+    if old is not None and old.known and not is_preset(old):
         raise DDLError("42710", f'role "{name}" already exists')
     oid = catalog.new_oid() if old is None else old.oid
     row = Role(
@@ -78,8 +73,15 @@ def alter_role(session: Session, statement: Statement) -> None:
 
 def _with_attributes(row: Role, given: list[tuple[str, Raw]]) -> Role:
     for option, element in given:
-        if option in _ATTRIBUTES:
-            row = replace(row, **{_ATTRIBUTES[option]: flag(element)})
+        match option:
+            case "superuser":
+                row = replace(row, rolsuper=flag(element))
+            case "inherit":
+                row = replace(row, rolinherit=flag(element))
+            case "bypassrls":
+                row = replace(row, rolbypassrls=flag(element))
+            case "canlogin":
+                row = replace(row, rolcanlogin=flag(element))
     return row
 
 

@@ -8,8 +8,10 @@ from typing import Final
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Namespace
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.depend import drop_dependents_of_function, remove_relation, remove_type
+from rlslint.replay.dependency import Address, perform_deletion
 from rlslint.replay.grants import default_acl
+from rlslint.replay.extensions import remove_extension
+from rlslint.replay.lookup import is_preset
 from rlslint.replay.names import role_of
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
@@ -23,7 +25,7 @@ def create_schema(session: Session, statement: Statement) -> None:
     name = node.get("schemaname") or catalog.rolname(owner)
     old = catalog.namespaces.first("name", name)
     if old is not None and name not in catalog.unknown_schemas:
-        if node.get("if_not_exists"):
+        if node.get("if_not_exists") or is_preset(old):
             return
         raise DDLError("42P06", f'schema "{name}" already exists')
     oid = catalog.new_oid() if old is None else old.oid
@@ -51,47 +53,39 @@ def drop_schema(session: Session, statement: Statement, obj: Raw, missing_ok: bo
     row = catalog.namespaces.first("name", obj["String"]["sval"])
     if row is None:
         return
-    if not cascade and not _is_empty(session, row.oid):
+    members = [name for name, extension in catalog.extensions.items() if extension.extnamespace == row.oid]
+    if members and not cascade:
         raise DDLError("2BP01", f"cannot drop schema {row.nspname} because other objects depend on it")
-    _empty(session, row.oid)
-    if row.oid >= FIRST_NORMAL_OID:
-        catalog.namespaces.remove(row.oid)
-        catalog.unknown_schemas.discard(row.nspname)
-        for acl in [one for one in catalog.default_acls if one.defaclnamespace == row.oid]:
-            catalog.default_acls.remove(acl)
+    for name in members:
+        remove_extension(session, name, cascade=True)
+    if row.oid < FIRST_NORMAL_OID:
+        # public comes with every database; without a row of ours it is emptied only
+        _empty(session, row.oid, row.nspname, cascade=cascade)
+        return
+    perform_deletion(session, [Address("namespace", row.oid)], cascade=cascade)
+    for operator in [one for one in catalog.operators if one.oprnamespace == row.oid]:
+        catalog.operators.remove(operator.oid)
+    for opclass in [one for one in catalog.opclasses if one.opcnamespace == row.oid]:
+        catalog.opclasses.remove(opclass.oid)
+    catalog.default_acls[:] = [one for one in catalog.default_acls if one.defaclnamespace != row.oid]
+    catalog.unknown_schemas.discard(row.nspname)
     session.refresh_search_path()
 
 
-def _is_empty(session: Session, oid: Oid) -> bool:
+def _empty(session: Session, oid: Oid, name: str, *, cascade: bool) -> None:
     catalog = session.catalog
-    return not (
-        any(row.relnamespace == oid for row in catalog.relations)
-        or any(row.pronamespace == oid for row in catalog.procs)
-        or any(row.typnamespace == oid for row in catalog.types)
-    )
-
-
-def _empty(session: Session, oid: Oid) -> None:
-    catalog = session.catalog
-    for name, extension in list(catalog.extensions.items()):
-        if extension.extnamespace == oid:
-            del catalog.extensions[name]
-    for relation in [row for row in catalog.relations if row.relnamespace == oid]:
-        if catalog.relations.get(relation.oid) is not None:
-            remove_relation(session, relation.oid)
-    for proc in [row for row in catalog.procs if row.pronamespace == oid]:
-        if catalog.procs.get(proc.oid) is not None:
-            drop_dependents_of_function(session, proc, cascade=True)
-            catalog.procs.remove(proc.oid)
-    for type_ in [row for row in catalog.types if row.typnamespace == oid and row.typcategory != "A"]:
-        if catalog.types.get(type_.oid) is not None:
-            remove_type(session, type_, cascade=True)
-    for array in [row for row in catalog.types if row.typnamespace == oid]:
-        catalog.types.remove(array.oid)
-    for operator in [row for row in catalog.operators if row.oprnamespace == oid]:
-        catalog.operators.remove(operator.oid)
-    for opclass in [row for row in catalog.opclasses if row.opcnamespace == oid]:
-        catalog.opclasses.remove(opclass.oid)
+    inside = [Address("relation", one.oid) for one in catalog.relations if one.relnamespace == oid]
+    inside += [Address("proc", one.oid) for one in catalog.procs if one.pronamespace == oid]
+    inside += [
+        Address("type", one.oid)
+        for one in catalog.types
+        if one.typnamespace == oid and one.typcategory != "A" and not one.typrelid
+    ]
+    if not inside:
+        return
+    if not cascade:
+        raise DDLError("2BP01", f"cannot drop schema {name} because other objects depend on it")
+    perform_deletion(session, inside, cascade=True)
 
 
 def rename_schema(session: Session, statement: Statement) -> None:

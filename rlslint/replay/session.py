@@ -91,6 +91,8 @@ class Session:
     dropped_roles: set[str] = field(default_factory=set)
     """Roles that files drop: naming one afterwards is an error, unlike naming one that no file mentions."""
 
+    preset_extensions: frozenset[str] = frozenset()
+    """Extensions that the preset has: creating one again is not worth a word."""
     start_role: Oid = BOOTSTRAP_SUPERUSER
     """The role that logged in: what RESET SESSION AUTHORIZATION goes back to."""
     start_search_path: tuple[str, ...] = ("$user", "public")

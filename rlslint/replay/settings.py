@@ -7,7 +7,7 @@ from typing import Any, Final
 from rlslint.analyze.entry import parse_search_path
 from rlslint.analyze.typename import quote_identifier
 from rlslint.replay.names import role_by_name, word
-from rlslint.replay.session import DDLError, Handler, Savepoint, Session
+from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 
 _LISTS: Final = frozenset({"search_path", "temp_tablespaces", "session_preload_libraries", "shared_preload_libraries"})
@@ -86,6 +86,16 @@ def end_transaction(session: Session) -> None:
     if before is not None:
         session.local_settings = None
         session.restore_settings(before)
+
+
+def start_session(session: Session) -> None:
+    """A new connection: no transaction, role and settings as they are at login."""
+    session.savepoints.clear()
+    session.local_settings = None
+    session.settings.clear()
+    session.role = session.login_role = session.start_role
+    session.search_path_setting = session.start_search_path
+    session.refresh_search_path()
 
 
 def discard(session: Session, statement: Statement) -> None:

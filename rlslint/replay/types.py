@@ -1,4 +1,4 @@
-"""CREATE and ALTER TYPE and DOMAIN, casts, operators and operator classes in, their catalog rows out (typecmds.c ...)."""
+"""CREATE and ALTER TYPE and DOMAIN in, pg_type rows out (commands/typecmds.c)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.depend import remove_type
+from rlslint.replay.dependency import Address, perform_deletion
 from rlslint.replay.lookup import require_free, target_namespace
 from rlslint.replay.names import options, role_of
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
-
-_ANYRANGE_CATEGORY: Final = "R"
 
 
 def create_enum(session: Session, statement: Statement) -> None:
@@ -24,10 +22,8 @@ def create_enum(session: Session, statement: Statement) -> None:
     labels = tuple(item["String"].get("sval", "") for item in statement.node.get("vals", ()))
     if len(set(labels)) < len(labels):
         raise DDLError("42710", "enum label used more than once")
-    _add(session, statement, statement.node["typeName"], Type(**_NEW, typtype="e", typcategory="E", labels=labels))
-
-
-_NEW: Final = {"oid": 0, "typname": "", "typnamespace": 0}
+    row = Type(oid=0, typname="", typnamespace=0, typtype="e", typcategory="E", labels=labels)
+    _add(session, statement, statement.node["typeName"], row)
 
 
 def create_composite(session: Session, statement: Statement) -> None:
@@ -47,7 +43,9 @@ def create_composite(session: Session, statement: Statement) -> None:
         session,
         statement,
         Type(
-            **{**_NEW, "typname": target["relname"], "typnamespace": namespace},
+            oid=0,
+            typname=target["relname"],
+            typnamespace=namespace,
             typtype="c",
             typcategory="C",
             typrelid=relid,
@@ -71,7 +69,8 @@ def create_range(session: Session, statement: Statement) -> None:
     """CREATE TYPE ... AS RANGE, with its multirange (14 and later). Raises DDLError 42710."""
     node = statement.node
     given = {name: element["arg"] for name, element in options(node.get("params", []))}
-    row = _add(session, statement, node["typeName"], Type(**_NEW, typtype="r", typcategory=_ANYRANGE_CATEGORY))
+    new = Type(oid=0, typname="", typnamespace=0, typtype="r", typcategory="R")
+    row = _add(session, statement, node["typeName"], new)
     name = row.typname
     multirange = name.replace("range", "multirange", 1) if "range" in name else f"{name}_multirange"
     if "multirange_type_name" in given:
@@ -79,7 +78,7 @@ def create_range(session: Session, statement: Statement) -> None:
     _put(
         session,
         statement,
-        Type(oid=0, typname=multirange, typnamespace=row.typnamespace, typtype="m", typcategory=_ANYRANGE_CATEGORY),
+        Type(oid=0, typname=multirange, typnamespace=row.typnamespace, typtype="m", typcategory="R"),
     )
 
 
@@ -123,7 +122,9 @@ def create_domain(session: Session, statement: Statement) -> None:
         statement,
         node["domainname"],
         Type(
-            **_NEW,
+            oid=0,
+            typname="",
+            typnamespace=0,
             typtype="d",
             typbasetype=base,
             typtypmod=modifier,
@@ -286,7 +287,9 @@ def drop_type(session: Session, statement: Statement, obj: Raw, missing_ok: bool
     relation = session.catalog.relations.get(row.typrelid)
     if row.oid < FIRST_NORMAL_OID or (relation is not None and relation.relkind != "c"):
         raise DDLError("2BP01", f"cannot drop type {row.typname} because something else requires it")
-    remove_type(session, row, cascade=cascade)
+    perform_deletion(session, [Address("type", row.oid)], cascade=cascade)
+    for cast in [one for one in session.catalog.casts if row.oid in (one.castsource, one.casttarget)]:
+        session.catalog.casts.remove((cast.castsource << 32) | cast.casttarget)
 
 
 def rename_type(session: Session, statement: Statement) -> None:

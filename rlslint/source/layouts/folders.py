@@ -77,7 +77,9 @@ def _natural(path: Path) -> tuple[bool, list[int], str]:
 
 
 def _supabase(folder: Path) -> list[Path]:
-    return sorted((path for path in _sql(folder) if re.match(r"^\d+_.*\.sql$", path.name)), key=lambda path: path.name)
+    """What the CLI would run; in a folder where it would run nothing, every file by name (a linter still helps)."""
+    named = [path for path in _sql(folder) if re.match(r"^\d+_.*\.sql$", path.name)]
+    return sorted(named or _sql(folder), key=lambda path: path.name)
 
 
 def _golang_migrate(folder: Path) -> list[Path]:

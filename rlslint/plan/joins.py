@@ -1,0 +1,242 @@
+"""Flat relations and join conditions in, the cheapest order and how each relation is read out: a short form of
+joinrels.c and joinpath.c (nested loops with parameterised inner scans, hash joins)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlslint.analyze.opclass import is_hashable
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.primnodes import Expr, OpExpr
+from rlslint.plan import clauses, cost
+from rlslint.plan.cost import Cost
+from rlslint.plan.flatten import Flat, Qual, Rel
+from rlslint.plan.mutate import relids
+from rlslint.plan.paths import Path, RelPaths
+
+MAX_EXHAUSTIVE = 7
+"""Joins of more relations are searched greedily."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPath:
+    """A way to read a set of relations."""
+
+    cost: Cost
+    scans: tuple[tuple[int, Path], ...]
+    """(range-table index, how it is read), in join order."""
+
+
+def equivalences(catalog: Catalog, flat: Flat) -> None:
+    """Adds the equalities that follow from others: a = b and b = $1 give a = $1 (equivclass.c)."""
+    classes: list[list[Expr]] = []
+    operators: dict[tuple[int, int], int] = {}
+    for qual in _equalities(catalog, flat):
+        assert isinstance(qual.expr, OpExpr)
+        left, right = qual.expr.args
+        operators[(left.type, right.type)] = qual.expr.opno
+        operators.setdefault((right.type, left.type), clauses.commutator(catalog, qual.expr.opno))
+        touched = [members for members in classes if left in members or right in members]
+        merged = list(dict.fromkeys([one for members in touched for one in members] + [left, right]))
+        classes = [members for members in classes if not any(members is one for one in touched)] + [merged]
+    known = {qual.expr for qual in flat.joins} | {qual.expr for rel in flat.rels for qual in rel.quals}
+    for members in classes:
+        if len(members) < 3:
+            continue
+        constants = [member for member in members if not relids(member)]
+        for i, left in enumerate(members):
+            for right in members[i + 1 :]:
+                _derive(catalog, flat, left, right, operators, known, bool(constants))
+        if constants:
+            # each member is compared with the constant, so joins between members add nothing
+            flat.joins = [
+                qual
+                for qual in flat.joins
+                if not (isinstance(qual.expr, OpExpr) and all(arg in members for arg in qual.expr.args))
+            ]
+
+
+def _equalities(catalog: Catalog, flat: Flat) -> list[Qual]:
+    found = []
+    inner = {rel.rtindex for rel in flat.rels if rel.join in ("inner", "semi")}
+    for qual in [*flat.joins, *(q for rel in flat.rels if rel.join in ("inner", "semi") for q in rel.quals)]:
+        expr = qual.expr
+        if not isinstance(expr, OpExpr) or expr.kind != "op" or len(expr.args) != 2 or qual.leaky:
+            continue
+        operator = catalog.operators.get(expr.opno)
+        if operator is None or not operator.oprcanmerge or operator.oprname != "=":
+            continue
+        if clauses.contain_volatile(catalog, expr) or not qual.relids <= inner:
+            continue
+        found.append(qual)
+    return found
+
+
+def _derive(
+    catalog: Catalog,
+    flat: Flat,
+    left: Expr,
+    right: Expr,
+    operators: dict[tuple[int, int], int],
+    known: set[Expr],
+    constant: bool,
+) -> None:
+    left_rels, right_rels = relids(left), relids(right)
+    used = left_rels | right_rels
+    if not used or left_rels & right_rels or (constant and left_rels and right_rels):
+        return
+    opno = operators.get((left.type, right.type)) or _same_type_equality(catalog, left, right)
+    if not opno:
+        return
+    expr = OpExpr(type=16, opno=opno, args=(left, right))
+    turned = clauses.commute(catalog, expr)
+    if expr in known or (turned is not None and turned in known):
+        return
+    if len(used) == 1:
+        flat.rel(next(iter(used))).quals.append(Qual(expr))
+    else:
+        flat.joins.append(Qual(expr))
+
+
+def _same_type_equality(catalog: Catalog, left: Expr, right: Expr) -> int:
+    if not left.type or not right.type:
+        return 0
+    for operator in catalog.operators.find("name", "="):
+        if operator.oprleft == left.type and operator.oprright == right.type and operator.oprcanmerge:
+            return operator.oid
+    return 0
+
+
+def best_join(catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], fraction: float) -> JoinPath:
+    """The cheapest way to read all relations; ``fraction`` 0 wants all rows, 1 the first one, 0.5 half of them."""
+    rels = flat.rels
+    if not rels:
+        return JoinPath(Cost(0.0, 0.01, 1.0), ())
+    best: dict[frozenset[int], list[JoinPath]] = {}
+    for rel in rels:
+        if not rel.after:
+            for path in paths[rel.rtindex].paths():
+                _add(best, frozenset({rel.rtindex}), JoinPath(path.cost, ((rel.rtindex, path),)))
+    todo = sorted(best, key=sorted)
+    for _ in range(len(rels) - 1):
+        grown: dict[frozenset[int], list[JoinPath]] = {}
+        for joined in todo:
+            for rel in rels:
+                if rel.rtindex in joined or not rel.after <= joined:
+                    continue
+                if not _connected(flat, joined, rel) and any(
+                    _connected(flat, joined, other) for other in rels if other.rtindex not in joined and other.after <= joined
+                ):
+                    continue
+                for outer in best[joined]:
+                    for made in _joined(catalog, flat, paths, joined, outer, rel):
+                        _add(grown, joined | {rel.rtindex}, made)
+        best = grown
+        if len(rels) > MAX_EXHAUSTIVE and grown:
+            cheapest = min(grown, key=lambda key: min(path.cost.total for path in grown[key]))
+            best = {cheapest: grown[cheapest]}
+        todo = sorted(best, key=sorted)
+    whole = best.get(frozenset(rel.rtindex for rel in rels))
+    if not whole:
+        # an order that outer joins forbid: read every relation by itself
+        scans = tuple((rel.rtindex, min(paths[rel.rtindex].paths(), key=lambda p: p.cost.total)) for rel in rels)
+        total = sum(path.cost.total for _, path in scans)
+        return JoinPath(Cost(0.0, total, 100.0), scans)
+    return min(whole, key=lambda path: _wanted(path.cost, fraction))
+
+
+def _wanted(one: Cost, fraction: float) -> float:
+    if fraction >= 1.0:
+        return one.first(min(1.0, fraction / max(one.rows, 1.0)))
+    return one.first(fraction) if fraction > 0.0 else one.total
+
+
+def _add(best: dict[frozenset[int], list[JoinPath]], key: frozenset[int], new: JoinPath) -> None:
+    kept = best.setdefault(key, [])
+    if any(old.cost.startup <= new.cost.startup and old.cost.total <= new.cost.total for old in kept):
+        return
+    kept[:] = [
+        old for old in kept if old.cost.startup < new.cost.startup or old.cost.total < new.cost.total
+    ] + [new]
+
+
+def _connected(flat: Flat, joined: frozenset[int], rel: Rel) -> bool:
+    return any(
+        rel.rtindex in qual.relids and qual.relids & joined and qual.relids <= joined | {rel.rtindex}
+        for qual in flat.joins
+    )
+
+
+def _joined(
+    catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], joined: frozenset[int], outer: JoinPath, rel: Rel
+) -> list[JoinPath]:
+    inner = paths[rel.rtindex]
+    quals = [
+        qual for qual in flat.joins if rel.rtindex in qual.relids and qual.relids <= joined | {rel.rtindex}
+    ]
+    share = inner.selectivity.of_all([qual.expr for qual in quals])
+    rows = cost.clamp(outer.cost.rows * inner.rows * share)
+    if rel.join == "left":
+        rows = max(rows, outer.cost.rows)
+    made: list[JoinPath] = []
+    once = rel.join in ("semi", "anti")
+    for path in inner.paths(quals):
+        again = path.cost.run / max(1.0, path.cost.rows) if once else path.cost.total
+        total = outer.cost.total + outer.cost.rows * (max(again, 0.0) if once else path.cost.total)
+        if once:
+            total += outer.cost.rows * path.cost.startup
+        joined_cost = Cost(outer.cost.startup + path.cost.startup, total + rows * cost.CPU_TUPLE, rows)
+        made.append(JoinPath(joined_cost, (*outer.scans, (rel.rtindex, path))))
+    if any(_hash_clause(catalog, qual, rel) for qual in quals):
+        for path in inner.paths():
+            build = path.cost.total + path.cost.rows * (cost.CPU_OPERATOR + cost.CPU_TUPLE)
+            total = outer.cost.total + build + outer.cost.rows * cost.CPU_OPERATOR + rows * cost.CPU_TUPLE
+            made.append(
+                JoinPath(Cost(outer.cost.startup + build, total, rows), (*outer.scans, (rel.rtindex, path)))
+            )
+    else:
+        cheapest = min(inner.paths(), key=lambda path: path.cost.total)
+        total = outer.cost.total + cheapest.cost.total + outer.cost.rows * cheapest.cost.rows * cost.CPU_OPERATOR
+        made.append(JoinPath(Cost(outer.cost.startup, total, rows), (*outer.scans, (rel.rtindex, cheapest))))
+    return made
+
+
+def _hash_clause(catalog: Catalog, qual: Qual, rel: Rel) -> bool:
+    expr = qual.expr
+    if not isinstance(expr, OpExpr) or len(expr.args) != 2 or not is_hashable(catalog, expr.opno, expr.args[0].type):
+        return False
+    sides = [relids(arg) for arg in expr.args]
+    return frozenset({rel.rtindex}) in sides and not (sides[0] & sides[1])
+
+
+def remove_useless(flat: Flat, paths: dict[int, RelPaths], needed: frozenset[int]) -> None:
+    """Drops a LEFT JOIN to one row whose columns nobody uses (join_is_removable in analyzejoins.c)."""
+    for rel in [one for one in flat.rels if one.join == "left"]:
+        if rel.rtindex in needed or rel.relation is None:
+            continue
+        quals = [qual for qual in flat.joins if rel.rtindex in qual.relids]
+        if len({other for qual in quals for other in qual.relids} - {rel.rtindex}) > 1:
+            continue
+        unique = any(
+            isinstance(qual.expr, OpExpr)
+            and any(
+                paths[rel.rtindex].selectivity.unique(getattr(clauses.strip_relabel(arg), "attnum", 0))
+                for arg in qual.expr.args
+                if relids(arg) == {rel.rtindex}
+            )
+            for qual in quals
+        )
+        if unique:
+            flat.rels = [one for one in flat.rels if one is not rel]
+            flat.joins = [qual for qual in flat.joins if rel.rtindex not in qual.relids]
+
+
+def with_rows(one: Cost, rows: float) -> Cost:
+    """The cost with another number of rows."""
+    return replace(one, rows=rows)
+
+
+def needed_outside(exprs: Sequence[Expr]) -> frozenset[int]:
+    """Relations that the expressions refer to."""
+    return frozenset(index for expr in exprs for index in relids(expr))

@@ -1,0 +1,175 @@
+"""Conditions on a relation in, the share of its rows that pass out (clausesel.c, selfuncs.c, without statistics).
+
+The stand-ins say what CONTRACT says of the data: a value that a session brings matches few rows, and so does a literal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import (
+    ArrayExpr,
+    BooleanTest,
+    BoolExpr,
+    Const,
+    Expr,
+    FuncExpr,
+    NullTest,
+    OpExpr,
+    RowCompareExpr,
+    ScalarArrayOpExpr,
+    SubLink,
+    Var,
+)
+from rlslint.plan import clauses
+from rlslint.plan.cost import PER_VALUE
+from rlslint.plan.flatten import Rel
+
+LITERAL: Final = 0.01
+"""Share of the rows that hold one literal value: a status, a kind, true."""
+NULLS: Final = 0.005
+RANGE: Final = 0.005
+"""Share of a range whose end is known when planning."""
+UNKNOWN_RANGE: Final = 1.0 / 3
+"""DEFAULT_INEQ_SEL: the end is known only when running."""
+CONTAINED: Final = 0.001
+BOOLEAN: Final = 1.0 / 3
+ARRAY_LENGTH: Final = 10.0
+
+_RANGES = frozenset({"<", "<=", ">", ">="})
+_CONTAINS = frozenset({"@>", "<@", "&&", "?", "?|", "?&", "@@", "%", "~~", "~~*", "~", "~*", "^@", "@?", "<<", ">>"})
+
+
+@dataclass(slots=True)
+class Selectivity:
+    """Estimates for one relation of ``rows`` rows."""
+
+    catalog: Catalog
+    rel: Rel
+    rows: float
+
+    def of_all(self, exprs: Iterable[Expr]) -> float:
+        """Share that passes all of them, taken as independent."""
+        share = 1.0
+        for expr in dict.fromkeys(exprs):
+            share *= self.of(expr)
+        return share
+
+    def of(self, expr: Expr) -> float:
+        """Share that passes one condition."""
+        match expr:
+            case Const():
+                return 1.0 if clauses.is_true(expr) else 0.0
+            case BoolExpr(op="and", args=args):
+                return self.of_all(args)
+            case BoolExpr(op="or", args=args):
+                share = 0.0
+                for arg in args:
+                    part = self.of(arg)
+                    share = share + part - share * part
+                return share
+            case BoolExpr(op="not", args=(arg,)):
+                return 0.5 if isinstance(arg, Var | SubLink) else 1.0 - self.of(arg)
+            case NullTest(is_null=is_null):
+                return NULLS if is_null else 1.0 - NULLS
+            case BooleanTest():
+                return LITERAL if expr.test in ("is_true", "is_null") else 0.5
+            case Var():
+                return LITERAL
+            case SubLink():
+                return 0.5
+            case OpExpr():
+                return self._operator(expr)
+            case ScalarArrayOpExpr(use_or=True, args=(left, right)):
+                one = self._operator(OpExpr(type=16, opno=expr.opno, args=(left, _element(right))))
+                return min(1.0, one * _length(right))
+            case ScalarArrayOpExpr():
+                return 1.0 - PER_VALUE
+            case RowCompareExpr():
+                return UNKNOWN_RANGE
+            case FuncExpr():
+                return BOOLEAN
+        return 0.5
+
+    def _operator(self, expr: OpExpr) -> float:
+        operator = self.catalog.operators.get(expr.opno)
+        if operator is None or len(expr.args) != 2:
+            return 0.5
+        name = operator.oprname
+        left, right = expr.args
+        if expr.kind == "distinct":
+            return 1.0 - PER_VALUE
+        if name == "=":
+            return self._equality(left, right)
+        if name == "<>":
+            return 1.0 - PER_VALUE
+        if name in _RANGES:
+            return UNKNOWN_RANGE if any(map(_unknown, expr.args)) else RANGE
+        if name in _CONTAINS:
+            return CONTAINED
+        return 1.0 - PER_VALUE if name.startswith("!") else 0.1
+
+    def _equality(self, left: Expr, right: Expr) -> float:
+        for side, other in ((left, right), (right, left)):
+            column = clauses.strip_relabel(side)
+            if isinstance(column, Var) and column.levelsup == 0 and column.varno == self.rel.rtindex:
+                if self.unique(column.attnum):
+                    return 1.0 / self.rows
+                if isinstance(other, Const) and not other_is_key(other):
+                    return LITERAL
+        return PER_VALUE
+
+    def unique(self, attnum: int) -> bool:
+        """Whether a unique index on the column alone exists."""
+        if self.rel.relation is None:
+            return False
+        return any(
+            index.indisunique
+            and index.indpred is None
+            and index.indisvalid
+            and len(index.keys) == 1
+            and index.keys[0].attnum == attnum
+            for index in self.catalog.indexes_of(self.rel.relation.oid)
+        )
+
+    def array_scans(self, exprs: Iterable[Expr]) -> float:
+        """How many times an index is descended for lists of values."""
+        scans = 1.0
+        for expr in exprs:
+            if isinstance(expr, ScalarArrayOpExpr):
+                scans *= _length(expr.args[1])
+        return min(scans, 100.0)
+
+
+def other_is_key(const: Const) -> bool:
+    """Whether a literal is of a type that names one thing: a uuid."""
+    return const.type == 2950
+
+
+def _unknown(expr: Expr) -> bool:
+    """Whether its value is known only when running: a parameter."""
+    if any(isinstance(node, SubLink) for node, _ in walk_deep(expr)):
+        return True
+    return any(isinstance(node, Var) and node.levelsup > level for node, level in walk_deep(expr))
+
+
+def _element(array: Expr) -> Expr:
+    if isinstance(array, ArrayExpr) and array.elements:
+        return array.elements[0]
+    return SubLinkPlaceholder if not isinstance(array, Const) else array
+
+
+def _length(array: Expr) -> float:
+    if isinstance(array, ArrayExpr):
+        return float(max(1, len(array.elements)))
+    if isinstance(array, Const) and array.value is not None:
+        return float(array.value.count(",") + 1)
+    return ARRAY_LENGTH
+
+
+SubLinkPlaceholder: Final = Var(type=0, varno=0, attnum=0, levelsup=1)
+"""Stands for a value of an array that is only known when running."""

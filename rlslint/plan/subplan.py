@@ -1,0 +1,266 @@
+"""A subquery of a policy in, how PostgreSQL runs it out: make_subplan() and build_subplan() of subselect.c,
+cost_subplan() of costsize.c and fix_alternative_subplan() of setrefs.c."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rlslint.analyze.opclass import is_hashable
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.parsenodes import Query
+from rlslint.nodes.primnodes import Expr, Oid, OpExpr, ScalarArrayOpExpr, SubLink, SubLinkType, Var, walk
+from rlslint.plan import clauses, cost
+from rlslint.plan.cost import Cost
+from rlslint.plan.exists import exists_to_any, simplify_exists
+from rlslint.plan.flatten import Flat, Flattener, Qual, Rel
+from rlslint.plan.joins import best_join, equivalences, needed_outside, remove_useless
+from rlslint.plan.model import Evaluation, RelationScan
+from rlslint.plan.mutate import outer_vars, relids
+from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
+from rlslint.plan.simplify import Simplifier
+from rlslint.rewrite.model import PolicyClause
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A planned query."""
+
+    cost: Cost
+    scans: tuple[RelationScan, ...]
+    """Relations of its own FROM, joined ones included."""
+    paths: tuple[Path, ...]
+    """How each of ``scans`` is read."""
+    sublinks: tuple[PlannedSubLink, ...]
+    """Subqueries in its expressions."""
+    flat: Flat
+    clauses: tuple[PolicyClause, ...] = ()
+    """Policies of its relations."""
+
+    def every_scan(self) -> Iterator[RelationScan]:
+        """Its relations and those of its subqueries."""
+        yield from self.scans
+        for sublink in self.sublinks:
+            yield from sublink.plan.every_scan()
+
+    def every_clause(self) -> Iterator[PolicyClause]:
+        """Policies of all relations below."""
+        yield from self.clauses
+        for sublink in self.sublinks:
+            yield from sublink.plan.every_clause()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSubLink:
+    """A subquery as it runs."""
+
+    sublink: SubLink
+    evaluation: Evaluation
+    plan: Planned
+    correlated: bool
+    nested: PolicyClause | None = None
+    """The policy of a table inside that it belongs to."""
+    not_hashed_because: str | None = None
+    close: bool = False
+    """The alternative costs about the same."""
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans queries for one role."""
+
+    catalog: Catalog
+    simplifier: Simplifier
+    role: Oid
+    extra: list[Query] = field(default_factory=list)
+
+    def query(self, query: Query, fraction: float) -> Planned:
+        """The plan of a subquery; ``fraction`` as in `best_join`."""
+        flattener = Flattener(self.catalog, self.simplifier, self.role)
+        flat = flattener.run(query)
+        if flat.separate:
+            return self._set_operation(flat, fraction)
+        if flat.dummy:
+            return Planned(Cost(0.0, 0.0, 0.0), (), (), (), flat)
+        equivalences(self.catalog, flat)
+        everything = self._expressions(flat)
+        paths = {
+            rel.rtindex: rel_paths(
+                self.catalog, self.simplifier, rel, cost.INNER_ROWS, columns_used(rel.rtindex, everything)
+            )
+            for rel in flat.rels
+        }
+        late = [qual.expr for rel in flat.rels for qual in rel.late]
+        remove_useless(flat, paths, needed_outside([*flat.outputs, *late]))
+        bare = not query.group_by and not query.has_aggs and not query.distinct
+        joined = best_join(self.catalog, flat, paths, self._fraction(query, fraction) if bare else 0.0)
+        sublinks: list[PlannedSubLink] = []
+        scans: list[RelationScan] = []
+        below: list[Path] = []
+        for rtindex, path in joined.scans:
+            rel = flat.rel(rtindex)
+            scans.append(self.scan(rel, path, paths[rtindex], flat))
+            below.append(path)
+            for qual in rel.quals:
+                sublinks += self.sublinks(qual.expr, path.cost.rows * 2.0, qual.clause)
+            if rel.function is not None:
+                sublinks += self.sublinks(rel.function, 1.0, None)
+            if rel.subquery is not None:
+                inner = self.query(rel.subquery, 0.0)
+                scans += inner.every_scan()
+        for qual in [*flat.joins, *flat.constant, *[q for rel in flat.rels for q in rel.late]]:
+            sublinks += self.sublinks(qual.expr, joined.cost.rows * 2.0, None)
+        for expr in flat.outputs:
+            sublinks += self.sublinks(expr, joined.cost.rows, None)
+        total = joined.cost
+        if not flat.rels:
+            total = Cost(0.0, 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs), 1.0)
+        charged = sum(one.plan.cost.total for one in sublinks if one.evaluation == "init_plan")
+        total = Cost(total.startup + charged, total.total + charged, total.rows)
+        if query.has_aggs and not query.group_by:
+            total = Cost(total.total, total.total + 0.01, 1.0)
+        elif query.limit is not None:
+            rows = self._limit(query)
+            total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
+        nested = [qual.clause for rel in flat.rels for qual in rel.security if qual.clause is not None]
+        return Planned(
+            total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested))
+        )
+
+    def _limit(self, query: Query) -> float:
+        text = getattr(query.limit, "value", None)
+        return float(text) if isinstance(text, str) and text.isdigit() else 10.0
+
+    def _fraction(self, query: Query, fraction: float) -> float:
+        if query.limit is not None and not query.order_by:
+            return max(1.0, self._limit(query))
+        return 0.0 if query.order_by else fraction
+
+    def _set_operation(self, flat: Flat, fraction: float) -> Planned:
+        arms = [self.query(arm, fraction) for arm in flat.separate]
+        total = Cost(
+            sum(arm.cost.startup for arm in arms),
+            sum(arm.cost.total for arm in arms),
+            sum(arm.cost.rows for arm in arms),
+        )
+        return Planned(
+            total,
+            tuple(scan for arm in arms for scan in arm.scans),
+            tuple(path for arm in arms for path in arm.paths),
+            tuple(one for arm in arms for one in arm.sublinks),
+            flat,
+            tuple(dict.fromkeys(clause for arm in arms for clause in arm.clauses)),
+        )
+
+    def _expressions(self, flat: Flat) -> list[Expr]:
+        quals = [*flat.joins, *flat.constant]
+        for rel in flat.rels:
+            quals += [*rel.quals, *rel.late]
+        return [*[qual.expr for qual in quals], *flat.outputs]
+
+    def scan(self, rel: Rel, path: Path, prepared: RelPaths, flat: Flat | None) -> RelationScan:
+        """A path as a fact."""
+        joins = [] if flat is None else [qual for qual in flat.joins if rel.rtindex in qual.relids]
+        method = path.method
+        return RelationScan(
+            relid=0 if rel.relation is None else rel.relation.oid,
+            name=rel.name,
+            method=method,
+            indexes=tuple(info.oid for info in path.indexes),
+            conditions=path.conditions,
+            filters=path.filters,
+            key_columns=key_columns(self.catalog, rel, [*rel.quals, *joins]),
+            rtindex=rel.rtindex,
+        )
+
+    # Subqueries -------------------------------------------------------------------------------------------------------
+
+    def sublinks(self, expr: Expr, executions: float, nested: PolicyClause | None) -> list[PlannedSubLink]:
+        """Every subquery directly in an expression, as it runs when the expression is evaluated so many times."""
+        found: list[PlannedSubLink] = []
+        for node in walk(expr):
+            if isinstance(node, SubLink):
+                found.append(self.sublink(node, executions, nested))
+        return found
+
+    def sublink(self, sublink: SubLink, executions: float, nested: PolicyClause | None) -> PlannedSubLink:
+        """One subquery as it runs."""
+        query = sublink.subselect
+        correlated = clauses.correlated(sublink)
+        simple = None
+        fraction = 0.0
+        if sublink.kind is SubLinkType.EXISTS:
+            fraction = 1.0
+            simple = simplify_exists(query)
+            query = simple or query
+        elif sublink.kind in (SubLinkType.ANY, SubLinkType.ALL):
+            fraction = 0.5
+        plan = self.query(query, fraction)
+        if sublink.kind is SubLinkType.ANY:
+            return self._any(sublink, plan, correlated, nested)
+        if not correlated and sublink.kind is not SubLinkType.ALL:
+            return PlannedSubLink(sublink, "init_plan", plan, False, nested)
+        if sublink.kind is not SubLinkType.EXISTS:
+            reason = "ALL is never hashed" if sublink.kind is SubLinkType.ALL else "a scalar subquery is never hashed"
+            return PlannedSubLink(sublink, "subplan", plan, correlated, nested, reason)
+        if simple is None:
+            return PlannedSubLink(
+                sublink, "subplan", plan, True, nested, "it groups, aggregates, combines or skips rows"
+            )
+        hashed = exists_to_any(self.catalog, self.simplifier, simple)
+        if isinstance(hashed, str):
+            return PlannedSubLink(sublink, "subplan", plan, True, nested, hashed)
+        table = self.query(hashed.query, 0.0)
+        if self._cheaper_hashed(plan, table, hashed.outer, executions):
+            return PlannedSubLink(sublink, "hashed_subplan", table, True, nested)
+        return PlannedSubLink(
+            sublink, "subplan", plan, True, nested, "for so few rows probing an index is cheaper than a hash table"
+        )
+
+    def _cheaper_hashed(self, plan: Planned, table: Planned, outer: Sequence[Expr], executions: float) -> bool:
+        """Which of the alternatives costs less for so many evaluations (fix_alternative_subplan)."""
+        each = plan.cost.run / max(1.0, plan.cost.rows) + plan.cost.startup
+        build = table.cost.total + cost.CPU_OPERATOR * table.cost.rows
+        probe = cost.CPU_OPERATOR * len(outer)
+        return build + executions * probe <= executions * each
+
+    def _any(
+        self, sublink: SubLink, plan: Planned, correlated: bool, nested: PolicyClause | None
+    ) -> PlannedSubLink:
+        reason = None
+        if correlated:
+            reason = "it refers to the row"
+        elif not sublink.opnos or not all(
+            is_hashable(self.catalog, opno, left.type)
+            for opno, left in zip(sublink.opnos, sublink.lefthand, strict=False)
+        ):
+            reason = "its operator cannot be hashed"
+        evaluation: Evaluation = "hashed_subplan" if reason is None else "subplan"
+        return PlannedSubLink(sublink, evaluation, plan, correlated, nested, reason)
+
+
+def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> tuple[int, ...]:
+    """Columns compared for equality with something known before the scan: what the session brings first, then what
+    comes from an outer row or another table, then literals."""
+    ranked: list[tuple[int, int]] = []
+    for qual in quals:
+        match qual.expr:
+            case OpExpr(kind="op", args=(left, right)) | ScalarArrayOpExpr(use_or=True, args=(left, right)):
+                pass
+            case _:
+                continue
+        operator = catalog.operators.get(qual.expr.opno)
+        if operator is None or operator.oprname != "=":
+            continue
+        for side, other in ((left, right), (right, left)):
+            column = clauses.strip_relabel(side)
+            if not isinstance(column, Var) or column.levelsup or column.varno != rel.rtindex or column.attnum < 1:
+                continue
+            if rel.rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
+                continue
+            rank = 2 if not list(walk(other))[1:] and hasattr(other, "value") else 0
+            if relids(other) or outer_vars(other):
+                rank = 1
+            ranked.append((rank, column.attnum))
+            break
+    return tuple(dict.fromkeys(attnum for _, attnum in sorted(ranked, key=lambda pair: pair[0])))

@@ -1,0 +1,99 @@
+"""A project in, the preset it needs out; a preset's name in, its rows put into the catalog."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+from rlslint.catalog.store import Store
+from rlslint.replay.session import Session
+from rlslint.source.model import Project, SourceFile, Statement
+from rlslint.source.parse import parse_script
+
+PRESETS: Final = ("supabase", "postgrest", "none")
+_SUPABASE: Final = re.compile(
+    r"\bauth\s*\.\s*(?:uid|jwt|role|email)\s*\(|\bauth\.users\b|\bstorage\.(?:objects|buckets)\b|\brealtime\.messages\b"
+    r"|\bto\s+(?:public\s*,\s*|anon\s*,\s*|service_role\s*,\s*)*\"?authenticated\b",
+    re.IGNORECASE,
+)
+_POSTGREST: Final = re.compile(r"\bweb_anon\b|\brequest\.jwt\.claims?\b", re.IGNORECASE)
+_AUTH_SCHEMA: Final = re.compile(r"\bauth\.", re.IGNORECASE)
+_LOGIN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "supabase": ("postgres", ("$user", "public", "extensions")),
+}
+"""Who runs the project's files, with which search_path, where it is not the bootstrap superuser with the default."""
+
+
+def choose_preset(project: Project) -> str:
+    """``supabase``, ``postgrest`` or ``none``: what the project's layout and SQL take for granted."""
+    if project.layout == "supabase":
+        return "supabase"
+    texts = [migration.source.text for migration in project.migrations]
+    if any(_SUPABASE.search(text) for text in texts):
+        return "supabase"
+    if any(_POSTGREST.search(text) for text in texts) and not any(_AUTH_SCHEMA.search(text) for text in texts):
+        return "postgrest"
+    return "none"
+
+
+@cache
+def preset_statements(name: str) -> tuple[Statement, ...]:
+    """The statements of a preset's file. Raises ValueError for a name there is none of."""
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}")
+    if name == "none":
+        return ()
+    text = (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
+    source = SourceFile(f"<preset {name}>", text)
+    statements, problems = parse_script(source, 0, len(text))
+    assert not problems, problems
+    return tuple(statements)
+
+
+def load_preset(session: Session, name: str) -> None:
+    """Replay a preset into a fresh session. Its rows have no origin: nothing in them is the user's to mend.
+
+    Afterwards the session is that of whoever runs the project's files.
+    """
+    session.migration = -1
+    for statement in preset_statements(name):
+        session.statement = statement
+        session.run(statement)
+    session.statement = None
+    session.preset_extensions = frozenset(session.catalog.extensions)
+    catalog = session.catalog
+    for store in (
+        catalog.namespaces,
+        catalog.roles,
+        catalog.types,
+        catalog.relations,
+        catalog.indexes,
+        catalog.constraints,
+        catalog.policies,
+        catalog.procs,
+        catalog.triggers,
+    ):
+        _forget_origins(cast("Store[Any]", store))
+    login, path = _LOGIN.get(name, ("", ()))
+    if login:
+        role = catalog.find_role(login)
+        assert role is not None
+        session.start_role = role.oid
+        session.start_search_path = path
+    session.login_role = session.role = session.start_role
+    session.search_path_setting = session.start_search_path
+    session.refresh_search_path()
+
+
+def _forget_origins(store: Store[Any]) -> None:
+    for row in list(store):
+        if row.origin is None:
+            continue
+        changed = replace(row, origin=None)
+        if hasattr(row, "rls_origin"):
+            columns = tuple(replace(column, origin=None) for column in row.attributes)
+            changed = replace(changed, rls_origin=None, attributes=columns)
+        store.put(changed)
