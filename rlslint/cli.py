@@ -104,6 +104,35 @@ def check(
 
 
 @main.command()
+@_common
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+def plan(
+    paths: tuple[str, ...],
+    config: Path | None,
+    layout: str | None,
+    preset: str | None,
+    pg_version: int | None,
+    hot: tuple[str, ...],
+    output: Path | None,
+    stdin_filename: str,
+    format_: str,
+) -> None:
+    """Predict how each statement of each role on each table will run."""
+    from rlslint import pipeline
+    from rlslint.config import load_options
+    from rlslint.report import plan as plan_report
+
+    cwd = Path.cwd()
+    with _one_line_errors():
+        options = pipeline.merged(
+            load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
+        )
+        catalog, plans = pipeline.plan(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
+        render = plan_report.render_json if format_ == "json" else plan_report.render_text
+        _write(render(catalog, plans), output)
+
+
+@main.command()
 @click.argument("code")
 def explain(code: str) -> None:
     """Print one rule's page."""

@@ -15,7 +15,7 @@ from rlslint.plan.predict import predict_all
 from rlslint.registry import load_rules, selected
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.model import Result
-from rlslint.source.model import Problem, Project
+from rlslint.source.model import Problem, Project, Span
 from rlslint.source.read import load_project
 from rlslint.suggest.suggest import suggest
 
@@ -24,26 +24,43 @@ def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filena
     """Lint. Raises InputError, ConfigError, RuleError and ValueError (an unknown code) with one clear line."""
     rules = load_rules()
     codes = selected(rules, options.select, options.ignore)
-    project = load_project(
-        options.paths, layout=options.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename
-    )
-    replayed = replay(project, preset=options.preset, pg_version=options.pg_version)
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
     catalog = replayed.catalog
     plans = predict_all(catalog)
-    facts = gather(project, replayed, plans, options)
+    facts = gather(replayed, plans, options)
     findings = find((rule for code, rule in rules.items() if code in codes), facts)
     findings = suggest(catalog, unsuppressed(_asked_for(findings, project), project))
     return _result(project, replayed, findings)
 
 
-def gather(project: Project, replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) -> Facts:
+def load(
+    options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>"
+) -> tuple[Project, Replayed]:
+    """Read the files and replay them."""
+    project = load_project(
+        options.paths, layout=options.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename
+    )
+    return project, replay(project, preset=options.preset, pg_version=options.pg_version)
+
+
+def plan(
+    options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>"
+) -> tuple[Catalog, tuple[AccessPlan, ...]]:
+    """Predict only."""
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
+    own = {id(migration.source) for migration in project.migrations}
+    catalog = replayed.catalog
+    plans = predict_all(catalog)
+    return catalog, tuple(one for one in plans if _from(catalog.relations[one.relid].rls_origin, own))
+
+
+def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) -> Facts:
     """Everything the checks read."""
-    broken = tuple(problem for migration in project.migrations for problem in migration.problems)
     return Facts(
         catalog=replayed.catalog,
         plans=plans,
-        problems=broken + replayed.problems,
-        steps=replayed.steps,
+        problems=tuple(replayed.problems),
+        steps=tuple(replayed.steps),
         hot=hot_tables(replayed.catalog, options.hot),
     )
 
@@ -58,12 +75,8 @@ def _asked_for(findings: list[Finding], project: Project) -> list[Finding]:
 def _result(project: Project, replayed: Replayed, findings: list[Finding]) -> Result:
     catalog: Catalog = replayed.catalog
     own = {id(migration.source) for migration in project.migrations}
-    tables = [
-        row
-        for row in catalog.relations
-        if row.relkind in ("r", "p") and row.origin is not None and id(row.origin.source) in own
-    ]
-    policies = [row for row in catalog.policies if row.origin is not None and id(row.origin.source) in own]
+    tables = [row for row in catalog.relations if row.relkind in ("r", "p") and _from(row.origin, own)]
+    policies = [row for row in catalog.policies if _from(row.origin, own)]
     return Result(
         findings=tuple(findings),
         files=len(project.migrations),
@@ -72,8 +85,13 @@ def _result(project: Project, replayed: Replayed, findings: list[Finding]) -> Re
         policies=len(policies),
         layout=project.layout,
         preset=replayed.preset,
-        not_analysed=tuple(sorted(_place(problem) for problem in replayed.problems)),
+        not_analysed=tuple(sorted({_place(problem) for problem in replayed.problems if problem.code == "RLS002"})),
     )
+
+
+def _from(origin: Span | None, sources: set[int]) -> bool:
+    """Whether something was made by one of the files, not by a preset."""
+    return origin is not None and id(origin.source) in sources
 
 
 def _place(problem: Problem) -> tuple[str, int, str]:

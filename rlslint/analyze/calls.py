@@ -97,9 +97,7 @@ def _around_aggregate(scope: Scope, node: Raw) -> tuple[Expr, ...]:
 
 
 def _coerced(scope: Scope, found: FuncMatch, args: list[Expr]) -> tuple[Expr, ...]:
-    result = [
-        coerce(scope.catalog, arg, oid) or arg for arg, oid in zip(args, found.argtypes, strict=False)
-    ]
+    result = [coerce(scope.catalog, arg, oid) or arg for arg, oid in zip(args, found.argtypes, strict=False)]
     if found.variadic_from < 0 or found.proc.provariadic == t.ANY or found.variadic_from >= len(args):
         return tuple(result)
     rest = tuple(result[found.variadic_from :])

@@ -236,12 +236,12 @@ def coerce(catalog: Catalog, expr: Expr, target: Oid, context: Context = "i") ->
         case "io":
             result = CoerceViaIO(type=base, arg=expr, location=expr.location, raw=expr.raw)
         case _:
+            if target in (t.RECORD, t.RECORDARRAY):
+                return expr
             if isinstance(expr, RowExpr) and t.is_composite(catalog, target):
                 return _row(catalog, expr, target, context)
             if source == t.RECORD and t.is_composite(catalog, target):
                 return replace(expr, type=target)
-            if target in (t.RECORD, t.RECORDARRAY):
-                return expr
             return None
     if base != target:
         return CoerceToDomain(type=target, arg=result, location=expr.location, raw=expr.raw)

@@ -1,4 +1,4 @@
-"""Row values: their columns, one field of them, functions written as fields (ParseComplexProjection in parse_func.c)."""
+"""Row values in, their columns, one field of them or a function of them out (ParseComplexProjection, parse_func.c)."""
 
 from __future__ import annotations
 

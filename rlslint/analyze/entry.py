@@ -8,13 +8,23 @@ import rlslint.analyze.expr as expressions
 from rlslint.analyze.from_clause import relation_item
 from rlslint.analyze.query import transform_select
 from rlslint.analyze.scope import Context, Scope
+from rlslint.analyze.sqlfunction import function_body, parse_search_path
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, walk_deep
 from rlslint.nodes.primnodes import Expr, Oid, Unresolved
 from rlslint.source.extent import expression_extent
-from rlslint.source.model import Raw, SourceFile, Span, Statement
-from rlslint.source.parse import parse_synthetic
+from rlslint.source.model import Raw, Statement
+
+__all__ = [
+    "analyze_function_body",
+    "analyze_query",
+    "analyze_relation_expr",
+    "parse_search_path",
+    "rejections",
+    "stored_expr",
+    "unknowns",
+]
 
 
 def analyze_relation_expr(
@@ -31,7 +41,13 @@ def analyze_relation_expr(
     scope = Scope(Context(catalog, statement, search_path))
     relation = catalog.relations.get(relid)
     if relation is not None:
-        rte = RangeTblEntry(kind="relation", eref=relation.relname, relid=relid)
+        rte = RangeTblEntry(
+            kind="relation",
+            eref=relation.relname,
+            relid=relid,
+            colnames=tuple(attribute.attname for attribute in relation.attributes),
+            coltypes=tuple(attribute.atttypid for attribute in relation.attributes),
+        )
         scope.items.append(relation_item(catalog, relation, scope.add(rte)))
     expr = expressions.transform(scope, raw)
     return expressions.boolean(scope, expr) if boolean else expr
@@ -71,38 +87,7 @@ def analyze_function_body(
 ) -> tuple[Query, ...] | None:
     """The statements of a LANGUAGE sql function, resolved as when it runs: with its own SET search_path, else the
     caller's. None when it is in another language, does not parse, or holds anything but SELECT."""
-    if proc.prolang != "sql":
-        return None
-    text = proc.prosrc
-    place = proc.origin or Span(SourceFile("", text), 0, len(text))
-    statements, problems = parse_synthetic(text, place)
-    if problems or not statements or any(one.kind not in ("SelectStmt", "ReturnStmt") for one in statements):
-        return None
-    path = search_path
-    for name, value in proc.proconfig:
-        if name == "search_path":
-            path = parse_search_path(value)
-    names = proc.proargnames or ("",) * len(proc.proargtypes)
-    if proc.proargmodes:
-        names = tuple(
-            name for name, mode in zip(names, proc.proargmodes, strict=False) if mode in ("i", "b", "v")
-        )
-    params = tuple(zip(names, proc.proargtypes, strict=False))
-    queries = []
-    for statement in statements:
-        node = statement.node
-        if statement.kind == "ReturnStmt":
-            node = {"targetList": [{"ResTarget": {"val": node["returnval"]}}]}
-        queries.append(
-            analyze_query(catalog, statement, node, path, params=params, function=proc.proname)
-        )
-    return tuple(queries)
-
-
-def parse_search_path(value: str) -> tuple[str, ...]:
-    """The schemas of a search_path setting."""
-    parts = (part.strip().strip("'\"") for part in value.split(","))
-    return tuple(part for part in parts if part)
+    return function_body(catalog, proc, search_path)
 
 
 def rejections(expr: Expr) -> tuple[Unresolved, ...]:

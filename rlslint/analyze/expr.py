@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from rlslint.analyze import calls, columns, operators
+from rlslint.analyze import expr_cast as casts
+from rlslint.analyze import expr_json as sqljson
+from rlslint.analyze import expr_subscript as subscripts
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.scope import Scope
-from rlslint.analyze.typename import format_type, names_of, resolve_type_name
+from rlslint.analyze.typename import format_type, names_of
 from rlslint.nodes.primnodes import (
-    ArrayExpr,
     BooleanTest,
     BoolExpr,
     CaseExpr,
@@ -23,13 +25,11 @@ from rlslint.nodes.primnodes import (
     CollateExpr,
     Const,
     Expr,
-    FieldSelect,
     NullTest,
     Oid,
     Param,
     RowExpr,
     SQLValueFunction,
-    SubscriptingRef,
     Unresolved,
 )
 from rlslint.source.model import Raw
@@ -72,7 +72,7 @@ def transform(scope: Scope, raw: Raw) -> Expr:
         case "A_Const":
             return _constant(scope, node, raw)
         case "TypeCast":
-            return _type_cast(scope, node, raw)
+            return casts.type_cast(scope, node, raw)
         case "A_Expr":
             return operators.a_expr(scope, node, raw)
         case "BoolExpr":
@@ -105,12 +105,12 @@ def transform(scope: Scope, raw: Raw) -> Expr:
             name: Literal["greatest", "least"] = "least" if node.get("op") == "IS_LEAST" else "greatest"
             return _common(scope, name, node["args"], node, raw)
         case "A_ArrayExpr":
-            return array_expr(scope, node, raw, 0)
+            return casts.array_expr(scope, node, raw, 0)
         case "RowExpr":
             args = tuple(transform(scope, arg) for arg in node.get("args", ()))
             return RowExpr(type=t.RECORD, args=args, location=scope.offset(node.get("location")), raw=raw)
         case "A_Indirection":
-            return _indirection(scope, node, raw)
+            return subscripts.indirection(scope, node, raw)
         case "CollateClause":
             return _collate(scope, node, raw)
         case "ParamRef":
@@ -121,7 +121,7 @@ def transform(scope: Scope, raw: Raw) -> Expr:
         case "NamedArgExpr":
             return transform(scope, node["arg"])
         case _:
-            return _other(scope, tag, node, raw)
+            return sqljson.other(scope, tag, node, raw)
 
 
 def boolean(scope: Scope, expr: Expr) -> Expr:
@@ -142,15 +142,31 @@ def wrong(place: Expr, reason: str, sqlstate: str | None, args: Sequence[Expr], 
     )
 
 
-def to_common_type(scope: Scope, exprs: Sequence[Expr], what: str) -> tuple[Oid, tuple[Expr, ...]]:
-    """The type that all settle on, and each coerced to it; type 0 and the originals when there is none."""
-    oid = select_common_type(scope.catalog, [expr.type for expr in exprs])
+def to_common_type(
+    scope: Scope, exprs: Sequence[Expr], what: str, *, first: int = 0
+) -> tuple[Oid, tuple[Expr, ...], Unresolved | None]:
+    """The type that all settle on, and each coerced to it; type 0, the originals and the error when there is none.
+
+    ``first`` is the member whose type is looked at first (CASE begins with its ELSE).
+    """
+    order = [*exprs[first:], *exprs[:first]]
+    oid = select_common_type(scope.catalog, [expr.type for expr in order])
+    if oid is None:
+        shown = _unmatched(scope, order)
+        reason = f"{what} types {shown[0]} and {shown[1]} cannot be matched"
+        return 0, tuple(exprs), wrong(order[0], reason, "42804", exprs)
     if not oid:
-        return 0, tuple(exprs)
-    coerced = [coerce(scope.catalog, expr, oid) for expr in exprs]
-    return oid, tuple(
-        expr if new is None else new for expr, new in zip(exprs, coerced, strict=True)
-    )
+        return 0, tuple(exprs), None
+    return oid, tuple(coerce(scope.catalog, expr, oid) or expr for expr in exprs), None
+
+
+def _unmatched(scope: Scope, exprs: Sequence[Expr]) -> tuple[str, str]:
+    """The two types that PostgreSQL's message names."""
+    for count in range(2, len(exprs) + 1):
+        if select_common_type(scope.catalog, [expr.type for expr in exprs[:count]]) is None:
+            before = select_common_type(scope.catalog, [expr.type for expr in exprs[: count - 1]]) or 0
+            return format_type(scope.catalog, before), format_type(scope.catalog, exprs[count - 1].type)
+    return "?", "?"
 
 
 def _constant(scope: Scope, node: Raw, raw: Raw) -> Const:
@@ -170,30 +186,6 @@ def _constant(scope: Scope, node: Raw, raw: Raw) -> Const:
     if "bsval" in node:
         return Const(type=t.BIT, value=node["bsval"].get("bsval", ""), location=location, raw=raw)
     return Const(type=t.UNKNOWN, value=node.get("sval", {}).get("sval", ""), location=location, raw=raw)
-
-
-def _type_cast(scope: Scope, node: Raw, raw: Raw) -> Expr:
-    oid, _ = resolve_type_name(scope.catalog, node["typeName"], scope.context.search_path)
-    arg_raw = node["arg"]
-    element = t.element_type(scope.catalog, oid)
-    if "A_ArrayExpr" in arg_raw and element:
-        arg: Expr = array_expr(scope, arg_raw["A_ArrayExpr"], arg_raw, oid)
-    else:
-        arg = transform(scope, arg_raw)
-    if not oid:
-        _, name = names_of(node["typeName"]["names"])
-        return Unresolved(
-            type=0, reason=f'type "{name}" is created by no file', args=(arg,), location=arg.location, raw=raw
-        )
-    coerced = coerce(scope.catalog, arg, oid, "e")
-    if coerced is None:
-        shown = f"{format_type(scope.catalog, arg.type)} to {format_type(scope.catalog, oid)}"
-        return Unresolved(
-            type=oid, reason=f"cannot cast type {shown}", sqlstate="42846", args=(arg,), location=arg.location, raw=raw
-        )
-    if coerced is arg:
-        return arg
-    return replace(coerced, raw=raw)
 
 
 def _bool_expr(scope: Scope, node: Raw, raw: Raw) -> BoolExpr:
@@ -219,8 +211,10 @@ def _case(scope: Scope, node: Raw, raw: Raw) -> Expr:
         conditions.append(boolean(scope, condition))
         results.append(transform(scope, when["result"]))
     default = transform(scope, node["defresult"]) if "defresult" in node else None
-    parts = results + ([default] if default is not None else [])
-    oid, coerced = to_common_type(scope, parts, "CASE")
+    last = default if default is not None else Const(type=t.UNKNOWN, value=None)
+    oid, coerced, error = to_common_type(scope, [*results, last], "CASE", first=len(results))
+    if error is not None:
+        return replace(error, args=(*conditions, *error.args), location=location, raw=raw)
     return CaseExpr(
         type=oid,
         whens=tuple(zip(conditions, coerced[: len(results)], strict=True)),
@@ -230,82 +224,20 @@ def _case(scope: Scope, node: Raw, raw: Raw) -> Expr:
     )
 
 
-def _common(
-    scope: Scope, name: Literal["coalesce", "greatest", "least"], args: list[Raw], node: Raw, raw: Raw
-) -> Expr:
-    oid, coerced = to_common_type(scope, [transform(scope, arg) for arg in args], name.upper())
+def _common(scope: Scope, name: Literal["coalesce", "greatest", "least"], args: list[Raw], node: Raw, raw: Raw) -> Expr:
+    oid, coerced, error = to_common_type(scope, [transform(scope, arg) for arg in args], name.upper())
+    if error is not None:
+        return replace(error, location=scope.offset(node.get("location")), raw=raw)
     return CoalesceExpr(type=oid, name=name, args=coerced, location=scope.offset(node.get("location")), raw=raw)
-
-
-def array_expr(scope: Scope, node: Raw, raw: Raw, target: Oid) -> Expr:
-    """``ARRAY[...]``; ``target`` is the array type it is cast to, 0 for none (transformArrayExpr)."""
-    location = scope.offset(node.get("location"))
-    element = t.element_type(scope.catalog, target)
-    parts: list[Expr] = []
-    for item in node.get("elements", ()):
-        if "A_ArrayExpr" in item:
-            parts.append(array_expr(scope, item["A_ArrayExpr"], item, target))
-        else:
-            parts.append(transform(scope, item))
-    if element:
-        wanted = [target if t.element_type(scope.catalog, part.type) else element for part in parts]
-        coerced = [
-            coerce(scope.catalog, part, oid, "e") or part for part, oid in zip(parts, wanted, strict=True)
-        ]
-        return ArrayExpr(type=target, elements=tuple(coerced), location=location, raw=raw)
-    oid, common = to_common_type(scope, parts, "ARRAY")
-    if t.element_type(scope.catalog, oid):
-        return ArrayExpr(type=oid, elements=common, location=location, raw=raw)
-    return ArrayExpr(type=t.array_type(scope.catalog, oid), elements=common, location=location, raw=raw)
-
-
-def _indirection(scope: Scope, node: Raw, raw: Raw) -> Expr:
-    expr = transform(scope, node["arg"])
-    subscripts: list[Expr] = []
-    sliced = False
-    for part in node["indirection"]:
-        if "A_Indices" in part:
-            indices = part["A_Indices"]
-            sliced = sliced or bool(indices.get("is_slice"))
-            subscripts += [transform(scope, indices[key]) for key in ("lidx", "uidx") if key in indices]
-            continue
-        if subscripts:
-            expr, subscripts = _subscripted(scope, expr, subscripts, sliced, raw), []
-        if "String" in part:
-            expr = _field(scope, expr, part["String"]["sval"], raw)
-    return _subscripted(scope, expr, subscripts, sliced, raw) if subscripts else expr
-
-
-def _subscripted(scope: Scope, expr: Expr, subscripts: list[Expr], sliced: bool, raw: Raw) -> Expr:
-    element = t.element_type(scope.catalog, expr.type)
-    if expr.type == t.JSONB:
-        return SubscriptingRef(
-            type=t.JSONB, arg=expr, subscripts=tuple(subscripts), location=expr.location, raw=raw
-        )
-    ints = [coerce(scope.catalog, one, t.INT4, "a") or one for one in subscripts]
-    return SubscriptingRef(
-        type=expr.type if sliced else element,
-        arg=expr,
-        subscripts=tuple(ints),
-        location=expr.location,
-        raw=raw,
-    )
-
-
-def _field(scope: Scope, expr: Expr, name: str, raw: Raw) -> Expr:
-    row = scope.catalog.types.get(t.base_type(scope.catalog, expr.type))
-    relation = scope.catalog.relations.get(row.typrelid) if row is not None and row.typrelid else None
-    attribute = relation.attribute(name) if relation is not None else None
-    if relation is not None and attribute is None and relation.complete:
-        return wrong(expr, f'column "{name}" not found in data type {relation.relname}', "42703", (expr,))
-    oid = attribute.atttypid if attribute is not None else 0
-    return FieldSelect(type=oid, arg=expr, fieldname=name, location=expr.location, raw=raw)
 
 
 def _collate(scope: Scope, node: Raw, raw: Raw) -> Expr:
     arg = transform(scope, node["arg"])
     if arg.type == t.UNKNOWN:
         arg = coerce(scope.catalog, arg, t.TEXT) or arg
+    if arg.type and scope.catalog.types.get(arg.type) and not t.type_collation(scope.catalog, arg.type):
+        reason = f"collations are not supported by type {format_type(scope.catalog, arg.type)}"
+        return wrong(arg, reason, "42804", (arg,), arg.type)
     _, name = names_of(node["collname"])
     known = {"default": 100, "C": 950, "POSIX": 951, "ucs_basic": 962, "unicode": 963}
     return CollateExpr(
@@ -316,19 +248,9 @@ def _collate(scope: Scope, node: Raw, raw: Raw) -> Expr:
 def _param_ref(scope: Scope, node: Raw, raw: Raw) -> Expr:
     number = node.get("number", 0)
     params = scope.context.params
-    oid = params[number - 1][1] if 0 < number <= len(params) else 0
-    return Param(type=oid, number=number, location=scope.offset(node.get("location")), raw=raw)
-
-
-def _other(scope: Scope, tag: str, node: Raw, raw: Raw) -> Expr:
-    """SQL/JSON, XML and grouping expressions: their type is known, their inside is not looked at."""
-    known = {
-        "JsonIsPredicate": t.BOOL,
-        "JsonObjectConstructor": t.JSON,
-        "JsonArrayConstructor": t.JSON,
-        "XmlExpr": t.XML,
-        "XmlSerialize": t.TEXT,
-        "GroupingFunc": t.INT4,
-    }
-    location = scope.offset(node.get("location")) if isinstance(node, dict) else -1
-    return Unresolved(type=known.get(tag, 0), reason=f"{tag} is not analysed", location=location, raw=raw)
+    location = scope.offset(node.get("location"))
+    if not 0 < number <= len(params):
+        return Unresolved(
+            type=0, reason=f"there is no parameter ${number}", sqlstate="42P02", location=location, raw=raw
+        )
+    return Param(type=params[number - 1][1], number=number, location=location, raw=raw)

@@ -4,26 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
-import rlslint.analyze.expr as expressions
 import rlslint.analyze.query as queries
-from rlslint.analyze import operators
 from rlslint.analyze import types as t
+from rlslint.analyze.from_function import range_function, range_table_func
+from rlslint.analyze.from_join import join
 from rlslint.analyze.scope import NsItem, Scope
-from rlslint.analyze.typename import resolve_type_name
 from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Proc, Relation
-from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, RangeTblRef
-from rlslint.nodes.primnodes import BoolExpr, CoalesceExpr, Expr, FuncExpr, Oid, Var
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.parsenodes import FromItem, Query, RangeTblEntry, RangeTblRef
+from rlslint.nodes.primnodes import Oid, Var
 from rlslint.source.model import Raw
-
-Columns = Sequence[tuple[str, Oid]]
 
 
 def transform_from(scope: Scope, items: Sequence[Raw]) -> tuple[FromItem, ...]:
     """Resolve the members of FROM, left to right, and put their names into scope."""
-    return tuple(_item(scope, item) for item in items)
+    found: list[FromItem] = []
+    for item in items:
+        before = len(scope.items)
+        found.append(from_item(scope, item))
+        check_names(scope, scope.items[:before], scope.items[before:])
+    return tuple(found)
+
+
+def from_item(scope: Scope, raw: Raw) -> FromItem:
+    """Resolve one member of FROM (transformFromClauseItem)."""
+    tag, node = next(iter(raw.items()))
+    match tag:
+        case "RangeVar":
+            return _range_var(scope, node)
+        case "RangeSubselect":
+            return _subselect(scope, node)
+        case "RangeFunction":
+            return range_function(scope, node)
+        case "RangeTableFunc" | "JsonTable":
+            return range_table_func(scope, tag, node, raw)
+        case "JoinExpr":
+            return join(scope, node)
+        case "RangeTableSample":
+            return from_item(scope, node["relation"])
+        case _:
+            return _unknown(scope, alias_name(node) or tag.lower(), None, scope.offset(node.get("location")))
+
+
+def check_names(scope: Scope, left: Sequence[NsItem], right: Sequence[NsItem]) -> None:
+    """No two members of FROM have one name, but tables of different schemas without aliases (42712)."""
+    for one in left:
+        for two in right:
+            if one.name != two.name or not (one.relation_visible and two.relation_visible):
+                continue
+            both_tables = one.kind in ("relation", "unknown") and two.kind in ("relation", "unknown")
+            if both_tables and one.schema != "" and two.schema != "" and (one.relid != two.relid or one.unknown):
+                continue
+            scope.reject(f'table name "{one.name}" specified more than once', "42712")
 
 
 def relation_item(catalog: Catalog, relation: Relation, rtindex: int, alias: str | None = None) -> NsItem:
@@ -31,9 +64,7 @@ def relation_item(catalog: Catalog, relation: Relation, rtindex: int, alias: str
     columns = tuple(
         (
             attribute.attname,
-            Var(
-                type=attribute.atttypid, varno=rtindex, attnum=attribute.attnum, collation=attribute.attcollation
-            ),
+            Var(type=attribute.atttypid, varno=rtindex, attnum=attribute.attnum, collation=attribute.attcollation),
         )
         for attribute in relation.attributes
         if not attribute.attisdropped
@@ -46,45 +77,65 @@ def relation_item(catalog: Catalog, relation: Relation, rtindex: int, alias: str
         schema="" if alias else catalog.nspname(relation.relnamespace),
         rowtype=relation.reltype,
         unknown=not relation.complete,
+        kind="relation",
     )
 
 
-def _item(scope: Scope, raw: Raw) -> FromItem:
-    tag, node = next(iter(raw.items()))
-    match tag:
-        case "RangeVar":
-            return _range_var(scope, node)
-        case "RangeSubselect":
-            return _subselect(scope, node)
-        case "RangeFunction":
-            return _function(scope, node)
-        case "JoinExpr":
-            return _join(scope, node)
-        case "RangeTableSample":
-            return _item(scope, node["relation"])
-        case _:
-            return _unknown(scope, _alias(node) or tag.lower(), scope.offset(node.get("location")))
-
-
-def _alias(node: Raw) -> str | None:
+def alias_name(node: Raw) -> str | None:
+    """The alias that a member of FROM was given."""
     name: str | None = node.get("alias", {}).get("aliasname")
     return name
 
 
-def _alias_columns(node: Raw) -> list[str]:
+def alias_columns(node: Raw) -> list[str]:
+    """The column aliases that a member of FROM was given."""
     return [part["String"]["sval"] for part in node.get("alias", {}).get("colnames", ())]
+
+
+def renamed(scope: Scope, item: NsItem, names: Sequence[str], location: int = -1) -> NsItem:
+    """The item with its first columns renamed (buildRelationAliases)."""
+    if not names:
+        return item
+    if len(names) > len(item.columns) and not item.unknown:
+        counts = f"{len(item.columns)} columns available but {len(names)} columns specified"
+        scope.reject(f'table "{item.name}" has {counts}', "42P10", location)
+    columns = [(names[i] if i < len(names) else name, expr) for i, (name, expr) in enumerate(item.columns)]
+    # of a table that no file creates, at least the names given here are known
+    extra = names[len(columns) :] if item.unknown else ()
+    first = len(columns) + 1
+    columns += [(name, Var(type=0, varno=item.rtindex, attnum=first + i)) for i, name in enumerate(extra)]
+    return replace(item, columns=tuple(columns))
+
+
+def computed_item(
+    name: str, rtindex: int, columns: Sequence[tuple[str, Oid]], kind: str, *, unknown: bool = False
+) -> NsItem:
+    """The name in scope of something whose columns are computed."""
+    exprs = tuple(
+        (column, Var(type=oid, varno=rtindex, attnum=number)) for number, (column, oid) in enumerate(columns, start=1)
+    )
+    return NsItem(name=name, rtindex=rtindex, columns=exprs, rowtype=t.RECORD, unknown=unknown, kind=kind)
 
 
 def _range_var(scope: Scope, node: Raw) -> FromItem:
     location = scope.offset(node.get("location"))
     schema, name = node.get("schemaname"), node["relname"]
-    alias = _alias(node)
-    cte = scope.find_cte(name) if schema is None else None
-    if cte is not None:
-        return _derived(scope, cte, alias or name, _alias_columns(node), "cte", location)
+    alias = alias_name(node)
+    found = scope.find_cte(name) if schema is None else None
+    if found is not None:
+        cte, level = found
+        rte = RangeTblEntry(
+            kind="cte",
+            eref=alias or name,
+            aliased=alias is not None,
+            subquery=cte.query,
+            ctelevelsup=level,
+            location=location,
+        )
+        return _derived(scope, rte, cte.columns, alias_columns(node), unknown=cte.unknown)
     relation = scope.catalog.find_relation(schema, name, scope.context.search_path)
-    if relation is None:
-        return _unknown(scope, alias or name, location)
+    if relation is None or relation.relkind == "c":
+        return _unknown(scope, alias or name, "" if alias else schema, location, alias_columns(node))
     rtindex = scope.add(
         RangeTblEntry(
             kind="relation",
@@ -97,64 +148,43 @@ def _range_var(scope: Scope, node: Raw) -> FromItem:
         )
     )
     item = relation_item(scope.catalog, relation, rtindex, alias)
-    renamed = _alias_columns(node)
-    if renamed:
-        columns = [
-            (renamed[i] if i < len(renamed) else column, expr) for i, (column, expr) in enumerate(item.columns)
-        ]
-        item = replace(item, columns=tuple(columns))
-    scope.items.append(item)
+    scope.items.append(renamed(scope, item, alias_columns(node), location))
     return RangeTblRef(rtindex=rtindex)
 
 
-def _unknown(scope: Scope, name: str, location: int) -> FromItem:
-    rtindex = scope.add(RangeTblEntry(kind="unknown", eref=name, location=location))
-    scope.items.append(NsItem(name=name, rtindex=rtindex, columns=(), unknown=True))
+def _unknown(scope: Scope, name: str, schema: str | None, location: int, names: Sequence[str] = ()) -> FromItem:
+    rtindex = scope.add(RangeTblEntry(kind="unknown", eref=name, colnames=tuple(names), location=location))
+    item = NsItem(name=name, rtindex=rtindex, columns=(), schema=schema, unknown=True, kind="unknown")
+    scope.items.append(renamed(scope, item, names, location))
     return RangeTblRef(rtindex=rtindex)
 
 
 def _derived(
-    scope: Scope,
-    query: Query,
-    name: str,
-    renamed: list[str],
-    kind: Literal["subquery", "cte"],
-    location: int,
-    *,
-    lateral: bool = False,
+    scope: Scope, rte: RangeTblEntry, columns: Sequence[tuple[str, Oid]], names: Sequence[str], *, unknown: bool
 ) -> FromItem:
-    columns = [
-        (renamed[i] if i < len(renamed) else target.name or "?column?", target.expr.type)
-        for i, target in enumerate(query.targets)
-    ]
-    rtindex = scope.add(
-        RangeTblEntry(
-            kind=kind,
-            eref=name,
-            aliased=True,
-            colnames=tuple(column for column, _ in columns),
-            coltypes=tuple(oid for _, oid in columns),
-            subquery=query,
-            lateral=lateral,
-            location=location,
+    rtindex = len(scope.rtable) + 1
+    item = renamed(scope, computed_item(rte.eref, rtindex, columns, rte.kind, unknown=unknown), names, rte.location)
+    scope.add(
+        replace(
+            rte,
+            colnames=tuple(name for name, _ in item.columns),
+            coltypes=tuple(expr.type for _, expr in item.columns),
         )
     )
-    hidden = any(rte.kind == "unknown" for rte in query.rtable) and not columns
-    scope.items.append(_computed_item(name, rtindex, columns, unknown=hidden or _star_of_unknown(query)))
+    scope.items.append(item)
     return RangeTblRef(rtindex=rtindex)
 
 
-def _star_of_unknown(query: Query) -> bool:
+def columns_of(query: Query) -> tuple[tuple[tuple[str, Oid], ...], bool]:
+    """A query's output columns, and whether there are others that are not known."""
+    known = [target for target in query.targets if not _is_star(target.name, target.expr.type)]
+    columns = tuple((target.name or "?column?", target.expr.type) for target in known)
+    return columns, len(known) < len(query.targets)
+
+
+def _is_star(name: str | None, oid: Oid) -> bool:
     """``SELECT *`` from a table that no file creates: its columns are not known."""
-    return any(target.name == "*" for target in query.targets)
-
-
-def _computed_item(name: str, rtindex: int, columns: Columns, *, unknown: bool = False) -> NsItem:
-    exprs = tuple(
-        (column, Var(type=oid, varno=rtindex, attnum=number))
-        for number, (column, oid) in enumerate(columns, start=1)
-    )
-    return NsItem(name=name, rtindex=rtindex, columns=exprs, rowtype=t.RECORD, unknown=unknown)
+    return name == "*" and oid == 0
 
 
 def _subselect(scope: Scope, node: Raw) -> FromItem:
@@ -165,170 +195,12 @@ def _subselect(scope: Scope, node: Raw) -> FromItem:
         scope.items = []
     query = queries.transform_select(scope.child(), select)
     scope.items = visible
-    return _derived(
-        scope, query, _alias(node) or "unnamed_subquery", _alias_columns(node), "subquery", -1, lateral=lateral
+    alias = alias_name(node)
+    rte = RangeTblEntry(
+        kind="subquery", eref=alias or "unnamed_subquery", aliased=alias is not None, subquery=query, lateral=lateral
     )
-
-
-def _function(scope: Scope, node: Raw) -> FromItem:
-    alias = _alias(node)
-    calls: list[Expr] = []
-    columns: list[tuple[str, Oid]] = []
-    unknown = False
-    name = alias or "function"
-    for item in node["functions"]:
-        parts = item["List"]["items"]
-        call = expressions.transform(scope, parts[0])
-        calls.append(call)
-        function_name = _function_name(parts[0])
-        if alias is None:
-            name = function_name
-        found = _result_columns(scope.catalog, call, alias or function_name)
-        definitions = node.get("coldeflist") or (parts[1].get("List", {}).get("items", []) if len(parts) > 1 else [])
-        if definitions:
-            found = [_definition(scope, one["ColumnDef"]) for one in definitions if "ColumnDef" in one]
-        unknown = unknown or found is None
-        columns += found or []
-    if node.get("ordinality"):
-        columns.append(("ordinality", t.INT8))
-    renamed = _alias_columns(node)
-    columns = [(renamed[i] if i < len(renamed) else column, oid) for i, (column, oid) in enumerate(columns)]
-    if unknown:
-        columns += [(extra, 0) for extra in renamed[len(columns) :]]
-    rtindex = scope.add(
-        RangeTblEntry(
-            kind="function",
-            eref=name,
-            aliased=alias is not None,
-            colnames=tuple(column for column, _ in columns),
-            coltypes=tuple(oid for _, oid in columns),
-            function=calls[0],
-            lateral=bool(node.get("lateral")),
-            location=calls[0].location,
-        )
-    )
-    scope.items.append(_computed_item(name, rtindex, columns, unknown=unknown))
-    return RangeTblRef(rtindex=rtindex)
-
-
-def _function_name(raw: Raw) -> str:
-    if "FuncCall" in raw:
-        name: str = raw["FuncCall"]["funcname"][-1]["String"]["sval"]
-        return name
-    return "function"
-
-
-def _definition(scope: Scope, node: Raw) -> tuple[str, Oid]:
-    return node["colname"], resolve_type_name(scope.catalog, node["typeName"], scope.context.search_path)[0]
-
-
-def _result_columns(catalog: Catalog, call: Expr, name: str) -> list[tuple[str, Oid]] | None:
-    """Columns that a function in FROM has; None when they are not known."""
-    proc = catalog.procs.get(call.funcid) if isinstance(call, FuncExpr) else None
-    if proc is None:
-        return [(name, call.type)] if call.type not in (0, t.RECORD) else None
-    outputs = output_columns(proc)
-    if len(outputs) > 1 or (outputs and proc.prorettype == t.RECORD):
-        return outputs
-    row = catalog.types.get(t.base_type(catalog, call.type))
-    if row is not None and row.typrelid:
-        relation = catalog.relations.get(row.typrelid)
-        if relation is not None:
-            live = (one for one in relation.attributes if not one.attisdropped)
-            return [(attribute.attname, attribute.atttypid) for attribute in live]
-    if call.type in (0, t.RECORD):
-        return None
-    return [(outputs[0][0] if outputs and outputs[0][0] else name, call.type)]
-
-
-def output_columns(proc: Proc) -> list[tuple[str, Oid]]:
-    """Names and types of OUT, INOUT and TABLE arguments."""
-    if not proc.proargmodes:
-        return []
-    names = proc.proargnames or ("",) * len(proc.proargmodes)
-    return [
-        (name or f"column{number}", oid)
-        for number, (name, mode, oid) in enumerate(
-            zip(names, proc.proargmodes, proc.proallargtypes, strict=False), start=1
-        )
-        if mode in ("o", "b", "t")
-    ]
-
-
-def _join(scope: Scope, node: Raw) -> FromItem:
-    before = scope.items
-    scope.items = list(before)
-    left = _item(scope, node["larg"])
-    left_items = scope.items[len(before) :]
-    right = _item(scope, node["rarg"])
-    right_items = scope.items[len(before) + len(left_items) :]
-    jointype = _JOINS[node.get("jointype", "JOIN_INNER")]
-    using = [part["String"]["sval"] for part in node.get("usingClause", ())]
-    if node.get("isNatural"):
-        names = [name for item in right_items if item.columns_visible for name, _ in item.columns]
-        using = [name for item in left_items if item.columns_visible for name, _ in item.columns if name in names]
-    quals: Expr | None = None
-    merged: list[tuple[str, Expr]] = []
-    for name in using:
-        one, two = _visible_column(left_items, name), _visible_column(right_items, name)
-        if one is None or two is None:
-            continue
-        equal = operators.binary(scope, "=", one, two, -1, {})
-        quals = equal if quals is None else BoolExpr(type=t.BOOL, op="and", args=(quals, equal))
-        merged.append((name, _merged(jointype, one, two)))
-    if "quals" in node:
-        visible, scope.items = scope.items, [*left_items, *right_items]
-        # names outside the join are hidden in ON, as in PostgreSQL
-        quals = expressions.boolean(scope, expressions.transform(scope, node["quals"]))
-        scope.items = visible
-    rest = [
-        (name, expr)
-        for item in (*left_items, *right_items)
-        if item.columns_visible
-        for name, expr in item.columns
-        if name not in using
-    ]
-    columns = [*merged, *rest]
-    alias = _alias(node)
-    rtindex = scope.add(
-        RangeTblEntry(
-            kind="join",
-            eref=alias or "unnamed_join",
-            colnames=tuple(name for name, _ in columns),
-            coltypes=tuple(expr.type for _, expr in columns),
-            joinvars=tuple(expr for _, expr in columns),
-        )
-    )
-    unknown = any(item.unknown for item in (*left_items, *right_items))
-    joined = NsItem(
-        name=alias or "", rtindex=rtindex, columns=tuple(columns), relation_visible=alias is not None, unknown=unknown
-    )
-    if alias is not None:
-        scope.items = [*before, joined]
-    else:
-        hidden = [replace(item, columns_visible=False) for item in (*left_items, *right_items)]
-        scope.items = [*before, *hidden, joined]
-    return JoinExpr(jointype=jointype, larg=left, rarg=right, quals=quals, rtindex=rtindex)
-
-
-_JOINS: dict[str, Literal["inner", "left", "right", "full"]] = {
-    "JOIN_INNER": "inner",
-    "JOIN_LEFT": "left",
-    "JOIN_RIGHT": "right",
-    "JOIN_FULL": "full",
-}
-
-
-def _visible_column(items: Sequence[NsItem], name: str) -> Expr | None:
-    found = [expr for item in items if item.columns_visible for expr in item.column(name)]
-    return found[0] if found else None
-
-
-def _merged(jointype: str, left: Expr, right: Expr) -> Expr:
-    match jointype:
-        case "right":
-            return right
-        case "full":
-            return CoalesceExpr(type=left.type, name="coalesce", args=(left, right))
-        case _:
-            return left
+    columns, unknown = columns_of(query)
+    found = _derived(scope, rte, columns, alias_columns(node), unknown=unknown)
+    if alias is None:
+        scope.items[-1] = replace(scope.items[-1], relation_visible=False)
+    return found

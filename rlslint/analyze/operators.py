@@ -51,6 +51,9 @@ def a_expr(scope: Scope, node: Raw, raw: Raw) -> Expr:
     if kind in ("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"):
         return _between(scope, node, kind, location, raw)
     left = expressions.transform(scope, node["lexpr"]) if "lexpr" in node else None
+    row_link = node["rexpr"].get("SubLink", {})
+    if isinstance(left, RowExpr) and kind == "AEXPR_OP" and row_link.get("subLinkType") == "EXPR_SUBLINK":
+        return _row_sublink(scope, name, left, row_link, location, raw)
     right = expressions.transform(scope, node["rexpr"])
     match kind:
         case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
@@ -82,8 +85,6 @@ def a_expr(scope: Scope, node: Raw, raw: Raw) -> Expr:
             )
     if left is None:
         return _prefix(scope, schema, name, right, location, raw)
-    if isinstance(left, RowExpr) and isinstance(right, SubLink) and right.kind is SubLinkType.EXPR:
-        return _row_sublink(scope, name, left, right, location, raw)
     return binary(scope, name, left, right, location, raw, schema=schema)
 
 
@@ -103,8 +104,8 @@ def _row_distinct(scope: Scope, left: RowExpr, right: RowExpr, kind: str, locati
     for one, two in zip(left.args, right.args, strict=True):
         pair = binary(scope, "=", one, two, location, raw)
         pairs.append(replace(pair, kind="distinct") if isinstance(pair, OpExpr) else pair)
-    distinct = pairs[0] if len(pairs) == 1 else BoolExpr(
-        type=t.BOOL, op="or", args=tuple(pairs), location=location, raw=raw
+    distinct = (
+        pairs[0] if len(pairs) == 1 else BoolExpr(type=t.BOOL, op="or", args=tuple(pairs), location=location, raw=raw)
     )
     if kind == "AEXPR_DISTINCT":
         return distinct
@@ -168,9 +169,7 @@ def _row_compare(scope: Scope, name: str, left: RowExpr, right: RowExpr, locatio
     if len(pairs) == 1:
         return pairs[0]
     if name in ("=", "<>") or not all(isinstance(pair, OpExpr) for pair in pairs):
-        return BoolExpr(
-            type=t.BOOL, op="or" if name == "<>" else "and", args=tuple(pairs), location=location, raw=raw
-        )
+        return BoolExpr(type=t.BOOL, op="or" if name == "<>" else "and", args=tuple(pairs), location=location, raw=raw)
     ops = [pair for pair in pairs if isinstance(pair, OpExpr)]
     return RowCompareExpr(
         type=t.BOOL,
@@ -182,9 +181,7 @@ def _row_compare(scope: Scope, name: str, left: RowExpr, right: RowExpr, locatio
     )
 
 
-def scalar_array(
-    scope: Scope, name: str, left: Expr, right: Expr, use_or: bool, location: int, raw: Raw
-) -> Expr:
+def scalar_array(scope: Scope, name: str, left: Expr, right: Expr, use_or: bool, location: int, raw: Raw) -> Expr:
     """``left name ANY|ALL (right)`` (make_scalar_array_op)."""
     element = t.UNKNOWN if right.type == t.UNKNOWN else t.element_type(scope.catalog, right.type)
     if not element and right.type:
@@ -203,9 +200,7 @@ def scalar_array(
         )
     array = t.array_type(scope.catalog, found.right)
     args = (_as(scope, left, found.left), _as(scope, right, array))
-    return ScalarArrayOpExpr(
-        type=t.BOOL, opno=found.operator.oid, use_or=use_or, args=args, location=location, raw=raw
-    )
+    return ScalarArrayOpExpr(type=t.BOOL, opno=found.operator.oid, use_or=use_or, args=args, location=location, raw=raw)
 
 
 def _in_list(scope: Scope, node: Raw, name: str, location: int, raw: Raw) -> Expr:
@@ -243,9 +238,7 @@ def _between(scope: Scope, node: Raw, kind: str, location: int, raw: Raw) -> Exp
     def both(one: Expr, two: Expr, negated: bool) -> Expr:
         first = binary(scope, "<" if negated else ">=", left, one, location, raw)
         second = binary(scope, ">" if negated else "<=", left, two, location, raw)
-        return BoolExpr(
-            type=t.BOOL, op="or" if negated else "and", args=(first, second), location=location, raw=raw
-        )
+        return BoolExpr(type=t.BOOL, op="or" if negated else "and", args=(first, second), location=location, raw=raw)
 
     negated = "NOT" in kind
     if not kind.endswith("SYM"):
@@ -294,9 +287,11 @@ def _has_unknown(query: Query) -> bool:
     )
 
 
-def _row_sublink(scope: Scope, name: str, left: RowExpr, link: SubLink, location: int, raw: Raw) -> Expr:
-    row = SubLink(type=t.BOOL, kind=SubLinkType.ROWCOMPARE, subselect=link.subselect, location=location, raw=raw)
-    return _compared(scope, name, left.args, row)
+def _row_sublink(scope: Scope, name: str, left: RowExpr, node: Raw, location: int, raw: Raw) -> Expr:
+    select = node["subselect"].get("SelectStmt", {})
+    query = queries.transform_select(scope.child(), select)
+    link = SubLink(type=t.BOOL, kind=SubLinkType.ROWCOMPARE, subselect=query, location=location, raw=raw)
+    return _compared(scope, name, left.args, link)
 
 
 def _compared(scope: Scope, name: str, lefts: tuple[Expr, ...], link: SubLink) -> Expr:

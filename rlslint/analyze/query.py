@@ -1,48 +1,59 @@
-"""A SELECT or VALUES of the parse tree in, the resolved Query out (transformSelectStmt in analyze.c)."""
+"""A SELECT or VALUES of the parse tree in, the resolved Query out (transformSelectStmt in analyze.c).
+
+FROM is in from_clause.py, WITH in with_clause.py, the target list in targets.py, UNION and its like in setop.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Literal
 
 import rlslint.analyze.expr as expressions
+from rlslint.analyze import setop, with_clause
 from rlslint.analyze import types as t
-from rlslint.analyze.coerce import coerce, select_common_type
-from rlslint.analyze.from_clause import transform_from
-from rlslint.analyze.scope import NsItem, Scope
-from rlslint.nodes.parsenodes import Query, RangeTblEntry, RangeTblRef, TargetEntry
-from rlslint.nodes.primnodes import Expr, Unresolved, Var
+from rlslint.analyze.coerce import coerce
+from rlslint.analyze.from_clause import computed_item, transform_from
+from rlslint.analyze.scope import Scope
+from rlslint.analyze.targets import figure_column_name as figure_column_name
+from rlslint.analyze.targets import target_list
+from rlslint.analyze.typename import format_type
+from rlslint.nodes.parsenodes import Query, RangeTblEntry, RangeTblRef, TargetEntry, walk_deep
+from rlslint.nodes.primnodes import Expr, Oid, Unresolved, Var
 from rlslint.source.model import Raw
 
-_SETOPS: Final[dict[str, Literal["union", "intersect", "except"]]] = {
-    "SETOP_UNION": "union",
-    "SETOP_INTERSECT": "intersect",
-    "SETOP_EXCEPT": "except",
-}
+Clause = Literal["ORDER BY", "GROUP BY", "DISTINCT ON"]
 
 
-def transform_select(scope: Scope, node: Raw) -> Query:
-    """Resolve a SelectStmt in a scope made for it."""
-    ctes, recursive = _with_clause(scope, node)
+def transform_select(scope: Scope, node: Raw, *, resolve_unknown: bool = True) -> Query:
+    """Resolve a SelectStmt in a scope made for it.
+
+    ``resolve_unknown``: output literals of no type become text; not so in a side of a set operation.
+    """
+    ctes, recursive = with_clause.with_clause(scope, node)
     if node.get("op", "SETOP_NONE") != "SETOP_NONE":
-        query = _set_operation(scope, node)
+        query = setop.set_operation(scope, node)
     elif "valuesLists" in node:
-        query = _values(scope, node)
+        query = _values(scope, node, resolve_unknown=resolve_unknown)
     else:
-        query = _plain(scope, node)
-    return replace(query, ctes=ctes, recursive=recursive)
+        query = _plain(scope, node, resolve_unknown=resolve_unknown)
+    return replace(query, rtable=scope.range_table(), ctes=ctes, recursive=recursive)
 
 
-def _plain(scope: Scope, node: Raw) -> Query:
+def _plain(scope: Scope, node: Raw, *, resolve_unknown: bool) -> Query:
+    for item in node.get("windowClause", ()):
+        scope.window_defs[item["WindowDef"].get("name", "")] = item["WindowDef"]
     fromlist = transform_from(scope, node.get("fromClause", ()))
-    targets = _targets(scope, node.get("targetList", ()))
+    targets = target_list(scope, node.get("targetList", ()), resolve_unknown=resolve_unknown)
     where = _condition(scope, node.get("whereClause"))
     having = _condition(scope, node.get("havingClause"))
-    group_by = tuple(_by(scope, item, targets) for item in node.get("groupClause", ()))
-    order_by = tuple(_by(scope, item["SortBy"]["node"], targets) for item in node.get("sortClause", ()))
-    distinct = "distinctClause" in node
+    order_by = sort_clause(scope, node, targets)
+    group_by = tuple(expr for item in node.get("groupClause", ()) for expr in _grouping(scope, item, targets))
+    distinct_on = [item for item in node.get("distinctClause", ()) if item]
+    keys = [by(scope, item, targets, "DISTINCT ON") for item in distinct_on]
+    # DISTINCT ON sorts by its expressions; those that stand nowhere else are kept as sort keys
+    order_by += tuple(key for key in keys if key not in order_by and key not in [one.expr for one in targets])
     return Query(
-        rtable=tuple(scope.rtable),
         fromlist=fromlist,
         where=where,
         targets=targets,
@@ -50,10 +61,10 @@ def _plain(scope: Scope, node: Raw) -> Query:
         having=having,
         has_aggs=scope.aggregates,
         has_windows=scope.windows,
-        distinct=distinct,
+        distinct="distinctClause" in node,
         order_by=order_by,
-        limit=_bound(scope, node.get("limitCount")),
-        offset=_bound(scope, node.get("limitOffset")),
+        limit=bound(scope, node, "limitCount", "LIMIT"),
+        offset=bound(scope, node, "limitOffset", "OFFSET"),
         for_update="lockingClause" in node,
     )
 
@@ -62,200 +73,101 @@ def _condition(scope: Scope, raw: Raw | None) -> Expr | None:
     return None if raw is None else expressions.boolean(scope, expressions.transform(scope, raw))
 
 
-def _bound(scope: Scope, raw: Raw | None) -> Expr | None:
-    return None if raw is None else expressions.transform(scope, raw)
-
-
-def _with_clause(scope: Scope, node: Raw) -> tuple[tuple[tuple[str, Query], ...], bool]:
-    clause = node.get("withClause")
-    if clause is None:
-        return (), False
-    recursive = bool(clause.get("recursive"))
-    found: list[tuple[str, Query]] = []
-    for item in clause["ctes"]:
-        cte = item["CommonTableExpr"]
-        select = cte["ctequery"].get("SelectStmt")
-        name = cte["ctename"]
-        if select is None:
-            # INSERT ... RETURNING and its like cannot stand in a policy
-            query = Query()
-        else:
-            query = _recursive_cte(scope, name, select) if recursive else transform_select(scope.child(), select)
-        renamed = [part["String"]["sval"] for part in cte.get("aliascolnames", ())]
-        if renamed:
-            targets = tuple(
-                replace(target, name=renamed[i] if i < len(renamed) else target.name)
-                for i, target in enumerate(query.targets)
-            )
-            query = replace(query, targets=targets)
-        scope.ctes[name] = query
-        found.append((name, query))
-    return tuple(found), recursive
-
-
-def _recursive_cte(scope: Scope, name: str, select: Raw) -> Query:
-    """A CTE that reads itself sees the columns of its non-recursive arm."""
-    if select.get("op", "SETOP_NONE") == "SETOP_NONE":
-        return transform_select(scope.child(), select)
-    first = transform_select(scope.child(), select["larg"])
-    inner = scope.child()
-    inner.ctes[name] = Query(targets=first.targets)
-    return transform_select(inner, select)
-
-
-def _targets(scope: Scope, items: list[Raw] | tuple[Raw, ...]) -> tuple[TargetEntry, ...]:
-    found: list[TargetEntry] = []
-    for item in items:
-        target = item["ResTarget"]
-        value = target["val"]
-        star = _star(value)
-        if star is not None:
-            found += _expand(scope, star)
-            continue
-        expr = expressions.transform(scope, value)
-        if expr.type == t.UNKNOWN:
-            expr = coerce(scope.catalog, expr, t.TEXT) or expr
-        found.append(TargetEntry(expr=expr, name=target.get("name") or figure_column_name(value)))
-    return tuple(found)
-
-
-def _star(value: Raw) -> list[str] | None:
-    fields = value.get("ColumnRef", {}).get("fields", ())
-    if not fields or "A_Star" not in fields[-1]:
+def bound(scope: Scope, node: Raw, key: str, clause: str) -> Expr | None:
+    """LIMIT or OFFSET as bigint; it sees no column of the query (transformLimitClause)."""
+    raw = node.get(key)
+    if raw is None:
         return None
-    return [part["String"]["sval"] for part in fields[:-1]]
+    expr = expressions.transform(scope, raw)
+    if any(isinstance(one, Var) and one.levelsup == level for one, level in walk_deep(expr)):
+        return expressions.wrong(expr, f"argument of {clause} must not contain variables", "42P10", (expr,), t.INT8)
+    number = coerce(scope.catalog, expr, t.INT8, "a")
+    if number is None:
+        reason = f"argument of {clause} must be type bigint, not type {format_type(scope.catalog, expr.type)}"
+        return expressions.wrong(expr, reason, "42804", (expr,), t.INT8)
+    return number
 
 
-def _expand(scope: Scope, words: list[str]) -> list[TargetEntry]:
-    """``*`` and ``t.*``; a table with unknown columns gives one target named ``*``."""
-    found: list[TargetEntry] = []
-    for item in scope.items:
-        if words and not (item.relation_visible and item.name == words[-1]):
-            continue
-        if not words and not item.columns_visible:
-            continue
-        found += [TargetEntry(expr=expr, name=name) for name, expr in item.columns]
-        if item.unknown and not item.columns:
-            found.append(TargetEntry(expr=Unresolved(type=0, reason="columns are not known"), name="*"))
-    if words and not found:
-        for level, outer in scope.levels():
-            for item in outer.items if level else ():
-                if item.name == words[-1]:
-                    found += [TargetEntry(expr=_raised(expr, level), name=name) for name, expr in item.columns]
-    return found
+def sort_clause(scope: Scope, node: Raw, targets: Sequence[TargetEntry]) -> tuple[Expr, ...]:
+    """ORDER BY's expressions."""
+    return tuple(by(scope, item["SortBy"]["node"], targets, "ORDER BY") for item in node.get("sortClause", ()))
 
 
-def _raised(expr: Expr, level: int) -> Expr:
-    if not isinstance(expr, Var):
-        return expr
-    return replace(expr, levelsup=expr.levelsup + level)
+def _grouping(scope: Scope, raw: Raw, targets: Sequence[TargetEntry]) -> list[Expr]:
+    """A member of GROUP BY; of ROLLUP, CUBE and GROUPING SETS all expressions inside."""
+    if "GroupingSet" in raw:
+        inside = raw["GroupingSet"].get("content", ())
+        return [expr for item in inside for expr in _grouping(scope, item, targets)]
+    row = raw.get("RowExpr")
+    if row is not None and row.get("row_format") == "COERCE_IMPLICIT_CAST":
+        return [expr for item in row.get("args", ()) for expr in _grouping(scope, item, targets)]
+    return [by(scope, raw, targets, "GROUP BY")]
 
 
-def figure_column_name(value: Raw) -> str:
-    """The name of an output column without AS (FigureColname)."""
-    tag, node = next(iter(value.items()))
-    match tag:
-        case "ColumnRef":
-            names = [part["String"]["sval"] for part in node["fields"] if "String" in part]
-            return names[-1] if names else "?column?"
-        case "FuncCall":
-            name: str = node["funcname"][-1]["String"]["sval"]
-            return name
-        case "TypeCast":
-            inner = figure_column_name(node["arg"])
-            kind: str = node["typeName"]["names"][-1]["String"]["sval"]
-            return kind if inner in ("?column?", "case") else inner
-        case "A_Indirection":
-            names = [part["String"]["sval"] for part in node["indirection"] if "String" in part]
-            return names[-1] if names else figure_column_name(node["arg"])
-        case "SubLink":
-            if node.get("subLinkType") == "EXISTS_SUBLINK":
-                return "exists"
-            if node.get("subLinkType") == "ARRAY_SUBLINK":
-                return "array"
-            targets = node["subselect"].get("SelectStmt", {}).get("targetList", ())
-            if node.get("subLinkType") == "EXPR_SUBLINK" and targets:
-                first = targets[0]["ResTarget"]
-                return first.get("name") or figure_column_name(first["val"])
-            return "?column?"
-        case "CaseExpr":
-            return figure_column_name(node["defresult"]) if "ColumnRef" in node.get("defresult", {}) else "case"
-        case "CoalesceExpr":
-            return "coalesce"
-        case "A_ArrayExpr":
-            return "array"
-        case "CollateClause":
-            return figure_column_name(node["arg"])
-        case "MinMaxExpr":
-            return "least" if node.get("op") == "IS_LEAST" else "greatest"
-        case "SQLValueFunction":
-            return str(node["op"]).removeprefix("SVFOP_").lower().removesuffix("_n")
-        case "A_Expr" if node.get("kind") == "AEXPR_NULLIF":
-            return "nullif"
-        case _:
-            return "?column?"
-
-
-def _by(scope: Scope, raw: Raw, targets: tuple[TargetEntry, ...]) -> Expr:
-    """A member of GROUP BY or ORDER BY: a position, an output column's name, or an expression."""
-    position = raw.get("A_Const", {}).get("ival", {}).get("ival")
-    if position is not None and 0 < position <= len(targets):
-        return targets[position - 1].expr
+def by(scope: Scope, raw: Raw, targets: Sequence[TargetEntry], clause: Clause) -> Expr:
+    """A position, an output column's name, or an expression (findTargetlistEntrySQL92)."""
+    constant = raw.get("A_Const")
+    if constant is not None:
+        return _position(scope, raw, constant, targets, clause)
     fields = raw.get("ColumnRef", {}).get("fields", ())
     if len(fields) == 1 and "String" in fields[0]:
-        for target in targets:
-            if target.name == fields[0]["String"]["sval"]:
-                return target.expr
-    if "GroupingSet" in raw:
-        return Unresolved(type=0, reason="GROUPING SETS are not analysed")
-    return expressions.transform(scope, raw)
+        name = fields[0]["String"]["sval"]
+        # GROUP BY takes a column of FROM first, the others an output column
+        if clause != "GROUP BY" or not _is_column(scope, name):
+            named = [target.expr for target in targets if target.name == name]
+            if named and any(expr != named[0] for expr in named):
+                return _wrong(scope, f'{clause} "{name}" is ambiguous', "42702", raw)
+            if named:
+                return named[0]
+    expr = expressions.transform(scope, raw)
+    return (coerce(scope.catalog, expr, t.TEXT) or expr) if expr.type == t.UNKNOWN else expr
 
 
-def _values(scope: Scope, node: Raw) -> Query:
-    lists = [
-        [expressions.transform(scope, item) for item in row["List"]["items"]] for row in node["valuesLists"]
-    ]
-    width = min(len(row) for row in lists)
-    types = [select_common_type(scope.catalog, [row[i].type for row in lists]) or 0 for i in range(width)]
-    values = tuple(
-        tuple(coerce(scope.catalog, expr, oid) or expr for expr, oid in zip(row, types, strict=False))
-        for row in lists
-    )
+def _is_column(scope: Scope, name: str) -> bool:
+    return any(item.columns_visible and item.column(name) for item in scope.items)
+
+
+def _position(scope: Scope, raw: Raw, constant: Raw, targets: Sequence[TargetEntry], clause: Clause) -> Expr:
+    if "ival" not in constant:
+        return _wrong(scope, f"non-integer constant in {clause}", "42601", raw)
+    number: int = constant["ival"].get("ival", 0)
+    if 0 < number <= len(targets):
+        return targets[number - 1].expr
+    sqlstate = None if any(target.name == "*" for target in targets) else "42P10"
+    return _wrong(scope, f"{clause} position {number} is not in select list", sqlstate, raw)
+
+
+def _wrong(scope: Scope, reason: str, sqlstate: str | None, raw: Raw) -> Unresolved:
+    location = scope.offset(next(iter(raw.values())).get("location"))
+    return Unresolved(type=0, reason=reason, sqlstate=sqlstate, location=location, raw=raw)
+
+
+def _values(scope: Scope, node: Raw, *, resolve_unknown: bool) -> Query:
+    """VALUES: one range-table entry, whose columns are the output (transformValuesClause)."""
+    rows = [[expressions.transform(scope, item) for item in row["List"]["items"]] for row in node["valuesLists"]]
+    width = min(len(row) for row in rows)
+    if any(len(row) != width for row in rows):
+        scope.reject("VALUES lists must all be the same length", "42601", rows[-1][0].location)
+    types: list[Oid] = []
+    columns: list[tuple[Expr, ...]] = []
+    for i in range(width):
+        oid, column, error = expressions.to_common_type(scope, [row[i] for row in rows], "VALUES")
+        if error is not None:
+            scope.reject(error.reason, error.sqlstate, error.location, error.raw)
+        types.append(oid)
+        columns.append(column)
     names = tuple(f"column{i + 1}" for i in range(width))
+    values = tuple(zip(*columns, strict=True))
     rtindex = scope.add(
         RangeTblEntry(kind="values", eref="*VALUES*", colnames=names, coltypes=tuple(types), values=values)
     )
-    columns = tuple(
-        (name, Var(type=oid, varno=rtindex, attnum=number))
-        for number, (name, oid) in enumerate(zip(names, types, strict=True), start=1)
-    )
-    scope.items.append(NsItem(name="*VALUES*", rtindex=rtindex, columns=columns))
+    item = computed_item("*VALUES*", rtindex, list(zip(names, types, strict=True)), "values")
+    scope.items.append(item)
+    targets = tuple(TargetEntry(expr=expr, name=name) for name, expr in item.columns)
     return Query(
-        rtable=tuple(scope.rtable),
         fromlist=(RangeTblRef(rtindex=rtindex),),
-        targets=tuple(TargetEntry(expr=expr, name=name) for name, expr in columns),
-        limit=_bound(scope, node.get("limitCount")),
+        targets=targets,
+        order_by=sort_clause(scope, node, targets),
+        limit=bound(scope, node, "limitCount", "LIMIT"),
+        offset=bound(scope, node, "limitOffset", "OFFSET"),
     )
-
-
-def _set_operation(scope: Scope, node: Raw) -> Query:
-    """Each side is a subquery of its own; the output columns have the types both sides settle on."""
-    arms = tuple(transform_select(scope.child(), side) for side in _sides(node))
-    left, right = arms
-    targets: list[TargetEntry] = []
-    for one, two in zip(left.targets, right.targets, strict=False):
-        oid = select_common_type(scope.catalog, [one.expr.type, two.expr.type]) or 0
-        targets.append(TargetEntry(expr=Var(type=oid, varno=1, attnum=len(targets) + 1), name=one.name))
-    return Query(
-        targets=tuple(targets),
-        setop=_SETOPS[node["op"]],
-        arms=arms,
-        distinct=not node.get("all"),
-        limit=_bound(scope, node.get("limitCount")),
-        offset=_bound(scope, node.get("limitOffset")),
-    )
-
-
-def _sides(node: Raw) -> tuple[Raw, Raw]:
-    return node["larg"], node["rarg"]
-

@@ -156,9 +156,7 @@ def is_subplan(sublink: SubLink) -> bool:
 
 def correlated(sublink: SubLink) -> bool:
     """Whether the subquery refers to the query it stands in (parParam is not empty)."""
-    return any(
-        isinstance(node, Var) and node.levelsup == level for node, level in walk_query(sublink.subselect, 1)
-    )
+    return any(isinstance(node, Var) and node.levelsup == level for node, level in walk_query(sublink.subselect, 1))
 
 
 def has_subplan(expr: Expr) -> bool:

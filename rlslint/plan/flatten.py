@@ -192,9 +192,7 @@ class Flattener:
         self._where += [(expr, names, "on") for expr in [*inside, *on]]
         return left + right
 
-    def _where_is_strict(
-        self, query: Query, nullable: list[Rel], substitute: Callable[[Var], Expr | None]
-    ) -> bool:
+    def _where_is_strict(self, query: Query, nullable: list[Rel], substitute: Callable[[Var], Expr | None]) -> bool:
         """A WHERE that NULL cannot pass turns an outer join into an inner one (reduce_outer_joins)."""
         if query.where is None:
             return False
@@ -294,9 +292,7 @@ class Flattener:
         for quals in security.security_quals:
             for exprs, clause in security_conditions(quals.restrictive, quals.permissive):
                 for expr in exprs:
-                    moved = replace_vars(
-                        expr, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None
-                    )
+                    moved = replace_vars(expr, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
                     for conjunct in self.simplifier.qual(moved):
                         leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
                         found.append(Qual(conjunct, level, leaky, clause))
@@ -466,8 +462,7 @@ def _simple_subquery(catalog: Catalog, query: Query) -> bool:
     if not plain or not query.fromlist:
         return False
     return not any(
-        clauses.contain_volatile(catalog, target.expr)
-        or (isinstance(target.expr, FuncExpr) and target.expr.retset)
+        clauses.contain_volatile(catalog, target.expr) or (isinstance(target.expr, FuncExpr) and target.expr.retset)
         for target in query.targets
     )
 
@@ -476,7 +471,9 @@ def _vars_of(expr: Expr, index: int) -> list[Var]:
     from rlslint.nodes.parsenodes import walk_deep
 
     return [
-        node for node, level in walk_deep(expr) if isinstance(node, Var) and node.levelsup == level == 0 and node.varno == index
+        node
+        for node, level in walk_deep(expr)
+        if isinstance(node, Var) and node.levelsup == level == 0 and node.varno == index
     ]
 
 

@@ -16,7 +16,6 @@ from rlslint.nodes.primnodes import (
     NullTest,
     Oid,
     OpExpr,
-
     RowCompareExpr,
     ScalarArrayOpExpr,
     Var,
@@ -139,9 +138,7 @@ def match_column(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, c
     return None
 
 
-def _or_to_array(
-    catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: BoolExpr
-) -> IndexClause | None:
+def _or_to_array(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: BoolExpr) -> IndexClause | None:
     """``col = a OR col = b`` is ``col = ANY (a, b)`` from version 18 (match_orclause_to_indexcol)."""
     opnos: set[Oid] = set()
     other = None
@@ -223,9 +220,7 @@ def in_family(catalog: Catalog, opno: Oid, key: IndexKeyInfo) -> bool:
         operator = catalog.operators.get(opno)
         return operator is not None and operator.oprname in ("=", "<", "<=", ">", ">=")
     family = key.opclass.opcfamily
-    return any(
-        row.amopfamily == family and row.amoppurpose == "s" for row in catalog.amops.find("operator", opno)
-    )
+    return any(row.amopfamily == family and row.amoppurpose == "s" for row in catalog.amops.find("operator", opno))
 
 
 def _is_equality(catalog: Catalog, opno: Oid, key: IndexKeyInfo) -> bool:
@@ -270,5 +265,3 @@ def _collations(expr: Expr) -> tuple[Oid, set[Oid]]:
 def strip_raw(expr: Expr) -> Expr:
     """The node without its place."""
     return replace(expr, raw=None, location=-1)
-
-

@@ -182,5 +182,3 @@ class _Argument(Param):
     """A parameter about to be replaced: keeps the arguments' own places out of the body's."""
 
     __slots__ = ()
-
-

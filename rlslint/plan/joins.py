@@ -126,7 +126,9 @@ def best_join(catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], fraction
                 if rel.rtindex in joined or not rel.after <= joined:
                     continue
                 if not _connected(flat, joined, rel) and any(
-                    _connected(flat, joined, other) for other in rels if other.rtindex not in joined and other.after <= joined
+                    _connected(flat, joined, other)
+                    for other in rels
+                    if other.rtindex not in joined and other.after <= joined
                 ):
                     continue
                 for outer in best[joined]:
@@ -156,9 +158,7 @@ def _add(best: dict[frozenset[int], list[JoinPath]], key: frozenset[int], new: J
     kept = best.setdefault(key, [])
     if any(old.cost.startup <= new.cost.startup and old.cost.total <= new.cost.total for old in kept):
         return
-    kept[:] = [
-        old for old in kept if old.cost.startup < new.cost.startup or old.cost.total < new.cost.total
-    ] + [new]
+    kept[:] = [old for old in kept if old.cost.startup < new.cost.startup or old.cost.total < new.cost.total] + [new]
 
 
 def _connected(flat: Flat, joined: frozenset[int], rel: Rel) -> bool:
@@ -172,9 +172,7 @@ def _joined(
     catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], joined: frozenset[int], outer: JoinPath, rel: Rel
 ) -> list[JoinPath]:
     inner = paths[rel.rtindex]
-    quals = [
-        qual for qual in flat.joins if rel.rtindex in qual.relids and qual.relids <= joined | {rel.rtindex}
-    ]
+    quals = [qual for qual in flat.joins if rel.rtindex in qual.relids and qual.relids <= joined | {rel.rtindex}]
     share = inner.selectivity.of_all([qual.expr for qual in quals])
     rows = cost.clamp(outer.cost.rows * inner.rows * share)
     if rel.join == "left":
@@ -192,9 +190,7 @@ def _joined(
         for path in inner.paths():
             build = path.cost.total + path.cost.rows * (cost.CPU_OPERATOR + cost.CPU_TUPLE)
             total = outer.cost.total + build + outer.cost.rows * cost.CPU_OPERATOR + rows * cost.CPU_TUPLE
-            made.append(
-                JoinPath(Cost(outer.cost.startup + build, total, rows), (*outer.scans, (rel.rtindex, path)))
-            )
+            made.append(JoinPath(Cost(outer.cost.startup + build, total, rows), (*outer.scans, (rel.rtindex, path))))
     else:
         cheapest = min(inner.paths(), key=lambda path: path.cost.total)
         total = outer.cost.total + cheapest.cost.total + outer.cost.rows * cheapest.cost.rows * cost.CPU_OPERATOR

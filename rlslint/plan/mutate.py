@@ -72,9 +72,7 @@ def mutate(expr: Expr, change: Mutator, level: int = 0) -> Expr:
     return change(mutate_children(expr, lambda child: mutate(child, change, level), change, level), level)
 
 
-def mutate_children(
-    expr: Expr, visit: Callable[[Expr], Expr], change: Mutator | None = None, level: int = 0
-) -> Expr:
+def mutate_children(expr: Expr, visit: Callable[[Expr], Expr], change: Mutator | None = None, level: int = 0) -> Expr:
     """The node with each direct child replaced by ``visit``; subqueries are entered only with ``change``."""
     kind = type(expr)
     attribute = _LISTS.get(kind)
@@ -210,6 +208,4 @@ def outer_vars(expr: Expr) -> bool:
 
 def relids(expr: Expr) -> frozenset[int]:
     """Range-table indexes of its own query level that it refers to (pull_varnos)."""
-    return frozenset(
-        node.varno for node, level in walk_deep(expr) if isinstance(node, Var) and node.levelsup == level
-    )
+    return frozenset(node.varno for node, level in walk_deep(expr) if isinstance(node, Var) and node.levelsup == level)

@@ -78,9 +78,7 @@ class RelPaths:
         """Whether the index holds every row wanted (check_index_predicates)."""
         return implied_by(self.catalog, info.predicate, given)
 
-    def _index_path(
-        self, info: IndexInfo, quals: Sequence[Qual], given: Sequence[Qual], rows: float
-    ) -> Path | None:
+    def _index_path(self, info: IndexInfo, quals: Sequence[Qual], given: Sequence[Qual], rows: float) -> Path | None:
         exprs = tuple(qual.expr for qual in given)
         if not self.usable(info, exprs):
             return None
@@ -200,9 +198,7 @@ class RelPaths:
         filters = tuple(other.expr for other in others)
         return Path(total, "bitmap_or", tuple(indexes), tuple(conditions), filters)
 
-    def arm_path(
-        self, arm: Expr, qual: Qual, others: Sequence[Qual], rows: float
-    ) -> tuple[Path, float] | None:
+    def arm_path(self, arm: Expr, qual: Qual, others: Sequence[Qual], rows: float) -> tuple[Path, float] | None:
         """The cheapest index for one arm of an OR, and the share of the table it finds."""
         parts = [
             Qual(part, qual.level, qual.level > 0 and clauses.contain_leaked_vars(self.catalog, part), qual.clause)
@@ -231,9 +227,7 @@ class RelPaths:
         return best
 
 
-def rel_paths(
-    catalog: Catalog, simplifier: Simplifier, rel: Rel, rows: float, used: frozenset[int]
-) -> RelPaths:
+def rel_paths(catalog: Catalog, simplifier: Simplifier, rel: Rel, rows: float, used: frozenset[int]) -> RelPaths:
     """The relation prepared: its size and its indexes."""
     if rel.relation is None:
         return RelPaths(catalog, rel, Size(100.0, 1.0), used)

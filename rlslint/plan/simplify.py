@@ -345,9 +345,7 @@ def _duplicate_ors(node: BoolExpr) -> Expr:
     """(A AND B) OR (A AND C) is A AND (B OR C) (process_duplicate_ors)."""
     arms = [arm.args if isinstance(arm, BoolExpr) and arm.op == "and" else (arm,) for arm in node.args]
     reference = min(arms, key=len)
-    winners = tuple(
-        dict.fromkeys(clause for clause in reference if all(_member(clause, arm) for arm in arms))
-    )
+    winners = tuple(dict.fromkeys(clause for clause in reference if all(_member(clause, arm) for arm in arms)))
     if not winners:
         return node
     rest: list[Expr] = []
@@ -379,5 +377,3 @@ def self_equality(catalog: Catalog, expr: Expr) -> Expr:
         ):
             return NullTest(type=BOOL, arg=expr.args[0], is_null=False, location=expr.location, raw=expr.raw)
     return expr
-
-

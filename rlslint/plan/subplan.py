@@ -123,9 +123,7 @@ class Planner:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
         nested = [qual.clause for rel in flat.rels for qual in rel.security if qual.clause is not None]
-        return Planned(
-            total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested))
-        )
+        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested)))
 
     def _limit(self, query: Query) -> float:
         text = getattr(query.limit, "value", None)
@@ -224,9 +222,7 @@ class Planner:
         probe = cost.CPU_OPERATOR * len(outer)
         return build + executions * probe <= executions * each
 
-    def _any(
-        self, sublink: SubLink, plan: Planned, correlated: bool, nested: PolicyClause | None
-    ) -> PlannedSubLink:
+    def _any(self, sublink: SubLink, plan: Planned, correlated: bool, nested: PolicyClause | None) -> PlannedSubLink:
         reason = None
         if correlated:
             reason = "it refers to the row"

@@ -9,7 +9,6 @@ from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_type_name
-from rlslint.catalog.catalog import PG_CATALOG
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
 from rlslint.nodes.primnodes import Const, FuncExpr, Oid
 from rlslint.replay.naming import choose_relation_name
@@ -86,12 +85,12 @@ def plan_constraints(plan: ColumnPlan, items: list[Raw] | tuple[()], name: str) 
                     raise DDLError("42601", f'multiple identity specifications for column "{name}"')
                 plan.sequence = "identity"
                 plan.options = one
-                when = "a" if one["generated_when"] == "a" else "d"
-                plan.attribute = replace(plan.attribute, attnotnull=True, attidentity=when)
+                always = one["generated_when"] == "a"
+                plan.attribute = replace(plan.attribute, attnotnull=True, attidentity="a" if always else "d")
             case "CONSTR_GENERATED":
                 plan.generated = one["raw_expr"]
-                kind = "v" if one.get("generated_kind") == "v" else "s"
-                plan.attribute = replace(plan.attribute, attgenerated=kind)
+                virtual = one.get("generated_kind") == "v"
+                plan.attribute = replace(plan.attribute, attgenerated="v" if virtual else "s")
             case "CONSTR_ATTR_DEFERRABLE" | "CONSTR_ATTR_NOT_DEFERRABLE" | "CONSTR_ATTR_DEFERRED":
                 if last is not None:
                     last["deferrable"] = one["contype"] != "CONSTR_ATTR_NOT_DEFERRABLE"
@@ -221,8 +220,3 @@ def required_column(table: Relation, name: str) -> Attribute:
     if name in _SYSTEM_COLUMNS:
         raise DDLError("0A000", f'cannot alter system column "{name}"')
     raise DDLError("42703", f'column "{name}" of relation "{table.relname}" does not exist')
-
-
-def is_catalog(table: Relation) -> bool:
-    """Whether the relation belongs to pg_catalog."""
-    return table.relnamespace == PG_CATALOG

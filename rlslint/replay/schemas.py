@@ -9,8 +9,8 @@ from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Namespace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import Address, perform_deletion
-from rlslint.replay.grants import default_acl
 from rlslint.replay.extensions import remove_extension
+from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_preset
 from rlslint.replay.names import role_of
 from rlslint.replay.session import DDLError, Handler, Session

@@ -1,4 +1,4 @@
-"""CREATE TABLE in, pg_class and pg_attribute rows with everything a table brings along out (tablecmds.c, DefineRelation)."""
+"""CREATE TABLE in, the table's rows with everything it brings along out (tablecmds.c, DefineRelation)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rlslint.replay.columns import (
     plan_constraints,
     set_default,
 )
-from rlslint.replay.constraints import add_constraint, add_constraints, inherit_checks
+from rlslint.replay.constraints import add_constraints, inherit_checks
 from rlslint.replay.inherit import merge_parents
 from rlslint.replay.like import LikeParts, like_columns
 from rlslint.replay.lookup import is_taken, relation, require_free, target_namespace
@@ -165,11 +165,6 @@ def _finish(
     add_constraints(session, statement, relid, [*written, *((one, None) for one in parts.constraints)])
     for make in parts.later:
         make(session, relid)
-
-
-def add_plain_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
-    """One constraint of a foreign table."""
-    add_constraint(session, statement, relid, node)
 
 
 def create_foreign_table(session: Session, statement: Statement) -> None:

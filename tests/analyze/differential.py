@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-import node_tree
-import normal
 from pglast import parser
 
 from rlslint.analyze.entry import analyze_query, analyze_relation_expr
@@ -14,6 +12,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep, walk_query
 from rlslint.nodes.primnodes import Unresolved
 from rlslint.source.model import SourceFile, Span, Statement
+from tests.analyze import node_tree, normal
 
 SCHEMA = """
 CREATE SCHEMA app;
@@ -75,22 +74,35 @@ def server_query(connection: Any, text: str, search_path: str = "public") -> Ans
 
     with connection.transaction(force_rollback=True):
         connection.execute(f"SET LOCAL search_path = {search_path}")
+        names: list[str] = []
         try:
             with connection.transaction():
                 connection.execute(f"CREATE VIEW public.compared AS {text}")
+        except psycopg.errors.DuplicateColumn:
+            # a view needs different names; the query's own are what the client sees
+            names = [column.name for column in connection.execute(f"SELECT * FROM ({text}) q LIMIT 0").description]
+            numbered = ", ".join(f"c{number}" for number in range(len(names)))
+            connection.execute(f"CREATE VIEW public.compared ({numbered}) AS {text}")
         except psycopg.Error as error:
             return Answer(error.sqlstate, str(error))
         stored = connection.execute(
             "SELECT ev_action::text FROM pg_rewrite WHERE ev_class = 'public.compared'::regclass"
         ).fetchone()[0]
-    return Answer(None, node_tree.query(node_tree.parse(stored)[0], None))
+    tree = node_tree.query(node_tree.parse(stored)[0], None)
+    if names:
+        targets = tree[1][1:]
+        renamed = (("targets", *((name, target[1]) for name, target in zip(names, targets, strict=True))),)
+        tree = (tree[0], *renamed, *tree[2:])
+    return Answer(None, tree)
 
 
 def our_query(catalog: Catalog, text: str, search_path: tuple[str, ...] = ("public",)) -> Answer:
     """The same through the analyzer."""
     statement = statement_of(text)
     query = analyze_query(catalog, statement, statement.node, search_path)
-    for node, _ in walk_query(query):
+    # errors of FROM come first, as PostgreSQL looks at it first
+    first = [rte.function for rte in query.rtable if rte.kind == "unknown" and rte.function is not None]
+    for node in (*first, *(node for node, _ in walk_query(query))):
         if isinstance(node, Unresolved) and node.sqlstate is not None:
             return Answer(node.sqlstate, node.reason)
     return Answer(None, normal.query(query))

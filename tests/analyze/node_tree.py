@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.analyze import normal
+
 Tree = Any
 _TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 
@@ -67,9 +69,7 @@ class Level:
 def query(node: Node, parent: Level | None) -> Tree:
     """A QUERY node."""
     level = Level(_list(node.get("rtable")), parent)
-    ctes = tuple(
-        (_text(cte["ctename"]), query(cte["ctequery"], level)) for cte in _list(node.get("cteList"))
-    )
+    ctes = tuple((_text(cte["ctename"]), query(cte["ctequery"], level)) for cte in _list(node.get("cteList")))
     if node.get("setOperations") is not None:
         return ("setop", _setop(node["setOperations"], level), ctes)
     targets = tuple(
@@ -130,7 +130,10 @@ def _rte(rte: Node, level: Level) -> Tree:
         case "1":
             return ("subquery", name, query(rte["subquery"], level))
         case "3":
-            return ("function", name, expr(rte["functions"][0]["funcexpr"], level))
+            calls = [expr(one["funcexpr"], level) for one in rte["functions"]]
+            return ("function", name, calls[0] if len(calls) == 1 else ("row", 2249, *calls))
+        case "4":
+            return ("function", name, ("other",))
         case "5":
             rows = [tuple(expr(item, level) for item in row) for row in rte["values_lists"]]
             return ("values", *rows)
@@ -165,7 +168,7 @@ def expr(node: Any, level: Level | None) -> Tree:
         case "SCALARARRAYOPEXPR":
             return ("scalararray", _number(node["opno"]), node["useOr"] == "true", *_many(node["args"], level))
         case "BOOLEXPR":
-            return (node["boolop"], *_many(node["args"], level))
+            return normal.flat(node["boolop"], _many(node["args"], level))
         case "RELABELTYPE":
             return ("relabel", _number(node["resulttype"]), expr(node["arg"], level))
         case "CONVERTROWTYPEEXPR":
@@ -178,7 +181,7 @@ def expr(node: Any, level: Level | None) -> Tree:
             return ("domain", _number(node["resulttype"]), expr(node["arg"], level))
         case "COLLATEEXPR":
             return ("collate", _number(node["collOid"]), expr(node["arg"], level))
-        case "CASE":
+        case "CASE" | "CASEEXPR":
             return _case(node, level)
         case "COALESCE" | "COALESCEEXPR":
             return ("coalesce", _number(node["coalescetype"]), *_many(node["args"], level))
@@ -194,7 +197,7 @@ def expr(node: Any, level: Level | None) -> Tree:
             return ("rowcompare", opnos, expr(node["largs"], level), expr(node["rargs"], level))
         case "SUBSCRIPTINGREF":
             indexes = [*_list(node["refupperindexpr"]), *_list(node["reflowerindexpr"])]
-            wanted = sorted((repr(expr(item, level)) for item in indexes if item is not None))
+            wanted = sorted(repr(expr(item, level)) for item in indexes if item is not None)
             return ("subscript", _number(node["refrestype"]), expr(node["refexpr"], level), *wanted)
         case "FIELDSELECT":
             return ("field", _number(node["resulttype"]), expr(node["arg"], level))
@@ -214,8 +217,10 @@ def expr(node: Any, level: Level | None) -> Tree:
             return _sublink(node, level)
         case "NAMEDARGEXPR":
             return expr(node["arg"], level)
-        case other:
-            return ("other", other)
+        case "CASETESTEXPR":
+            return ("casetest",)
+        case _:
+            return ("other",)
 
 
 def _many(value: Any, level: Level | None) -> list[Tree]:
@@ -256,7 +261,7 @@ def _case(node: Node, level: Level | None) -> Tree:
 def _with_test(tree: Tree, subject: Tree) -> Tree:
     if not isinstance(tree, tuple):
         return tree
-    if tree == ("other", "CASETESTEXPR"):
+    if tree == ("casetest",):
         return subject
     return tuple(_with_test(item, subject) for item in tree)
 

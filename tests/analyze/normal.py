@@ -38,6 +38,14 @@ Tree = Any
 _TESTS = ("is_true", "is_not_true", "is_false", "is_not_false", "is_unknown", "is_not_unknown")
 
 
+def flat(op: str, args: list[Tree]) -> Tree:
+    """An OR among the arms of an OR is one with it."""
+    found: list[Tree] = []
+    for arg in args:
+        found += arg[1:] if op != "not" and isinstance(arg, tuple) and arg and arg[0] == op else [arg]
+    return (op, *found)
+
+
 Levels = tuple[bool, ...]
 """Query levels from the innermost out; False for a set operation inside another, which PostgreSQL makes no level of."""
 
@@ -118,7 +126,7 @@ def expr(node: Expr | None, levels: Levels = ()) -> Tree:
         case ScalarArrayOpExpr():
             return ("scalararray", node.opno, node.use_or, *many(node.args))
         case BoolExpr():
-            return (node.op, *many(node.args))
+            return flat(node.op, many(node.args))
         case RelabelType():
             return ("relabel", node.type, expr(node.arg, levels))
         case CoerceViaIO():
@@ -148,7 +156,7 @@ def expr(node: Expr | None, levels: Levels = ()) -> Tree:
         case SQLValueFunction():
             return ("value", node.type)
         case Aggref():
-            return ("agg", node.funcid, node.type, *many(node.args))
+            return ("agg", node.funcid, node.type, *many(node.args[: len(node.args) - node.extra]))
         case NullTest():
             return ("null", node.is_null, expr(node.arg, levels))
         case BooleanTest():
@@ -156,6 +164,8 @@ def expr(node: Expr | None, levels: Levels = ()) -> Tree:
         case SubLink():
             subselect = query(node.subselect, levels)
             return ("sublink", node.kind.value, node.opnos, tuple(many(node.lefthand)), subselect)
+        case Unresolved() if node.reason.endswith("is not analysed"):
+            return ("other",)
         case Unresolved():
             return ("unresolved", node.type, node.reason, node.sqlstate)
         case _:

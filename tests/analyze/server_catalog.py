@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Attribute, Cast, Namespace, Proc, Relation, Type
+
+_TYPE = (
+    "oid typname typnamespace typtype typcategory typispreferred typelem typarray typbasetype typrelid typcollation"
+    " typtypmod"
+)
+_ATTRIBUTE = "attnum attname atttypid atttypmod attnotnull attcollation attisdropped"
+_PROC = (
+    "oid proname pronamespace prolang prokind prorettype proargtypes proargnames proargmodes proallargtypes"
+    " pronargdefaults provariadic proretset provolatile proisstrict prosrc"
+)
+_CAST = "castsource casttarget castfunc castcontext castmethod"
+
+
+def _named(names: str, row: Sequence[Any]) -> dict[str, Any]:
+    values = (tuple(value) if isinstance(value, list) else value for value in row)
+    return dict(zip(names.split(), values, strict=True))
 
 
 def read_catalog(connection: Any) -> Catalog:
@@ -25,17 +42,14 @@ def read_catalog(connection: Any) -> Catalog:
         " CASE WHEN typcategory = 'A' THEN typelem ELSE 0 END, typarray, typbasetype, typrelid, typcollation,"
         " typtypmod FROM pg_type WHERE oid >= %s",
     ):
-        names = ("oid", "typname", "typnamespace", "typtype", "typcategory", "typispreferred", "typelem", "typarray")
-        names += ("typbasetype", "typrelid", "typcollation", "typtypmod")
-        catalog.types.put(Type(**dict(zip(names, row, strict=True)), labels=tuple(labels[row[0]])))
+        catalog.types.put(Type(**_named(_TYPE, row), labels=tuple(labels[row[0]])))
     columns: defaultdict[int, list[Attribute]] = defaultdict(list)
-    for relid, *row in _rows(
+    for relid, *column in _rows(
         connection,
         "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attcollation, attisdropped"
         " FROM pg_attribute WHERE attrelid >= %s AND attnum > 0 ORDER BY attrelid, attnum",
     ):
-        names = ("attnum", "attname", "atttypid", "atttypmod", "attnotnull", "attcollation", "attisdropped")
-        columns[relid].append(Attribute(**dict(zip(names, row, strict=True))))
+        columns[relid].append(Attribute(**_named(_ATTRIBUTE, column)))
     for oid, name, namespace, kind, rowtype in _rows(
         connection,
         "SELECT oid, relname, relnamespace, relkind, reltype FROM pg_class"
@@ -59,16 +73,11 @@ def read_catalog(connection: Any) -> Catalog:
         " coalesce(proallargtypes::text[]::int[], '{}'), pronargdefaults, provariadic, proretset, provolatile,"
         " proisstrict, prosrc FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE p.oid >= %s",
     ):
-        names = ("oid", "proname", "pronamespace", "prolang", "prokind", "prorettype", "proargtypes", "proargnames")
-        names += ("proargmodes", "proallargtypes", "pronargdefaults", "provariadic", "proretset", "provolatile")
-        names += ("proisstrict", "prosrc")
-        values = [tuple(value) if isinstance(value, list) else value for value in row]
-        catalog.procs.put(Proc(**dict(zip(names, values, strict=True)), proowner=10))
+        catalog.procs.put(Proc(**_named(_PROC, row), proowner=10))
     for row in _rows(
         connection, "SELECT castsource, casttarget, castfunc, castcontext, castmethod FROM pg_cast WHERE oid >= %s"
     ):
-        names = ("castsource", "casttarget", "castfunc", "castcontext", "castmethod")
-        catalog.casts.put(Cast(**dict(zip(names, row, strict=True))))
+        catalog.casts.put(Cast(**_named(_CAST, row)))
     return catalog
 
 

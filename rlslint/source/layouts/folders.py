@@ -43,7 +43,7 @@ def detect(folder: Path) -> str:
         return "hasura"
     if "committed" in names and (folder / "committed").is_dir():
         return "graphile-migrate"
-    if any(_UP_DOWN.match(name) for name in sql):
+    if any((match := _UP_DOWN.match(name)) and match["way"] == "up" for name in sql):
         return "golang-migrate"
     if any((match := _FLYWAY.match(name)) and (match["version"] or match["kind"] == "R") for name in sql):
         return "flyway"

@@ -1,0 +1,5 @@
+"""``python -m rlslint``."""
+
+from rlslint.cli import main
+
+main(prog_name="rlslint")

@@ -1,0 +1,91 @@
+"""WITH in, its queries resolved and their names in scope out (parse_cte.c)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rlslint.analyze.query as queries
+from rlslint.analyze import types as t
+from rlslint.analyze.from_clause import columns_of
+from rlslint.analyze.scope import Cte, Scope
+from rlslint.nodes.parsenodes import Query
+from rlslint.nodes.primnodes import Oid
+from rlslint.source.model import Raw
+
+
+def with_clause(scope: Scope, node: Raw) -> tuple[tuple[tuple[str, Query], ...], bool]:
+    """Resolve a SelectStmt's WITH; the queries in the order in which they depend on each other, as (name, query)."""
+    clause = node.get("withClause")
+    if clause is None:
+        return (), False
+    recursive = bool(clause.get("recursive"))
+    items = [item["CommonTableExpr"] for item in clause["ctes"]]
+    found: list[tuple[str, Query]] = []
+    for cte in _in_order(items) if recursive else items:
+        name = cte["ctename"]
+        if name in (other for other, _ in found):
+            scope.reject(f'WITH query name "{name}" specified more than once', "42712")
+        query = _resolve(scope, cte, recursive)
+        columns, unknown = columns_of(query)
+        scope.ctes[name] = Cte(_renamed(scope, cte, columns, unknown), query, unknown)
+        found.append((name, query))
+    return tuple(found), recursive
+
+
+def _resolve(scope: Scope, cte: Raw, recursive: bool) -> Query:
+    select = cte["ctequery"].get("SelectStmt")
+    if select is None:
+        # INSERT ... RETURNING and its like cannot stand in a policy
+        inner = scope.child()
+        inner.reject("a data-modifying statement in WITH is not analysed", None)
+        return Query(rtable=inner.range_table())
+    name = cte["ctename"]
+    if not recursive or select.get("op", "SETOP_NONE") == "SETOP_NONE" or name not in _names(select):
+        return queries.transform_select(scope.child(), select)
+    # the query sees itself with the columns of its first, not recursive, side (determineRecursiveColTypes)
+    first = queries.transform_select(scope.child().child(), select["larg"])
+    columns, unknown = columns_of(first)
+    inner = scope.child()
+    inner.ctes[name] = Cte(_renamed(inner, cte, columns, unknown), None, unknown)
+    return queries.transform_select(inner, select)
+
+
+def _renamed(
+    scope: Scope, cte: Raw, columns: tuple[tuple[str, Oid], ...], unknown: bool
+) -> tuple[tuple[str, Oid], ...]:
+    names = [part["String"]["sval"] for part in cte.get("aliascolnames", ())]
+    if len(names) > len(columns) and not unknown:
+        counts = f"{len(columns)} columns available but {len(names)} columns specified"
+        scope.reject(f'WITH query "{cte["ctename"]}" has {counts}', "42P10", scope.offset(cte.get("location")))
+    found = [(names[i] if i < len(names) else name, oid) for i, (name, oid) in enumerate(columns)]
+    found += [(name, 0) for name in names[len(columns) :]]
+    return tuple((name, t.TEXT if oid == t.UNKNOWN else oid) for name, oid in found)
+
+
+def _in_order(items: list[Raw]) -> list[Raw]:
+    """Each after those it reads (checkWellFormedRecursion sorts WITH RECURSIVE so)."""
+    by_name = {item["ctename"]: item for item in items}
+    reads = {name: _names(item["ctequery"]) & by_name.keys() - {name} for name, item in by_name.items()}
+    ordered: list[Raw] = []
+    waiting = [item["ctename"] for item in items]
+    while waiting:
+        done = {item["ctename"] for item in ordered}
+        ready = next((name for name in waiting if reads[name] <= done), waiting[0])
+        waiting.remove(ready)
+        ordered.append(by_name[ready])
+    return ordered
+
+
+def _names(node: Any) -> set[str]:
+    """The unqualified names of tables that a parse tree reads."""
+    found: set[str] = set()
+    stack: list[Any] = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            if "relname" in item and "schemaname" not in item:
+                found.add(item["relname"])
+            stack.extend(item.values())
+    return found

@@ -1,0 +1,147 @@
+"""A policy's condition and its plan in, how often each call in it runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rlslint.catalog.catalog import PG_CATALOG, Catalog
+from rlslint.nodes.parsenodes import query_expressions, walk_deep
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
+from rlslint.plan import clauses
+from rlslint.plan.model import CallEvaluation, CallPlan, ScanMethod
+from rlslint.plan.simplify import Simplifier
+from rlslint.plan.subplan import PlannedSubLink
+from rlslint.rewrite.model import PolicyClause
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A node of the finished plan: where it is evaluated."""
+
+    node: Expr
+    place: CallEvaluation
+    """``init_plan``, ``index_condition`` or ``per_row``."""
+    inner_scan: ScanMethod = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    call: FuncExpr
+    depth: int
+    wrapped: bool
+
+
+def uses_of(
+    conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequence[PlannedSubLink]
+) -> dict[int, list[Use]]:
+    """Nodes of a scan's conditions and of its subqueries, by the identity of their parse nodes."""
+    found: dict[int, list[Use]] = {}
+    for use in _uses(conditions, filters, sublinks):
+        if use.node.raw is not None:
+            found.setdefault(id(use.node.raw), []).append(use)
+    return found
+
+
+def _uses(conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequence[PlannedSubLink]) -> Iterator[Use]:
+    for expr in conditions:
+        for node in walk(expr):
+            yield Use(node, "index_condition")
+    for expr in filters:
+        for node in walk(expr):
+            yield Use(node, "per_row")
+    for sublink in sublinks:
+        yield from _inside(sublink)
+
+
+def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
+    plan = sublink.plan
+    once = sublink.evaluation != "subplan"
+    bare = not plan.flat.rels
+    for scan in plan.scans:
+        for expr in scan.conditions:
+            for node in walk(expr):
+                yield Use(node, "index_condition", scan.method)
+        for expr in scan.filters:
+            for node in walk(expr):
+                yield Use(node, "per_row", scan.method)
+    method: ScanMethod = plan.scans[0].method if plan.scans else "none"
+    rest = [qual.expr for qual in [*plan.flat.constant, *plan.flat.joins]]
+    rest += [qual.expr for rel in plan.flat.rels for qual in rel.late]
+    rest += [rel.function for rel in plan.flat.rels if rel.function is not None]
+    for expr in [*plan.flat.outputs, *rest]:
+        for node in walk(expr):
+            yield Use(node, "init_plan" if once and bare else "per_row", method)
+    for below in plan.sublinks:
+        yield from _inside(below)
+
+
+def call_plans(
+    catalog: Catalog, simplifier: Simplifier, clause: PolicyClause, uses: dict[int, list[Use]], *, in_check: bool
+) -> Iterator[CallPlan]:
+    """Every call that the policy's author wrote, in order."""
+    for found in _calls(clause.expr, 0, False):
+        call = found.call
+        proc = catalog.procs.get(call.funcid)
+        name = "?"
+        if proc is not None:
+            name = proc.proname if proc.pronamespace == PG_CATALOG else catalog.qualified_name(proc)
+        evaluation, inner = _evaluation(call, uses)
+        yield CallPlan(
+            clause=clause,
+            call=call,
+            function=name,
+            evaluation=evaluation,
+            depends_on_row=depends_on_row(call),
+            volatility=clauses.func_volatile(catalog, call.funcid),
+            depth=found.depth,
+            not_inlined_because=simplifier.not_inlined.get(id(call.raw)),
+            wrapped=found.wrapped,
+            in_check=in_check,
+            costly=proc is None or proc.prolang not in ("internal", "c") or proc.proname == "current_setting",
+            inner_scan=inner if found.depth else "none",
+        )
+
+
+def _evaluation(call: FuncExpr, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, ScanMethod]:
+    """A call without a place in the plan was folded; one whose body has taken its place was inlined."""
+    here = uses.get(id(call.raw), []) if call.raw is not None else []
+    live = [use for use in here if not isinstance(use.node, Const)]
+    if not live:
+        return "folded", "none"
+    itself = [use for use in live if isinstance(use.node, FuncExpr) and use.node.funcid == call.funcid]
+    places = {use.place: use for use in (itself or live)}
+    # the costliest use counts
+    place = next(places[one] for one in ("per_row", "index_condition", "init_plan") if one in places)
+    if not itself and place.place == "per_row":
+        return "inlined", place.inner_scan
+    if not itself and depends_on_row(call):
+        return "inlined", place.inner_scan
+    return place.place, place.inner_scan
+
+
+def depends_on_row(call: FuncExpr) -> bool:
+    """Whether a column outside the call's own subqueries goes into it."""
+    return any(isinstance(node, Var) and node.levelsup >= level for node, level in walk_deep(call))
+
+
+def _calls(expr: Expr, depth: int, wrapped: bool) -> Iterator[_Call]:
+    for node in walk(expr):
+        if isinstance(node, FuncExpr) and node.form == "call":
+            yield _Call(node, depth, wrapped)
+        if isinstance(node, SubLink):
+            query = node.subselect
+            alone = node.kind is SubLinkType.EXPR and not query.fromlist and not clauses.correlated(node)
+            yield from _query_calls(node, depth + 1, alone)
+
+
+def _query_calls(sublink: SubLink, depth: int, wrapped: bool) -> Iterator[_Call]:
+    from rlslint.nodes.parsenodes import Query, nested_queries
+
+    def below(query: Query, depth: int) -> Iterator[_Call]:
+        for expr in query_expressions(query):
+            yield from _calls(expr, depth, wrapped)
+        for nested in nested_queries(query):
+            yield from below(nested, depth)
+
+    yield from below(sublink.subselect, depth)

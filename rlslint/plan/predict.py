@@ -1,0 +1,364 @@
+"""The catalog in, for each (relation, role, statement) how PostgreSQL will run its policies out: `AccessPlan`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rlslint.catalog.catalog import PUBLIC, Catalog
+from rlslint.catalog.membership import roles_with_privileges_of
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, SubLink, Unresolved, Var
+from rlslint.plan import clauses, cost
+from rlslint.plan.arms import match_arms
+from rlslint.plan.calls import call_plans, uses_of
+from rlslint.plan.flatten import Qual, Rel
+from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
+from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
+from rlslint.plan.paths import Path, RelPaths, rel_paths
+from rlslint.plan.simplify import Simplifier
+from rlslint.plan.subplan import PlannedSubLink, Planner
+from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName, WithCheckOption
+from rlslint.rewrite.recursion import statement_error
+from rlslint.rewrite.rowsecurity import row_security
+
+_SCANNING = frozenset({"select", "select_by_key", "update", "delete"})
+
+
+def predict_all(catalog: Catalog) -> tuple[AccessPlan, ...]:
+    """Every table with row security, every role that a policy or a grant names, every statement; in that order."""
+    predictor = Predictor(catalog)
+    return tuple(
+        predictor.predict(relation.oid, role, statement)
+        for relation in catalog.relations
+        if relation.relkind in ("r", "p") and relation.relrowsecurity
+        for role in roles_of(catalog, relation)
+        for statement in STATEMENTS
+    )
+
+
+def predict(catalog: Catalog, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
+    """The prediction for one statement; `Predictor` shares work between several."""
+    return Predictor(catalog).predict(relid, role, statement)
+
+
+def roles_of(catalog: Catalog, relation: Relation) -> tuple[Oid, ...]:
+    """Roles that a policy or a grant on the table names; PUBLIC stands for itself where nothing names a role."""
+    named: set[Oid] = set()
+    for policy in catalog.policies_of(relation.oid):
+        named.update(policy.polroles)
+    named.update(grantee for grantee, _ in relation.relacl)
+    for attribute in relation.attributes:
+        named.update(grantee for grantee, _ in attribute.attacl)
+    named.discard(PUBLIC)
+    roles = sorted(
+        role
+        for role in named
+        if (row := catalog.roles.get(role)) is not None
+        and not row.rolsuper
+        and not row.rolbypassrls
+        and role != relation.relowner
+    )
+    return tuple(roles) or (PUBLIC,)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one statement's plan is gathered in."""
+
+    subqueries: list[SubqueryPlan]
+    calls: list[CallPlan]
+    terms: list[Term]
+    assumptions: dict[str, None]
+    arms: tuple[ArmMatch, ...] = ()
+
+
+class Predictor:
+    """Predicts statement by statement, keeping what statements and roles share."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._simplifiers: dict[Oid, Simplifier] = {}
+        self._plans: dict[tuple[object, ...], AccessPlan] = {}
+
+    def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
+        """The plan of one statement."""
+        catalog = self.catalog
+        security = row_security(catalog, relid, role, statement)
+        error = statement_error(catalog, relid, role, statement)
+        key = self._key(security)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(security, recursive=error is not None and error.sqlstate == "42P17")
+        plan = replace(plan, role=role, row_security=security)
+        if error is not None:
+            return replace(plan, error=error.sqlstate, error_reason=error.message)
+        return plan
+
+    def _key(self, security: RowSecurity) -> tuple[object, ...]:
+        """Plans are shared by roles to which the same conditions apply, unless subqueries meet policies of their own."""
+        conditions = tuple(
+            (id(clause.stored), clause.clause, clause.policy.polpermissive)
+            for quals in [*security.security_quals, *[option.quals for option in security.with_check_options]]
+            for clause in quals.clauses
+        )
+        shape = tuple((len(quals.permissive), len(quals.restrictive)) for quals in security.security_quals)
+        checks = tuple((o.kind, len(o.quals.permissive), len(o.quals.restrictive)) for o in security.with_check_options)
+        role: object = tuple(sorted(roles_with_privileges_of(self.catalog, security.role)))
+        return (security.relid, security.statement, security.bypass, conditions, shape, checks, role)
+
+    def simplifier(self, role: Oid) -> Simplifier:
+        """The one for a role."""
+        return self._simplifiers.setdefault(role, Simplifier(self.catalog, role))
+
+    def _plan(self, security: RowSecurity, *, recursive: bool) -> AccessPlan:
+        relation = self.catalog.relations[security.relid]
+        work = _Work([], [], [], {})
+        simplifier = self.simplifier(security.role)
+        planner = Planner(self.catalog, simplifier, security.role)
+        error = reason = None
+        scan = _no_scan(self.catalog, relation, "none")
+        if recursive:
+            return AccessPlan(
+                relid=security.relid, role=security.role, statement=security.statement, row_security=security, scan=scan
+            )
+        if security.statement in _SCANNING:
+            scan = self._scan(security, relation, planner, simplifier, work)
+        for option in security.with_check_options:
+            always = self._check(option, relation, planner, simplifier, work)
+            if always and option.kind in ("insert", "select") and security.statement not in _SCANNING:
+                error = "42501"
+                reason = f'new row violates row-level security policy for table "{relation.relname}"'
+        self._unknowns(security, work)
+        return AccessPlan(
+            relid=security.relid,
+            role=security.role,
+            statement=security.statement,
+            row_security=security,
+            error=error,
+            error_reason=reason,
+            scan=scan,
+            subqueries=tuple(work.subqueries),
+            calls=tuple(work.calls),
+            arms=work.arms,
+            growth=growth(work.terms or [ONE]),
+            assumptions=tuple(work.assumptions),
+        )
+
+    # The scan ---------------------------------------------------------------------------------------------------------
+
+    def _scan(
+        self, security: RowSecurity, relation: Relation, planner: Planner, simplifier: Simplifier, work: _Work
+    ) -> RelationScan:
+        catalog = self.catalog
+        rel = Rel(1, "relation", catalog.qualified_name(relation), relation, security.role)
+        level = 0
+        permissive: list[tuple[PolicyClause, tuple[Expr, ...]]] = []
+        for quals in security.security_quals:
+            level = self._security_quals(rel, quals, simplifier, level)
+            permissive += [
+                (clause, simplifier.qual(clause.expr)) for clause in (quals.permissive if not permissive else ())
+            ]
+        if security.statement == "select_by_key":
+            key = primary_key(catalog, relation)
+            if not key:
+                work.assumptions["the table has no primary key: it is read as for any SELECT"] = None
+            for expr in key:
+                rel.quals.append(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(catalog, expr)))
+        never = any(clauses.is_false_or_null(qual.expr) for qual in rel.quals)
+        if never and (catalog.pg_version >= 17 or len(rel.quals) == 1):
+            # a constant false makes the whole relation a Result with One-Time Filter: false
+            return _no_scan(catalog, relation, "no_rows")
+        every = frozenset(attribute.attnum for attribute in relation.attributes) | {0}
+        prepared = rel_paths(catalog, simplifier, rel, cost.OUTER_ROWS, every)
+        path = min(prepared.paths(), key=lambda one: one.cost.total)
+        scan = planner.scan(rel, path, prepared, None)
+        self._remark(path, prepared, work)
+        work.arms = match_arms(prepared, permissive, _level(rel, security))
+        rows = table_term(path.method, path.leading)
+        visited = rows if path.method == "seq_scan" else ((1.0, 0.0) if not path.leading else ONE)
+        work.terms.append(rows)
+        sublinks = [
+            planned for qual in rel.quals for planned in planner.sublinks(qual.expr, path.cost.rows * 2.0, None)
+        ]
+        owner = _Owners(security.security_quals)
+        self._subqueries(sublinks, owner, visited, work, in_check=False)
+        uses = uses_of(path.conditions, path.filters, sublinks)
+        for clause in owner.clauses:
+            work.calls += call_plans(catalog, simplifier, clause, uses, in_check=False)
+        return scan
+
+    def _security_quals(self, rel: Rel, quals: Quals, simplifier: Simplifier, level: int) -> int:
+        for expr, clause in conditions_of(quals):
+            for conjunct in simplifier.qual(expr):
+                leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
+                if not any(conjunct == other.expr for other in rel.quals):
+                    rel.quals.append(Qual(conjunct, level, leaky, clause))
+            level += 1
+        return level
+
+    def _remark(self, path: Path, prepared: RelPaths, work: _Work) -> None:
+        if path.method == "index_scan" and not path.leading:
+            work.assumptions[
+                f"index {path.indexes[0].index.relname} is read from end to end: its first column is not compared"
+            ] = None
+        if path.method == "seq_scan" and path.indexes:
+            work.assumptions[f"partial index {path.indexes[0].index.relname} is read as a whole"] = None
+        others = [one for one in prepared.paths() if one.method != path.method or one.indexes != path.indexes]
+        if others and path.cost.total > 0:
+            second = min(others, key=lambda one: one.cost.total)
+            if second.cost.total < 1.2 * path.cost.total and second.method != path.method:
+                work.assumptions[f"{path.method} and {second.method} cost about the same"] = None
+
+    # The checks -------------------------------------------------------------------------------------------------------
+
+    def _check(
+        self, option: WithCheckOption, relation: Relation, planner: Planner, simplifier: Simplifier, work: _Work
+    ) -> bool:
+        """Plans one WITH CHECK option; true when no row can ever pass it."""
+        owner = _Owners((option.quals,))
+        sublinks: list[PlannedSubLink] = []
+        filters: list[Expr] = []
+        never = False
+        for expr, _ in conditions_of(option.quals):
+            simplified = simplifier.qual(expr)
+            filters += simplified
+            never = never or any(clauses.is_false_or_null(part) for part in simplified)
+            for part in simplified:
+                planned = planner.sublinks(part, 1.0, None)
+                sublinks += planned
+                never = never or self._never(part, planned)
+        self._subqueries(sublinks, owner, ONE, work, in_check=True)
+        uses = uses_of((), filters, sublinks)
+        for clause in owner.clauses:
+            work.calls += call_plans(self.catalog, simplifier, clause, uses, in_check=True)
+        return never
+
+    def _never(self, part: Expr, planned: Sequence[PlannedSubLink]) -> bool:
+        """A conjunct that is a subquery over a table that shows the role no row."""
+        if isinstance(part, BoolExpr) and part.op == "or":
+            return all(self._never(arm, planned) for arm in part.args)
+        if isinstance(part, BoolExpr) and part.op == "and":
+            return any(self._never(arm, planned) for arm in part.args)
+        for one in planned:
+            if one.sublink is part and one.sublink.kind.value in ("exists", "any"):
+                flat = one.plan.flat
+                barred = any(
+                    clauses.is_false_or_null(qual.expr) and rel.join in ("inner", "semi")
+                    for rel in flat.rels
+                    for qual in rel.security
+                )
+                return flat.dummy or barred
+        return isinstance(part, Const) and clauses.is_false_or_null(part)
+
+    def _subqueries(
+        self, sublinks: Sequence[PlannedSubLink], owner: _Owners, rows: Term, work: _Work, *, in_check: bool
+    ) -> None:
+        for planned in sublinks:
+            self._subquery(planned, owner, owner.of(planned.sublink), rows, 0, work, in_check=in_check)
+
+    def _subquery(
+        self,
+        planned: PlannedSubLink,
+        owner: _Owners,
+        clause: PolicyClause,
+        rows: Term,
+        depth: int,
+        work: _Work,
+        *,
+        in_check: bool,
+    ) -> None:
+        scans = tuple(planned.plan.every_scan())
+        each = inner_term(scans)
+        term = times(rows, each) if planned.evaluation == "subplan" else each
+        work.terms.append(term)
+        work.subqueries.append(
+            SubqueryPlan(
+                clause=clause,
+                sublink=planned.sublink,
+                evaluation=planned.evaluation,
+                relations=scans,
+                correlated=planned.correlated,
+                depth=depth,
+                not_hashed_because=planned.not_hashed_because if planned.evaluation == "subplan" else None,
+                nested_clauses=tuple(dict.fromkeys(planned.plan.every_clause())),
+                in_check=in_check,
+                growth=growth([term]),
+            )
+        )
+        for path in planned.plan.paths:
+            if path.method == "index_scan" and not path.leading:
+                name = path.indexes[0].index.relname
+                work.assumptions[f"index {name} is read from end to end: its first column is not compared"] = None
+        for below in planned.plan.sublinks:
+            if below.nested is None:
+                self._subquery(below, owner, clause, ONE, depth + 1, work, in_check=in_check)
+
+    def _unknowns(self, security: RowSecurity, work: _Work) -> None:
+        every = [clause for quals in security.security_quals for clause in quals.clauses]
+        every += [clause for option in security.with_check_options for clause in option.quals.clauses]
+        for clause in dict.fromkeys(every):
+            for node, _ in walk_deep(clause.expr):
+                if isinstance(node, Unresolved):
+                    work.assumptions[f"policy {clause.policy.polname}: {node.reason}"] = None
+
+
+class _Owners:
+    """Which policy a subquery was written in."""
+
+    def __init__(self, quals: Sequence[Quals]) -> None:
+        self.clauses = tuple(dict.fromkeys(clause for one in quals for clause in one.clauses))
+        self._by_raw: dict[int, PolicyClause] = {}
+        for clause in self.clauses:
+            for node, _ in walk_deep(clause.expr):
+                if isinstance(node, SubLink) and node.raw is not None:
+                    self._by_raw.setdefault(id(node.raw), clause)
+
+    def of(self, sublink: SubLink) -> PolicyClause:
+        """The policy; the first one where the place is not known."""
+        if sublink.raw is not None and id(sublink.raw) in self._by_raw:
+            return self._by_raw[id(sublink.raw)]
+        return self.clauses[0]
+
+
+def conditions_of(quals: Quals) -> Iterator[tuple[Expr, PolicyClause | None]]:
+    """The conditions in security order: each restrictive one, then the OR of the permissive (add_security_quals)."""
+    if quals.denies_all:
+        yield Const(type=16, value="false"), None
+        return
+    for clause in quals.restrictive:
+        yield clause.expr, clause
+    if len(quals.permissive) == 1:
+        yield quals.permissive[0].expr, quals.permissive[0]
+    else:
+        yield BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in quals.permissive)), None
+
+
+def primary_key(catalog: Catalog, relation: Relation) -> tuple[Expr, ...]:
+    """``key = literal`` for each column of the primary key."""
+    for constraint in catalog.constraints_of(relation.oid):
+        if constraint.contype == "p":
+            return tuple(_equals(catalog, relation, attnum) for attnum in constraint.conkey)
+    return ()
+
+
+def _equals(catalog: Catalog, relation: Relation, attnum: int) -> Expr:
+    attribute = relation.column(attnum)
+    kind = 25 if attribute.atttypid == 1043 else attribute.atttypid
+    opno = 0
+    for operator in catalog.operators.find("name", "="):
+        if operator.oprleft == kind and operator.oprright == kind:
+            opno = operator.oid
+            break
+    left = Var(type=attribute.atttypid, varno=1, attnum=attnum, collation=attribute.attcollation)
+    return OpExpr(type=16, opno=opno, args=(left, Const(type=2950, value="key")))
+
+
+def _no_scan(catalog: Catalog, relation: Relation, method: ScanMethod) -> RelationScan:
+    return RelationScan(relid=relation.oid, name=catalog.qualified_name(relation), method=method, rtindex=1)
+
+
+def _level(rel: Rel, security: RowSecurity) -> int:
+    """The security level of the first set of permissive policies."""
+    return len(security.security_quals[0].restrictive) if security.security_quals else 0

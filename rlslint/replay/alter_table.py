@@ -1,0 +1,345 @@
+"""ALTER TABLE, INDEX, VIEW and SEQUENCE commands in, changed rows out (tablecmds.c, ATExecCmd)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from rlslint.catalog.rows import Attribute, Constraint, Relation
+from rlslint.nodes.primnodes import Oid
+from rlslint.replay import alter_column
+from rlslint.replay.constraints import add_constraint
+from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.lookup import find_index, find_relation, relation, shown
+from rlslint.replay.names import options, role_of, word
+from rlslint.replay.partitions import (
+    attach_index_partition,
+    attach_partition,
+    detach_partition,
+    merge_into_existing,
+)
+from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.source.model import Raw, Span, Statement
+
+Command = Callable[[Session, Statement, Oid, Raw], None]
+"""Carries out one AlterTableCmd on a relation: (session, statement, relid, the command's fields)."""
+
+_PASSES: Final = (
+    {"AT_DropColumn", "AT_DropConstraint", "AT_DropNotNull", "AT_DropIdentity", "AT_DropExpression"},
+    {"AT_AlterColumnType"},
+    {"AT_AddColumn"},
+    {"AT_SetExpression"},
+    {"AT_SetNotNull", "AT_CookedColumnDefault", "AT_ColumnDefault", "AT_AddIdentity", "AT_SetIdentity"},
+)
+"""Commands are carried out in passes, whatever their order; constraints and the rest come last (ATPrepCmd)."""
+
+
+def alter_table(session: Session, statement: Statement) -> None:
+    """AlterTableStmt. Raises DDLError, NotFollowed for relations that no file creates."""
+    node = statement.node
+    rangevar = node["relation"]
+    commands = [item["AlterTableCmd"] for item in node["cmds"]]
+    table = find_relation(session, rangevar)
+    if table is None:
+        _without_table(session, statement, rangevar, commands)
+        return
+    _check_kind(table, node.get("objtype", "OBJECT_TABLE"))
+    for command in sorted(commands, key=_pass):
+        action = _COMMANDS.get(command["subtype"])
+        if action is not None:
+            action(session, statement, table.oid, {**command, "recurse": bool(rangevar.get("inh"))})
+
+
+def _pass(command: Raw) -> int:
+    kind = command["subtype"]
+    if kind == "AT_ColumnDefault" and "def" not in command:
+        return 0
+    for number, kinds in enumerate(_PASSES):
+        if kind in kinds:
+            return number
+    if kind == "AT_AddConstraint":
+        contype = command["def"]["Constraint"]["contype"]
+        if "indexname" in command["def"]["Constraint"]:
+            return 11
+        return {"CONSTR_PRIMARY": 12, "CONSTR_UNIQUE": 12, "CONSTR_EXCLUSION": 12, "CONSTR_FOREIGN": 13}.get(
+            contype, 10
+        )
+    return 20
+
+
+def _without_table(session: Session, statement: Statement, rangevar: Raw, commands: list[Raw]) -> None:
+    """ALTER INDEX, and ALTER TABLE that names an index."""
+    index = find_index(session, rangevar.get("schemaname"), rangevar["relname"])
+    if index is None:
+        if statement.node.get("missing_ok"):
+            return
+        kind = "index" if statement.node.get("objtype") == "OBJECT_INDEX" else "table"
+        raise NotFollowed(f"{kind} {shown(rangevar)} is created by no file")
+    for command in commands:
+        match command["subtype"]:
+            case "AT_AttachPartition":
+                attach_index_partition(session, statement, rangevar, command["def"]["PartitionCmd"])
+            case "AT_SetRelOptions" | "AT_ResetRelOptions" | "AT_SetTableSpace" | "AT_SetStatistics" | "AT_ChangeOwner":
+                pass
+            case _:
+                raise DDLError("42809", f'ALTER action cannot be performed on relation "{index.relname}"')
+
+
+def _check_kind(table: Relation, objtype: str) -> None:
+    wanted = {"OBJECT_VIEW": "v", "OBJECT_MATVIEW": "m", "OBJECT_SEQUENCE": "S", "OBJECT_FOREIGN_TABLE": "f"}
+    if objtype in wanted and table.relkind != wanted[objtype]:
+        words = objtype.removeprefix("OBJECT_").lower().replace("matview", "materialized view").replace("_", " ")
+        raise DDLError("42809", f'"{table.relname}" is not a {words}')
+    if objtype == "OBJECT_INDEX":
+        raise DDLError("42809", f'"{table.relname}" is not an index')
+    if objtype == "OBJECT_TABLE" and table.relkind == "c":
+        raise DDLError("42809", f'"{table.relname}" is a composite type')
+
+
+def _require_table(table: Relation, kinds: str, action: str) -> None:
+    if table.relkind not in kinds:
+        raise DDLError("42809", f'ALTER action {action} cannot be performed on relation "{table.relname}"')
+
+
+def _row_security(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    table = session.catalog.relations[relid]
+    match node["subtype"]:
+        case "AT_EnableRowSecurity":
+            action, changed = "ENABLE ROW SECURITY", replace(table, relrowsecurity=True)
+        case "AT_DisableRowSecurity":
+            action, changed = "DISABLE ROW SECURITY", replace(table, relrowsecurity=False)
+        case "AT_ForceRowSecurity":
+            action, changed = "FORCE ROW SECURITY", replace(table, relforcerowsecurity=True)
+        case _:
+            action, changed = "NO FORCE ROW SECURITY", replace(table, relforcerowsecurity=False)
+    _require_table(table, "rp", action)
+    session.catalog.relations.put(replace(changed, rls_origin=statement.span))
+
+
+def _add_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    constraint = node["def"]["Constraint"]
+    table = session.catalog.relations[relid]
+    _require_table(table, "rpf", "ADD CONSTRAINT")
+    children = next(iter(session.catalog.children_of(relid)), None) is not None
+    if constraint["contype"] == "CONSTR_CHECK" and children and not node["recurse"]:
+        if not constraint.get("is_no_inherit"):
+            raise DDLError("42P16", "constraint must be added to child tables too")
+    add_constraint(session, statement, relid, constraint)
+
+
+def _required_constraint(session: Session, table: Relation, name: str) -> Constraint:
+    for row in session.catalog.constraints_of(table.oid):
+        if row.conname == name:
+            return row
+    if not table.complete:
+        raise NotFollowed(f'constraint "{name}" of {table.relname} is created by no file')
+    raise DDLError("42704", f'constraint "{name}" of relation "{table.relname}" does not exist')
+
+
+def _drop_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    catalog = session.catalog
+    table = catalog.relations[relid]
+    try:
+        row = _required_constraint(session, table, node["name"])
+    except DDLError:
+        if node.get("missing_ok"):
+            return
+        raise
+    parents = [parent for oid in table.inhparents if (parent := catalog.relations.get(oid)) is not None]
+    if row.contype == "c" and any(_has_check(session, parent, row.conname) for parent in parents):
+        raise DDLError("42P16", f'cannot drop inherited constraint "{row.conname}" of relation "{table.relname}"')
+    if row.coninhparent:
+        raise DDLError("42P16", f'cannot drop inherited constraint "{row.conname}" of relation "{table.relname}"')
+    if row.contype == "c" and table.relkind == "p" and not node["recurse"]:
+        if next(iter(catalog.children_of(relid)), None) is not None:
+            raise DDLError("42P16", "cannot remove constraint from only the partitioned table when partitions exist")
+    perform_deletion(session, [Address("constraint", row.oid)], cascade=node.get("behavior") == "DROP_CASCADE")
+    if row.contype == "c" and not row.connoinherit:
+        _drop_from_children(session, relid, row.conname, recurse=node["recurse"])
+
+
+def _has_check(session: Session, table: Relation, name: str) -> bool:
+    return any(
+        row.conname == name and row.contype == "c" and not row.connoinherit
+        for row in session.catalog.constraints_of(table.oid)
+    )
+
+
+def _drop_from_children(session: Session, relid: Oid, name: str, *, recurse: bool) -> None:
+    catalog = session.catalog
+    for child in tuple(catalog.children_of(relid)):
+        for row in catalog.constraints_of(child.oid):
+            if row.conname != name or row.contype != "c":
+                continue
+            others = [catalog.relations[oid] for oid in child.inhparents if oid != relid]
+            if not recurse:
+                catalog.constraints.put(replace(row, conislocal=True))
+            elif not row.conislocal and not any(_has_check(session, other, name) for other in others):
+                catalog.constraints.remove(row.oid)
+                _drop_from_children(session, child.oid, name, recurse=True)
+
+
+def _validate_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    table = session.catalog.relations[relid]
+    row = _required_constraint(session, table, node["name"])
+    if row.contype not in "fc":
+        raise DDLError("42809", f'cannot validate constraint "{row.conname}" of relation "{table.relname}"')
+    session.catalog.constraints.put(replace(row, convalidated=True))
+    for child in tuple(session.catalog.children_of(relid)):
+        for held in session.catalog.constraints_of(child.oid):
+            if held.coninhparent == row.oid or (row.contype == "c" and held.conname == row.conname):
+                _validate_constraint(session, statement, child.oid, {"name": held.conname})
+
+
+def _alter_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    table = session.catalog.relations[relid]
+    change = node["def"]["ATAlterConstraint"]
+    row = _required_constraint(session, table, change["conname"])
+    if row.contype != "f" and change.get("alterDeferrability"):
+        raise DDLError(
+            "42809", f'constraint "{row.conname}" of relation "{table.relname}" is not a foreign key constraint'
+        )
+    deferred = bool(change.get("initdeferred"))
+    session.catalog.constraints.put(replace(row, condeferrable=bool(change.get("deferrable")), condeferred=deferred))
+
+
+def _change_owner(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    change_owner(session, relid, role_of(session, node["newowner"]))
+
+
+def change_owner(session: Session, relid: Oid, owner: Oid) -> None:
+    """Give a relation, its row type and the sequences of its columns another owner (ATExecChangeOwner)."""
+    catalog = session.catalog
+    table = catalog.relations[relid]
+    catalog.relations.put(replace(table, relowner=owner))
+    row = catalog.types.get(table.reltype)
+    if row is not None:
+        catalog.types.put(replace(row, typowner=owner))
+    for sequence in tuple(catalog.relations):
+        if sequence.ownedby[0] == relid:
+            catalog.relations.put(replace(sequence, relowner=owner))
+
+
+def _relation_options(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    table = session.catalog.relations[relid]
+    values = dict(table.reloptions)
+    given = node.get("def", {}).get("List", {}).get("items", [])
+    for name, element in options(given):
+        if node["subtype"] == "AT_ResetRelOptions":
+            values.pop(name, None)
+        else:
+            values[name] = word(element) or "true"
+    session.catalog.relations.put(
+        replace(table, reloptions=tuple(values.items()), origin=_view_origin(table, statement))
+    )
+
+
+def _view_origin(table: Relation, statement: Statement) -> Span | None:
+    return statement.span if table.relkind == "v" else table.origin
+
+
+def _add_inherit(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    catalog = session.catalog
+    child = catalog.relations[relid]
+    parent = relation(session, node["def"]["RangeVar"])
+    if child.relispartition:
+        raise DDLError("42809", "cannot change inheritance of a partition")
+    if "p" in (child.relkind, parent.relkind):
+        raise DDLError("42809", "cannot change inheritance of partitioned table")
+    if parent.oid in child.inhparents:
+        raise DDLError("42P07", f'relation "{parent.relname}" would be inherited from more than once')
+    ancestor: list[Oid] = [parent.oid]
+    while ancestor:
+        oid = ancestor.pop()
+        if oid == relid:
+            raise DDLError("42P07", "circular inheritance not allowed")
+        ancestor += catalog.relations[oid].inhparents
+    merged = merge_into_existing(session, child, parent, partition=False)
+    catalog.relations.put(replace(merged, inhparents=(*child.inhparents, parent.oid), origin=statement.span))
+
+
+def _drop_inherit(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    catalog = session.catalog
+    child = catalog.relations[relid]
+    parent = relation(session, node["def"]["RangeVar"])
+    if child.relispartition:
+        raise DDLError("42809", "cannot change inheritance of a partition")
+    if parent.oid not in child.inhparents:
+        raise DDLError("42P01", f'relation "{parent.relname}" is not a parent of relation "{child.relname}"')
+    remaining = tuple(oid for oid in child.inhparents if oid != parent.oid)
+    others = [catalog.relations[oid] for oid in remaining]
+    attributes: list[Attribute] = []
+    for column in child.attributes:
+        inherited = any(other.attribute(column.attname) is not None for other in others)
+        attributes.append(column if inherited else replace(column, attislocal=True))
+    catalog.relations.put(replace(child, attributes=tuple(attributes), inhparents=remaining, origin=statement.span))
+    for row in catalog.constraints_of(relid):
+        if row.contype == "c" and not any(_has_check(session, other, row.conname) for other in others):
+            catalog.constraints.put(replace(row, conislocal=True))
+
+
+def _attach(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    attach_partition(session, statement, session.catalog.relations[relid], node["def"]["PartitionCmd"])
+
+
+def _detach(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    detach_partition(session, statement, session.catalog.relations[relid], node["def"]["PartitionCmd"])
+
+
+def _persistence(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    table = session.catalog.relations[relid]
+    logged = node["subtype"] == "AT_SetLogged"
+    session.catalog.relations.put(replace(table, relpersistence="p" if logged else "u"))
+
+
+def _triggers(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    enabled = not node["subtype"].startswith("AT_Disable")
+    rows = session.catalog.triggers.find("table", relid)
+    table = session.catalog.relations[relid]
+    if "name" in node and not any(row.tgname == node["name"] for row in rows) and table.complete:
+        raise DDLError("42704", f'trigger "{node["name"]}" for table "{table.relname}" does not exist')
+    for row in rows:
+        if node.get("name") in (None, row.tgname):
+            session.catalog.triggers.put(replace(row, tgenabled=enabled))
+
+
+def _needs_index(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    name = node.get("name") or node.get("def", {}).get("ReplicaIdentityStmt", {}).get("name")
+    table = session.catalog.relations[relid]
+    if name and not any(index.relname == name for index in session.catalog.indexes_of(relid)) and table.complete:
+        raise DDLError("42704", f'index "{name}" for table "{table.relname}" does not exist')
+
+
+_COMMANDS: Final[dict[str, Command]] = {
+    **alter_column.COMMANDS,
+    "AT_AddConstraint": _add_constraint,
+    "AT_DropConstraint": _drop_constraint,
+    "AT_ValidateConstraint": _validate_constraint,
+    "AT_AlterConstraint": _alter_constraint,
+    "AT_ChangeOwner": _change_owner,
+    "AT_SetRelOptions": _relation_options,
+    "AT_ResetRelOptions": _relation_options,
+    "AT_AddInherit": _add_inherit,
+    "AT_DropInherit": _drop_inherit,
+    "AT_AttachPartition": _attach,
+    "AT_DetachPartition": _detach,
+    "AT_EnableRowSecurity": _row_security,
+    "AT_DisableRowSecurity": _row_security,
+    "AT_ForceRowSecurity": _row_security,
+    "AT_NoForceRowSecurity": _row_security,
+    "AT_SetLogged": _persistence,
+    "AT_SetUnLogged": _persistence,
+    "AT_EnableTrig": _triggers,
+    "AT_EnableAlwaysTrig": _triggers,
+    "AT_EnableReplicaTrig": _triggers,
+    "AT_DisableTrig": _triggers,
+    "AT_EnableTrigAll": _triggers,
+    "AT_DisableTrigAll": _triggers,
+    "AT_EnableTrigUser": _triggers,
+    "AT_DisableTrigUser": _triggers,
+    "AT_ClusterOn": _needs_index,
+    "AT_ReplicaIdentity": _needs_index,
+}
+
+HANDLERS: Final[dict[str, Handler]] = {"AlterTableStmt": alter_table}

@@ -1,0 +1,298 @@
+"""A SELECT over catalog views, VALUES or functions of constants in, its rows out; data of tables is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cmp_to_key
+from typing import Final
+
+from rlslint.replay.plpgsql_functions import compare
+from rlslint.replay.plpgsql_values import Scope, Undecided, evaluate, has_aggregate, truth
+from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, Row, Value
+from rlslint.source.model import Raw
+
+_MAX_SERIES: Final = 10_000
+Rows = Iterator[dict[str, Row]]
+
+
+def select(node: Raw, scope: Scope) -> tuple[list[str], list[list[Value]]]:
+    """Column names and rows. Raises Undecided."""
+    if "withClause" in node:
+        scope = _with_ctes(node["withClause"], scope)
+    if node.get("op", "SETOP_NONE") != "SETOP_NONE":
+        names, rows = _set_operation(node, scope)
+        return names, _limited(node, scope, _sorted_output(node, names, rows))
+    if "valuesLists" in node:
+        rows = [[evaluate(scope, item) for item in row["List"]["items"]] for row in node["valuesLists"]]
+        return [f"column{i + 1}" for i in range(len(rows[0]))], rows
+    sources = [scope.inner(row) for row in _from(node.get("fromClause", []), scope)]
+    if "whereClause" in node:
+        sources = [one for one in sources if truth(evaluate(one, node["whereClause"]))]
+    targets = [item["ResTarget"] for item in node.get("targetList", ())]
+    if "groupClause" in node or any(has_aggregate(target["val"]) for target in targets):
+        sources = _grouped(node, scope, sources)
+        if "havingClause" in node:
+            sources = [one for one in sources if truth(evaluate(one, node["havingClause"]))]
+    names = _names(targets, sources)
+    pairs = [(one, _output(targets, one)) for one in sources]
+    if "sortClause" in node:
+        pairs = _sorted(node["sortClause"], pairs, names)
+    rows = [row for _, row in pairs]
+    if "distinctClause" in node:
+        rows = _distinct(rows)
+    return names, _limited(node, scope, rows)
+
+
+def _with_ctes(clause: Raw, scope: Scope) -> Scope:
+    ctes = dict(scope.ctes)
+    for item in clause["ctes"]:
+        cte = item["CommonTableExpr"]
+        if clause.get("recursive") or "SelectStmt" not in cte["ctequery"]:
+            raise Undecided("WITH RECURSIVE or a changing WITH")
+        inner = Scope(scope.session, scope.variables, scope.rows, scope.outer, ctes)
+        names, rows = select(cte["ctequery"]["SelectStmt"], inner)
+        given = [part["String"]["sval"] for part in cte.get("aliascolnames", ())]
+        names = [*given, *names[len(given) :]]
+        ctes[cte["ctename"]] = [dict(zip(names, row, strict=True)) for row in rows]
+    return Scope(scope.session, scope.variables, scope.rows, scope.outer, ctes, scope.group)
+
+
+def _set_operation(node: Raw, scope: Scope) -> tuple[list[str], list[list[Value]]]:
+    names, left = select(node["larg"], scope)
+    _, right = select(node["rarg"], scope)
+    every = bool(node.get("all"))
+    match node["op"]:
+        case "SETOP_UNION":
+            rows = left + right
+        case "SETOP_INTERSECT":
+            rows = [row for row in left if row in right]
+        case _:
+            rows = [row for row in left if row not in right]
+    return names, rows if every else _distinct(rows)
+
+
+def _distinct(rows: list[list[Value]]) -> list[list[Value]]:
+    seen: list[list[Value]] = []
+    for row in rows:
+        if row not in seen:
+            seen.append(row)
+    return seen
+
+
+def _from(items: list[Raw], scope: Scope) -> Rows:
+    if not items:
+        yield {}
+        return
+    for row in _item(items[0], scope):
+        # later members may be LATERAL
+        for rest in _from(items[1:], scope.inner(row)) if items[1:] else [{}]:
+            yield {**row, **rest}
+
+
+def _item(item: Raw, scope: Scope) -> Rows:
+    kind, node = next(iter(item.items()))
+    match kind:
+        case "RangeVar":
+            alias = node.get("alias", {}).get("aliasname", node["relname"])
+            for row in _view(node, scope):
+                yield {alias: row}
+        case "RangeSubselect":
+            names, rows = select(node["subquery"]["SelectStmt"], scope)
+            yield from _aliased(node, names, rows)
+        case "RangeFunction":
+            yield from _function(node, scope)
+        case "JoinExpr":
+            yield from _join(node, scope)
+        case _:
+            raise Undecided(kind)
+
+
+def _view(node: Raw, scope: Scope) -> list[Row]:
+    schema, name = node.get("schemaname"), node["relname"]
+    if schema is None and name in scope.ctes:
+        return scope.ctes[name]
+    views = {"information_schema": INFORMATION_SCHEMA, "pg_catalog": PG_VIEWS, None: PG_VIEWS}.get(schema)
+    if views is None or name not in views:
+        raise Undecided(f"the rows of {name} are not known")
+    return list(views[name](scope.session.catalog))
+
+
+def _aliased(node: Raw, names: list[str], rows: list[list[Value]]) -> Rows:
+    alias = node.get("alias", {})
+    given = [part["String"]["sval"] for part in alias.get("colnames", ())]
+    names = [*given, *names[len(given) :]]
+    for row in rows:
+        yield {alias.get("aliasname", ""): dict(zip(names, row, strict=False))}
+
+
+def _function(node: Raw, scope: Scope) -> Rows:
+    call = node["functions"][0]["List"]["items"][0].get("FuncCall")
+    if call is None:
+        raise Undecided("a function in FROM")
+    name = call["funcname"][-1]["String"]["sval"]
+    args = [evaluate(scope, arg) for arg in call.get("args", ())]
+    columns = [name]
+    rows: list[list[Value]]
+    if name == "unnest" and all(isinstance(arg, list) for arg in args):
+        lists = [arg for arg in args if isinstance(arg, list)]
+        longest = max(len(items) for items in lists)
+        rows = [[items[i] if i < len(items) else None for items in lists] for i in range(longest)]
+        columns = [name] * len(lists)
+    elif name == "generate_series" and all(isinstance(arg, int) for arg in args):
+        first, last, *step = [arg for arg in args if isinstance(arg, int)]
+        series = range(first, last + (1 if not step or step[0] > 0 else -1), *step)
+        if len(series) > _MAX_SERIES:
+            raise Undecided("a long series")
+        rows = [[number] for number in series]
+    elif name == "regexp_split_to_table" or name == "string_to_table":
+        text, separator = (str(arg) for arg in args[:2])
+        rows = [[part] for part in text.split(separator)]
+    else:
+        raise Undecided(f"{name}() in FROM")
+    if node.get("ordinality"):
+        rows = [[*row, number] for number, row in enumerate(rows, start=1)]
+        columns = [*columns, "ordinality"]
+    alias = node.get("alias", {}).get("aliasname", name)
+    given = [part["String"]["sval"] for part in node.get("alias", {}).get("colnames", ())]
+    if not given and len(columns) == 1:
+        columns = [alias]
+    yield from _aliased({"alias": {**node.get("alias", {}), "aliasname": alias}}, columns, rows)
+
+
+def _join(node: Raw, scope: Scope) -> Rows:
+    jointype = node.get("jointype", "JOIN_INNER")
+    if jointype not in ("JOIN_INNER", "JOIN_LEFT") or node.get("isNatural"):
+        raise Undecided("a join of this kind")
+    using = [part["String"]["sval"] for part in node.get("usingClause", ())]
+    shape: dict[str, Row] | None = None
+    for left in _item(node["larg"], scope):
+        hit = False
+        for right in _item(node["rarg"], scope.inner(left)):
+            shape = right
+            both = {**left, **right}
+            if using and not all(_same(left, right, name) for name in using):
+                continue
+            if "quals" in node and not truth(evaluate(scope.inner(both), node["quals"])):
+                continue
+            hit = True
+            yield both
+        if not hit and jointype == "JOIN_LEFT":
+            nulls = {alias: dict.fromkeys(row) for alias, row in (shape or _empty(node["rarg"])).items()}
+            yield {**left, **nulls}
+
+
+def _empty(item: Raw) -> dict[str, Row]:
+    raise Undecided("an outer join with nothing")
+
+
+def _same(left: dict[str, Row], right: dict[str, Row], name: str) -> bool:
+    one = next((row[name] for row in left.values() if name in row), None)
+    two = next((row[name] for row in right.values() if name in row), None)
+    return one is not None and two is not None and compare(one, two) == 0
+
+
+def _grouped(node: Raw, scope: Scope, sources: list[Scope]) -> list[Scope]:
+    if "groupClause" not in node:
+        one = scope.inner(sources[0].rows if sources else {})
+        one.group = sources
+        return [one]
+    groups: list[tuple[list[Value], list[Scope]]] = []
+    for source in sources:
+        key = [evaluate(source, item) for item in node["groupClause"]]
+        for known, members in groups:
+            if known == key:
+                members.append(source)
+                break
+        else:
+            groups.append((key, [source]))
+    made = []
+    for _, members in groups:
+        one = scope.inner(members[0].rows)
+        one.group = members
+        made.append(one)
+    return made
+
+
+def _names(targets: list[Raw], sources: list[Scope]) -> list[str]:
+    names: list[str] = []
+    for target in targets:
+        fields = target["val"].get("ColumnRef", {}).get("fields")
+        if "name" in target:
+            names.append(target["name"])
+        elif fields and "A_Star" in fields[-1]:
+            names += [name for row in _starred(fields, sources[0].rows).values() for name in row] if sources else []
+        elif fields:
+            names.append(fields[-1]["String"]["sval"])
+        elif "FuncCall" in target["val"]:
+            names.append(target["val"]["FuncCall"]["funcname"][-1]["String"]["sval"])
+        elif "TypeCast" in target["val"] and "ColumnRef" in target["val"]["TypeCast"]["arg"]:
+            names.append(target["val"]["TypeCast"]["arg"]["ColumnRef"]["fields"][-1]["String"]["sval"])
+        else:
+            names.append("?column?")
+    return names
+
+
+def _starred(fields: list[Raw], rows: object) -> dict[str, Row]:
+    assert isinstance(rows, dict)
+    if len(fields) == 1:
+        return rows
+    alias = fields[-2]["String"]["sval"]
+    if alias not in rows:
+        raise Undecided(f"{alias}.*")
+    return {alias: rows[alias]}
+
+
+def _output(targets: list[Raw], source: Scope) -> list[Value]:
+    values: list[Value] = []
+    for target in targets:
+        fields = target["val"].get("ColumnRef", {}).get("fields")
+        if fields and "A_Star" in fields[-1]:
+            values += [value for row in _starred(fields, source.rows).values() for value in row.values()]
+        else:
+            values.append(evaluate(source, target["val"]))
+    return values
+
+
+def _sorted(
+    clause: list[Raw], pairs: list[tuple[Scope, list[Value]]], names: list[str]
+) -> list[tuple[Scope, list[Value]]]:
+    for item in reversed(clause):
+        sort = item["SortBy"]
+        pairs = sorted(
+            pairs,
+            key=cmp_to_key(lambda one, two, sort=sort: _order(_key(sort, one, names), _key(sort, two, names))),
+            reverse=sort.get("sortby_dir") == "SORTBY_DESC",
+        )
+    return pairs
+
+
+def _key(sort: Raw, pair: tuple[Scope, list[Value]], names: list[str]) -> Value:
+    node = sort["node"]
+    number = node.get("A_Const", {}).get("ival", {}).get("ival")
+    if number is not None and 0 < number <= len(pair[1]):
+        return pair[1][number - 1]
+    fields = node.get("ColumnRef", {}).get("fields", [])
+    if len(fields) == 1 and "String" in fields[0] and fields[0]["String"]["sval"] in names:
+        return pair[1][names.index(fields[0]["String"]["sval"])]
+    return evaluate(pair[0], node)
+
+
+def _order(one: Value, two: Value) -> int:
+    if one is None or two is None:
+        return (one is None) - (two is None)
+    return compare(one, two)
+
+
+def _sorted_output(node: Raw, names: list[str], rows: list[list[Value]]) -> list[list[Value]]:
+    """ORDER BY of a set operation: output columns only, which matter little to what a block does."""
+    return rows
+
+
+def _limited(node: Raw, scope: Scope, rows: list[list[Value]]) -> list[list[Value]]:
+    if "limitOffset" in node:
+        offset = evaluate(scope, node["limitOffset"])
+        rows = rows[offset:] if isinstance(offset, int) else rows
+    if "limitCount" in node:
+        count = evaluate(scope, node["limitCount"])
+        rows = rows[:count] if isinstance(count, int) else rows
+    return rows

@@ -1,0 +1,86 @@
+"""The rules themselves, and broken rule files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rlslint.registry import RuleError, load_rule, load_rules, selected
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_rule_has_a_check_and_every_check_a_rule() -> None:
+    rules = {path.stem for path in (ROOT / "rules").glob("*.yaml")}
+    checks = {path.stem for path in (ROOT / "rlslint" / "checks").glob("rls*.py")}
+    assert rules == checks
+    assert {rule.stem for rule in load_rules().values()} == rules
+
+
+def test_every_rule_has_an_example_with_a_good_form() -> None:
+    for rule in load_rules().values():
+        assert rule.examples, rule.code
+        assert all(example.good for example in rule.examples), rule.code
+
+
+def test_names_are_told_apart() -> None:
+    names = [rule.name for rule in load_rules().values()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", name) for name in names)
+
+
+def test_the_readme_lists_every_rule() -> None:
+    text = (ROOT / "README.md").read_text()
+    table = text.split("<!-- rules -->\n")[1].split("<!-- /rules -->")[0]
+    rows = [f"| {rule.code} | {rule.name} | {rule.severity} |" for rule in load_rules().values()]
+    assert table.splitlines() == rows
+
+
+def test_selection_by_code_and_prefix() -> None:
+    rules = load_rules()
+    assert selected(rules, (), ()) == frozenset(rules)
+    assert selected(rules, ("RLS2",), ("RLS201",)) == {"RLS202", "RLS203", "RLS204"}
+    assert selected(rules, ("rls101",), ()) == {"RLS101"}
+    for unknown in ("RLS999", "X", "1"):
+        with pytest.raises(ValueError, match="unknown rule code"):
+            selected(rules, (unknown,), ())
+
+
+GOOD = """
+code: RLS001
+name: unparsable-sql
+severity: error
+confidence: high
+message: m
+rationale: r
+help: h
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("code: [", "rls001_unparsable_sql.yaml: "),
+        ("- a list", "not a mapping"),
+        (GOOD + "colour: red\n", "unknown key 'colour'"),
+        (GOOD.replace("help: h\n", ""), "'help' is missing"),
+        (GOOD.replace("severity: error", "severity: fatal"), "severity is 'fatal', not one of error, warning, info"),
+        (GOOD.replace("RLS001", "RLS002"), "does not start with its code RLS002"),
+    ],
+)
+def test_a_broken_rule_is_one_line_with_its_file(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "rls001_unparsable_sql.yaml"
+    path.write_text(text)
+    with pytest.raises(RuleError) as caught:
+        load_rule(path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rule_without_a_check(tmp_path: Path) -> None:
+    path = tmp_path / "rls999_nothing.yaml"
+    path.write_text(GOOD.replace("RLS001", "RLS999"))
+    with pytest.raises(RuleError, match=r"there is no rlslint/checks/rls999_nothing\.py"):
+        load_rule(path)
