@@ -84,7 +84,7 @@ def _result(project: Project, replayed: Replayed, findings: list[Finding]) -> Re
         tables=len(tables),
         policies=len(policies),
         layout=project.layout,
-        preset=replayed.preset,
+        preset=getattr(replayed,"preset","none"),
         not_analysed=tuple(sorted({_place(problem) for problem in replayed.problems if problem.code == "RLS002"})),
     )
 

@@ -59,7 +59,9 @@ def _unqualified(scope: Scope, name: str, location: int, raw: Raw) -> Expr:
     parameter = _parameter(scope, name, location, raw)
     if parameter is not None:
         return parameter
-    return _error(f'column "{name}" does not exist', None if unknown else "42703", location, raw)
+    if unknown:
+        return _error(f'column "{name}" may belong to a table that no file creates', None, location, raw)
+    return _error(f'column "{name}" does not exist', "42703", location, raw)
 
 
 def in_item(item: NsItem, name: str) -> list[Expr]:
@@ -98,7 +100,9 @@ def _qualified(scope: Scope, words: list[str], location: int, raw: Raw) -> Expr 
         call = composite.function_of_row(scope, name, whole_row(item, level, location, raw), location, raw)
         if call is not None:
             return call
-    return _error(f"column {item.name}.{name} does not exist", None if item.unknown else "42703", location, raw)
+    if item.unknown:
+        return _error(f"column {item.name}.{name} belongs to a table that no file creates", None, location, raw)
+    return _error(f"column {item.name}.{name} does not exist", "42703", location, raw)
 
 
 def whole_row(item: NsItem, level: int, location: int, raw: Raw | None) -> Expr:
@@ -137,11 +141,16 @@ def _qualified_parameter(scope: Scope, words: list[str], location: int, raw: Raw
     if words[0] == scope.context.function:
         parameter = _parameter(scope, words[1], location, raw)
         if parameter is not None:
-            return parameter if len(words) == 2 else composite.field(scope, parameter, words[2], raw)
+            return parameter if len(words) == 2 else _field(scope, parameter, words[2], raw)
     parameter = _parameter(scope, words[0], location, raw) if len(words) == 2 else None
     if parameter is None or not (parameter.type == 0 or t.is_composite(scope.catalog, parameter.type)):
         return None
-    return composite.field(scope, parameter, words[1], raw)
+    return _field(scope, parameter, words[1], raw)
+
+
+def _field(scope: Scope, parameter: Param, name: str, raw: Raw) -> Expr | None:
+    found = composite.field(scope, parameter, name, raw)
+    return None if isinstance(found, Unresolved) else found
 
 
 def _star(scope: Scope, words: list[str], location: int, raw: Raw) -> Expr:

@@ -17,9 +17,12 @@ Acl = frozenset[tuple[Oid, str]]
 """(grantee, privilege) pairs; grantee 0 is PUBLIC; privileges in lower case (``select``, ``execute``, ``usage`` ...)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredExpr:
-    """An expression in the catalog (pg_node_tree): as resolved when it was stored, and as it was written."""
+    """An expression in the catalog (pg_node_tree): as resolved when it was stored, and as it was written.
+
+    Compared by identity: two policies may hold the same text.
+    """
 
     expr: Expr
     raw: Raw
@@ -221,9 +224,9 @@ class Index:
     origin: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Policy:
-    """pg_policy. ``polroles`` holds role OIDs; (0,) is PUBLIC."""
+    """pg_policy, compared by identity. ``polroles`` holds role OIDs; (0,) is PUBLIC."""
 
     oid: Oid
     polname: str

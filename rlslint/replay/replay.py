@@ -1,39 +1,57 @@
-"""A project's statements in, the catalog after them out: the loop over migrations and the dispatch to their handlers."""
+"""A project's statements in, the catalog after them out: the loop over migrations, and the dispatch to handlers."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.replay import views
+from rlslint.replay import (
+    alter_table,
+    dependency,
+    drop,
+    extensions,
+    functions,
+    grants,
+    indexes,
+    operators,
+    policies,
+    procedural,
+    rename,
+    roles,
+    schemas,
+    sequences,
+    settings,
+    tables,
+    triggers,
+    types,
+    views,
+)
 from rlslint.replay.presets.presets import choose_preset, load_preset
 from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session, Step
-from rlslint.replay.settings import start_session
 from rlslint.source.model import Problem, Project, Statement
 
-_MODULES: Final = (
-    "alter_table",
-    "drop",
-    "extensions",
-    "functions",
-    "grants",
-    "indexes",
-    "operators",
-    "policies",
-    "procedural",
-    "rename",
-    "roles",
-    "schemas",
-    "sequences",
-    "settings",
-    "tables",
-    "triggers",
-    "types",
-    "views",
+_TOPICS: Final[tuple[Mapping[str, Handler], ...]] = (
+    alter_table.HANDLERS,
+    drop.HANDLERS,
+    extensions.HANDLERS,
+    functions.HANDLERS,
+    grants.HANDLERS,
+    indexes.HANDLERS,
+    operators.HANDLERS,
+    policies.HANDLERS,
+    procedural.HANDLERS,
+    rename.HANDLERS,
+    roles.HANDLERS,
+    schemas.HANDLERS,
+    sequences.HANDLERS,
+    settings.HANDLERS,
+    tables.HANDLERS,
+    triggers.HANDLERS,
+    types.HANDLERS,
+    views.HANDLERS,
 )
 
 IGNORED: Final = frozenset(
@@ -47,7 +65,7 @@ IGNORED: Final = frozenset(
     DeleteStmt DropSubscriptionStmt DropTableSpaceStmt DropUserMappingStmt DropdbStmt ExecuteStmt ExplainStmt
     FetchStmt ImportForeignSchemaStmt InsertStmt ListenStmt LoadStmt LockStmt MergeStmt NotifyStmt PrepareStmt
     RefreshMatViewStmt ReindexStmt RuleStmt SecLabelStmt TruncateStmt UnlistenStmt UpdateStmt VacuumStmt
-    VariableShowStmt""".split()
+    VariableShowStmt""".split()  # noqa: SIM905
 )
 """Kinds of statements that change nothing a policy's plan depends on."""
 
@@ -65,26 +83,22 @@ class Replayed:
 
 
 def handlers() -> dict[str, Handler]:
-    """The dispatch table: the handlers of all topic modules by node kind. Raises ValueError when two claim one."""
+    """The dispatch table: the handlers of all topics by node kind. Raises ValueError when two claim one."""
     table: dict[str, Handler] = {}
-    for name in _MODULES:
-        if importlib.util.find_spec(f"rlslint.replay.{name}") is None:
-            continue
-        module = importlib.import_module(f"rlslint.replay.{name}")
-        for kind, handler in module.HANDLERS.items():
+    for topic in _TOPICS:
+        for kind, handler in topic.items():
             if kind in table:
                 raise ValueError(f"{kind} is handled twice")
             table[kind] = handler
-    plain_select = table["SelectStmt"]
-
-    def select(session: Session, statement: Statement) -> None:
-        if "intoClause" in statement.node:
-            views.select_into(session, statement)
-        else:
-            plain_select(session, statement)
-
-    table["SelectStmt"] = select
+    table["SelectStmt"] = _select
     return table
+
+
+def _select(session: Session, statement: Statement) -> None:
+    if "intoClause" in statement.node:
+        views.select_into(session, statement)
+    else:
+        settings.select(session, statement)
 
 
 def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> Replayed:
@@ -94,6 +108,7 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> R
     as it was and becomes a problem. PostgreSQL would give up the whole file; here the next statement is replayed, since
     the base schema that an error comes from is often not among the files.
     """
+    dependency.forget()
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
     load_preset(session, choose_preset(project) if preset == "auto" else preset)
@@ -103,7 +118,7 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> R
         for statement in migration.statements:
             run(session, statement, replayed, transactional=migration.transactional)
         # the tool's connection, or its transaction, ends with the file
-        start_session(session)
+        settings.start_session(session)
     return replayed
 
 
