@@ -57,7 +57,9 @@ def load_options(cwd: Path, given: Path | None = None) -> Options:
     if path is None:
         return Options()
     settings = _settings(path, ())
-    values = {key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    values: dict[str, Any] = {
+        key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in settings.items()
+    }
     if "paths" in values:
         values["paths"] = tuple(str(path.parent / item) for item in values["paths"])
     return Options(**values)
@@ -95,11 +97,12 @@ def _settings(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
+    return data
 
 
 def _validate(path: Path, table: dict[str, Any]) -> None:
@@ -111,7 +114,7 @@ def _validate(path: Path, table: dict[str, Any]) -> None:
         kind = _KINDS[key]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(f"{path}: {key!r} must be a {kind.__name__}, not {value!r}")
-        if kind is list and not all(isinstance(item, str) for item in value):
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{path}: {key!r} must be a list of strings")
         if key in _CHOICES and value not in _CHOICES[key]:
             allowed = ", ".join(str(choice) for choice in _CHOICES[key])

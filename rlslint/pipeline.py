@@ -37,9 +37,7 @@ def load(
     options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>"
 ) -> tuple[Project, Replayed]:
     """Read the files and replay them."""
-    project = load_project(
-        options.paths, layout=options.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename
-    )
+    project = load_project(options.paths, layout=options.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
     return project, replay(project, preset=options.preset, pg_version=options.pg_version)
 
 
@@ -84,7 +82,7 @@ def _result(project: Project, replayed: Replayed, findings: list[Finding]) -> Re
         tables=len(tables),
         policies=len(policies),
         layout=project.layout,
-        preset=getattr(replayed,"preset","none"),
+        preset=replayed.preset,
         not_analysed=tuple(sorted({_place(problem) for problem in replayed.problems if problem.code == "RLS002"})),
     )
 

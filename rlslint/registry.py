@@ -28,7 +28,7 @@ _KEYS: Final = {
     "references",
     "examples",
 }
-_EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans"}
+_EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice"}
 HOME: Final = "docs/rules"
 
 
@@ -55,6 +55,8 @@ class Example:
     """``role``, ``sql``, and what it gives in the bad and in the good form: an SQLSTATE or ``rows N``."""
     plans: tuple[Mapping[str, Any], ...] = ()
     """``role``, ``sql``, and what EXPLAIN must hold in the bad and in the good form."""
+    advice: bool = False
+    """The cure is advice: no suggestion carries SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def _example(path: Path, item: Any) -> Example:
         rows=item.get("rows", ""),
         probes=tuple(item.get("probes", ())),
         plans=tuple(item.get("plans", ())),
+        advice=bool(item.get("advice", False)),
     )
 
 

@@ -24,9 +24,7 @@ def run(*arguments: str, cwd: Path, stdin: bytes = b"", **env: str) -> subproces
         check=False,
         env={key: value for key, value in os.environ.items() if "COLOR" not in key} | env,
     )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def test_findings_as_text() -> None:
@@ -34,7 +32,7 @@ def test_findings_as_text() -> None:
     assert done.returncode == 1
     assert done.stderr == ""
     assert "error[RLS101] seq-scan-per-insert" in done.stdout
-    assert "exists_without_primary_key/supabase/migrations/20250101090000_tables.sql:23:15" in done.stdout
+    assert "exists_without_primary_key/supabase/migrations/20250101090000_tables.sql:21:15" in done.stdout
     assert "CREATE INDEX CONCURRENTLY local_training_jobs_id_idx ON public.local_training_jobs (id);" in done.stdout
     assert "\033" not in done.stdout
     frame = [line for line in done.stdout.splitlines() if "^^^" in line]
@@ -56,7 +54,7 @@ def test_json() -> None:
     data = json.loads(done.stdout)
     assert list(data) == ["version", "findings", "summary", "not_analysed"]
     (finding,) = data["findings"]
-    assert (finding["code"], finding["line"], finding["column"]) == ("RLS101", 23, 15)
+    assert (finding["code"], finding["line"], finding["column"]) == ("RLS101", 21, 15)
     assert finding["statements"] == ["insert", "insert_many"]
     assert finding["roles"] == ["anon"]
     assert data["summary"]["errors"] == 1
@@ -79,7 +77,7 @@ def test_standard_input() -> None:
     sql = b"CREATE TABLE t (a int);\nCREATE POLICY IF NOT EXISTS p ON t USING (true);\n"
     done = run("check", "-", "--stdin-filename", "new.sql", cwd=PROJECTS, stdin=sql)
     assert done.returncode == 1
-    assert "new.sql:2:15" in done.stdout
+    assert "new.sql:2:18" in done.stdout
 
 
 def test_colour_when_asked() -> None:

@@ -199,11 +199,7 @@ def select_common_type(catalog: Catalog, given: Sequence[Oid]) -> Oid | None:
             chosen, chosen_category, preferred = other, other_category, other_preferred
         elif chosen_category != other_category:
             return None
-        elif (
-            not preferred
-            and can_coerce(catalog, [chosen], [other])
-            and not can_coerce(catalog, [other], [chosen])
-        ):
+        elif not preferred and can_coerce(catalog, [chosen], [other]) and not can_coerce(catalog, [other], [chosen]):
             chosen, chosen_category, preferred = other, other_category, other_preferred
     if chosen == t.UNKNOWN:
         chosen = t.TEXT
@@ -226,9 +222,10 @@ def coerce(catalog: Catalog, expr: Expr, target: Oid, context: Context = "i") ->
     result: Expr
     match path:
         case "relabel":
-            result = expr if base == source else RelabelType(
-                type=base, arg=expr, explicit=context == "e", location=expr.location, raw=expr.raw
-            )
+            # a domain is put over the value itself
+            result = expr
+            if base == target != source:
+                result = RelabelType(type=base, arg=expr, explicit=context == "e", location=expr.location, raw=expr.raw)
         case "func":
             result = FuncExpr(type=base, funcid=function, args=(expr,), form=form, location=expr.location, raw=expr.raw)
         case "array":
@@ -243,9 +240,25 @@ def coerce(catalog: Catalog, expr: Expr, target: Oid, context: Context = "i") ->
             if source == t.RECORD and t.is_composite(catalog, target):
                 return replace(expr, type=target)
             return None
-    if base != target:
-        return CoerceToDomain(type=target, arg=result, location=expr.location, raw=expr.raw)
-    return result
+    return result if base == target else _to_domain(catalog, result, target, base)
+
+
+def _to_domain(catalog: Catalog, expr: Expr, target: Oid, base: Oid) -> Expr:
+    """The value as a domain, its length applied first (coerce_to_domain)."""
+    typmod = -1
+    row = catalog.types.get(target)
+    while row is not None and row.typtype == "d":
+        typmod = row.typtypmod
+        row = catalog.types.get(row.typbasetype)
+    cast = catalog.casts.first("pair", (base, base)) if typmod >= 0 else None
+    proc = catalog.procs.get(cast.castfunc) if cast is not None else None
+    if proc is not None:
+        args: tuple[Expr, ...] = (expr, Const(type=t.INT4, value=str(typmod)))
+        if len(proc.proargtypes) > 2:
+            args = (*args, Const(type=t.BOOL, value="false"))
+        form: Literal["explicit_cast", "implicit_cast"] = "implicit_cast"
+        expr = FuncExpr(type=base, funcid=proc.oid, args=args, form=form, location=expr.location, raw=expr.raw)
+    return CoerceToDomain(type=target, arg=expr, location=expr.location, raw=expr.raw)
 
 
 def _row(catalog: Catalog, expr: RowExpr, target: Oid, context: Context) -> Expr | None:
@@ -275,6 +288,4 @@ def _from_unknown(catalog: Catalog, expr: Expr, target: Oid) -> Expr:
         result = replace(expr, type=base)
     else:
         result = CoerceViaIO(type=base, arg=expr, location=expr.location, raw=expr.raw)
-    if base != target:
-        return CoerceToDomain(type=target, arg=result, location=expr.location, raw=expr.raw)
-    return result
+    return result if base == target else _to_domain(catalog, result, target, base)

@@ -12,6 +12,7 @@ from rlslint.analyze.scope import NsItem, Scope
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, FieldSelect, FuncExpr, Oid, RowExpr, SubLink, SubLinkType, Unresolved, Var
 from rlslint.source.model import Raw
 
@@ -68,16 +69,39 @@ def row_columns(scope: Scope, expr: Expr) -> Columns | None:
     item = _row_item(scope, expr)
     if item is not None:
         return None if item.unknown else [(name, column.type) for name, column in item.columns]
-    named = type_columns(scope.catalog, expr.type)
+    if isinstance(expr, Var) and expr.type == t.RECORD:
+        for level, outer in scope.levels():
+            if level == expr.levelsup and expr.attnum > 0:
+                return _output_columns_of(scope.catalog, outer.rtable[expr.varno - 1].subquery, expr.attnum)
+    return _value_columns(scope.catalog, expr)
+
+
+def _value_columns(catalog: Catalog, expr: Expr) -> Columns | None:
+    """The same for what tells its columns by itself."""
+    named = type_columns(catalog, expr.type)
     if named is not None:
         return named
     if isinstance(expr, FuncExpr):
-        return function_columns(scope.catalog, expr)
+        return function_columns(catalog, expr)
     if isinstance(expr, RowExpr):
         return [(f"f{number}", arg.type) for number, arg in enumerate(expr.args, start=1)]
-    if isinstance(expr, SubLink) and expr.kind is SubLinkType.EXPR and expr.subselect.targets:
-        return row_columns(scope, expr.subselect.targets[0].expr) if expr.subselect.setop is None else None
+    if isinstance(expr, SubLink) and expr.kind is SubLinkType.EXPR:
+        return _output_columns_of(catalog, expr.subselect, 1)
     return None
+
+
+def _output_columns_of(catalog: Catalog, query: Query | None, attnum: int) -> Columns | None:
+    """The columns of a row that a subquery puts out as its column ``attnum``."""
+    if query is None or query.setop is not None or attnum > len(query.targets):
+        return None
+    expr = query.targets[attnum - 1].expr
+    if isinstance(expr, Var) and expr.levelsup == 0 and expr.attnum == 0:
+        rte = query.rtable[expr.varno - 1]
+        known = rte.kind in ("subquery", "cte", "function", "join") and bool(rte.colnames)
+        return list(zip(rte.colnames, rte.coltypes, strict=True)) if known else type_columns(catalog, expr.type)
+    if isinstance(expr, Var) and expr.levelsup == 0 and expr.type == t.RECORD:
+        return _output_columns_of(catalog, query.rtable[expr.varno - 1].subquery, expr.attnum)
+    return _value_columns(catalog, expr)
 
 
 def type_columns(catalog: Catalog, oid: Oid) -> Columns | None:

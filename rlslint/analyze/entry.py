@@ -12,7 +12,7 @@ from rlslint.analyze.sqlfunction import function_body, parse_search_path
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, walk_deep
-from rlslint.nodes.primnodes import Expr, Oid, Unresolved
+from rlslint.nodes.primnodes import INVALID_OID, Expr, Oid, Unresolved
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Raw, Statement
 
@@ -49,8 +49,15 @@ def analyze_relation_expr(
             coltypes=tuple(attribute.atttypid for attribute in relation.attributes),
         )
         scope.items.append(relation_item(catalog, relation, scope.add(rte)))
-    expr = expressions.transform(scope, raw)
+    try:
+        expr = expressions.transform(scope, raw)
+    except RecursionError:
+        return _too_deep(raw)
     return expressions.boolean(scope, expr) if boolean else expr
+
+
+def _too_deep(raw: Raw | None) -> Unresolved:
+    return Unresolved(type=INVALID_OID, reason="nested too deeply to be analysed", raw=raw)
 
 
 def stored_expr(
@@ -79,7 +86,10 @@ def analyze_query(
 ) -> Query:
     """A SelectStmt's fields as a resolved query."""
     scope = Scope(Context(catalog, statement, search_path, tuple(params), function))
-    return transform_select(scope, raw_select)
+    try:
+        return transform_select(scope, raw_select)
+    except RecursionError:
+        return Query(rtable=(RangeTblEntry(kind="unknown", eref="", function=_too_deep(None)),))
 
 
 def analyze_function_body(

@@ -59,9 +59,7 @@ def resolve_function(
     exact = [one for one in candidates if [one.argtypes[i] for i in one.order] == list(argtypes)]
     if exact:
         return _match(catalog, exact[0], argtypes)
-    usable = [
-        one for one in candidates if can_coerce(catalog, argtypes, [one.argtypes[i] for i in one.order])
-    ]
+    usable = [one for one in candidates if can_coerce(catalog, argtypes, [one.argtypes[i] for i in one.order])]
     if len(usable) > 1:
         usable = _select(catalog, usable, argtypes)
     if len(usable) == 1:

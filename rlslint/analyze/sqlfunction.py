@@ -43,10 +43,11 @@ def function_body(catalog: Catalog, proc: Proc, search_path: tuple[str, ...]) ->
     names = input_names(proc)
     names += ("",) * (len(proc.proargtypes) - len(names))
     params = tuple(zip(names, proc.proargtypes, strict=False))
-    return tuple(
-        transform_select(Scope(Context(catalog, one, search_path, params, proc.proname)), one.node)
-        for one in statements
-    )
+    contexts = [(Context(catalog, one, search_path, params, proc.proname), one.node) for one in statements]
+    try:
+        return tuple(transform_select(Scope(context), node) for context, node in contexts)
+    except RecursionError:
+        return None
 
 
 def parse_search_path(value: str) -> tuple[str, ...]:

@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match
+from rlslint.source.model import Span
 
 _BEARS_ON_PLANS = re.compile(r"\b(?:policy|policies|row\s+level\s+security|index|set\s+schema)\b", re.IGNORECASE)
 
 
 def check(facts: Facts) -> Iterator[Match]:
-    """One match a statement; what bears on neither policies nor indexes is only listed under ``not_analysed``."""
+    """One match a reason, at its first statement (a table that no file creates is named once, not at each statement);
+    what bears on neither policies nor indexes is only listed under ``not_analysed``."""
+    places: dict[str, list[Span]] = {}
     for problem in facts.problems:
         if problem.code == "RLS002" and _BEARS_ON_PLANS.search(problem.span.text):
-            yield Match(span=problem.span, facts={"reason": problem.reason})
+            places.setdefault(problem.reason, []).append(problem.span)
+    for reason, spans in places.items():
+        more = len(spans) - 1
+        count = f" (and {more} more statement{'s' if more > 1 else ''})" if more else ""
+        yield Match(span=spans[0], facts={"reason": reason, "statements": len(spans), "more": count})

@@ -36,5 +36,5 @@ def check(facts: Facts) -> Iterator[Match]:
 def _index_would_help(plan: AccessPlan) -> bool:
     """With an OR, an index helps only when every arm has one or could have one."""
     return plan.scan.method == "seq_scan" and all(
-        arm.index or arm.obstacle in ("no_index", "not_leading") for arm in plan.arms
+        arm.index or (arm.obstacle in ("no_index", "not_leading") and not arm.literal) for arm in plan.arms
     )

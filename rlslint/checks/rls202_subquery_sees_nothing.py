@@ -9,6 +9,7 @@ from rlslint.nodes.primnodes import Oid, SubLink
 from rlslint.plan.model import place
 from rlslint.rewrite.access import tables_read
 from rlslint.rewrite.model import PolicyClause
+from rlslint.rewrite.privileges import may_read
 from rlslint.rewrite.recursion import clauses_of
 from rlslint.rewrite.rowsecurity import row_security
 
@@ -21,6 +22,10 @@ def check(facts: Facts) -> Iterator[Match]:
         for role in roles:
             for access in tables_read(facts.catalog, clause.expr, role):
                 key = (access.relid, access.sublink)
+                if not may_read(facts.catalog, access.role, facts.catalog.relations[access.relid], access.columns):
+                    # permission denied comes before row security: RLS205's business
+                    seen.add(key)
+                    continue
                 security = row_security(facts.catalog, access.relid, access.role, "select")
                 if security.bypass is None and security.no_rows:
                     blind.setdefault(key, []).append(role)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, SubLink
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, walk
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Span
@@ -137,6 +137,12 @@ class ArmMatch:
     def span(self) -> Span:
         """The place of the condition in the file."""
         return place(self.clause, self.conjunct)
+
+    @property
+    def literal(self) -> bool:
+        """The column is compared with a constant that stands in the policy (``status = 'open'``): such a condition
+        seldom is selective, and an index on it seldom helps."""
+        return not any(isinstance(node, (FuncExpr, SubLink, SQLValueFunction, Param)) for node in walk(self.conjunct))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from rlslint.analyze.coerce import coerce
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_type_name
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
-from rlslint.nodes.primnodes import Const, FuncExpr, Oid
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid
+from rlslint.replay.grants import default_acl
 from rlslint.replay.naming import choose_relation_name
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
@@ -147,13 +148,14 @@ def add_sequence(session: Session, statement: Statement, table: Relation, plan: 
             relnamespace=namespace,
             relkind="S",
             relowner=table.relowner,
+            relacl=default_acl(session, "S", namespace, table.relowner),
             ownedby=(table.oid, attribute.attnum),
             relpersistence=table.relpersistence,
             origin=statement.span,
         )
     )
     if plan.sequence == "serial":
-        set_default(session, table.oid, attribute.attnum, nextval(statement, catalog.qualified_name(sequence)))
+        set_default(session, table.oid, attribute.attnum, nextval(statement, sequence.oid))
 
 
 def _wanted_name(plan: ColumnPlan) -> tuple[str | None, str]:
@@ -163,9 +165,9 @@ def _wanted_name(plan: ColumnPlan) -> tuple[str | None, str]:
     return None, ""
 
 
-def nextval(statement: Statement, sequence: str) -> StoredExpr:
-    """The default of a serial column."""
-    call = FuncExpr(type=t.INT8, funcid=NEXTVAL, args=(Const(type=REGCLASS, value=sequence),))
+def nextval(statement: Statement, sequence: Oid) -> StoredExpr:
+    """The default of a serial column. A regclass constant holds the relation's OID."""
+    call = FuncExpr(type=t.INT8, funcid=NEXTVAL, args=(Const(type=REGCLASS, value=str(sequence)),))
     return StoredExpr(expr=call, raw={}, statement=statement)
 
 
@@ -199,7 +201,19 @@ def cook_default(session: Session, statement: Statement, relid: Oid, attribute: 
             f'column "{attribute.attname}" is of type {format_type(catalog, attribute.atttypid, attribute.atttypmod)} '
             f"but default expression is of type {format_type(catalog, stored.expr.type)}",
         )
-    return replace(stored, expr=coerced)
+    return replace(stored, expr=_with_oids(session, coerced))
+
+
+def _with_oids(session: Session, expr: Expr) -> Expr:
+    """Relation names in regclass constants become OIDs, so that a rename changes nothing."""
+    match expr:
+        case Const(type=2205, value=str() as name) if not name.isdigit():
+            schema, _, relname = name.replace('"', "").rpartition(".")
+            found = session.catalog.find_relation(schema or None, relname, session.search_path)
+            return expr if found is None else replace(expr, value=str(found.oid))
+        case FuncExpr():
+            return replace(expr, args=tuple(_with_oids(session, arg) for arg in expr.args))
+    return expr
 
 
 def _has_column(raw: object) -> bool:

@@ -6,7 +6,7 @@ expression or query names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
@@ -77,7 +77,7 @@ def find_dependents(catalog: Catalog, objects: Sequence[Address]) -> dict[Addres
                 covering.add(flag)
             continue
         owner = _owner(catalog, address)
-        if owner is not None and owner[0] not in targets and owner[0] not in objects:
+        if owner is not None and not _goes(owner[0], targets) and not _goes(owner[0], objects):
             if flag == "original":
                 raise DDLError(
                     "2BP01",
@@ -95,6 +95,10 @@ def find_dependents(catalog: Catalog, objects: Sequence[Address]) -> dict[Addres
                 if _covers(address, edge.referenced) and edge.dependent != address:
                     work.append((edge.dependent, edge.behaviour))
     return targets
+
+
+def _goes(address: Address, going: Collection[Address]) -> bool:
+    return address in going or Address(address.kind, address.oid) in going
 
 
 def _covers(dropped: Address, referenced: Address) -> bool:
@@ -319,11 +323,9 @@ def _references(catalog: Catalog, expr: Expr, levels: tuple[Query, ...]) -> Iter
             case SubLink():
                 yield from query_references(catalog, node.subselect, levels)
             case Const(type=2205) if node.value is not None:
-                # regclass: nextval('sequence')
-                schema, _, name = node.value.replace('"', "").rpartition(".")
-                found = catalog.find_relation(schema or None, name, ("public",))
-                if found is not None:
-                    yield Address("relation", found.oid)
+                # regclass, as in nextval(): columns.cook_default puts the OID there
+                if node.value.isdigit() and catalog.relations.get(int(node.value)) is not None:
+                    yield Address("relation", int(node.value))
 
 
 def _column_reference(catalog: Catalog, var: Var, levels: tuple[Query, ...]) -> Iterator[Address]:

@@ -252,6 +252,7 @@ def clone_index(
     table = catalog.relations[relid]
     constraint = constraint_of(session, index)
     copy = mapped_index(session, index, source, table)
+    require_partition_key(table, copy.keys, unique=copy.indisunique, what="unique constraint")
     if parent:
         for held in catalog.indexes_of(relid):
             mine = constraint_of(session, held)

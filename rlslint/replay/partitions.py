@@ -35,7 +35,7 @@ def partition_key(table: Relation, partspec: Raw) -> tuple[str, ...]:
             raise DDLError("42703", f'column "{element["name"]}" named in partition key does not exist')
         parts.append(element["name"])
     if parts[0] == "list" and len(parts) > 2:
-        raise DDLError("42P16", 'cannot use "list" partition strategy with more than one column')
+        raise DDLError("42P17", 'cannot use "list" partition strategy with more than one column')
     return tuple(parts)
 
 

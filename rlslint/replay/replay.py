@@ -80,6 +80,8 @@ class Replayed:
     rejected_policies: list[RejectedPolicy] = field(default_factory=list)
     unknown_kinds: Counter[str] = field(default_factory=Counter)
     """Statements of kinds that have no handler and are not known to be without effect."""
+    preset: str = "none"
+    """What was taken to exist before the first file."""
 
 
 def handlers() -> dict[str, Handler]:
@@ -111,7 +113,8 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> R
     dependency.forget()
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
-    load_preset(session, choose_preset(project) if preset == "auto" else preset)
+    replayed.preset = choose_preset(project) if preset == "auto" else preset
+    load_preset(session, replayed.preset)
     for number, migration in enumerate(project.migrations):
         session.migration = number
         session.problems.extend(migration.problems)

@@ -8,6 +8,7 @@ from typing import Final
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import required_column
+from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import find_relation, is_taken, relation_named, require_free, shown, target_namespace
 from rlslint.replay.names import options, strings
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
@@ -30,6 +31,7 @@ def create_sequence(session: Session, statement: Statement) -> None:
             relnamespace=namespace,
             relkind="S",
             relowner=session.role,
+            relacl=default_acl(session, "S", namespace),
             relpersistence=target.get("relpersistence", "p"),
             ownedby=_owner(session, node, namespace) or (0, 0),
             origin=statement.span,

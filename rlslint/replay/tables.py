@@ -17,6 +17,7 @@ from rlslint.replay.columns import (
     set_default,
 )
 from rlslint.replay.constraints import add_constraints, inherit_checks
+from rlslint.replay.grants import default_acl
 from rlslint.replay.inherit import merge_parents
 from rlslint.replay.like import LikeParts, like_columns
 from rlslint.replay.lookup import is_taken, relation, require_free, target_namespace
@@ -40,7 +41,9 @@ def create_table(session: Session, statement: Statement) -> None:
     require_free(session, namespace, name)
     parents = [relation(session, item["RangeVar"]) for item in node.get("inhRelations", ())]
     partbound = node.get("partbound")
-    for parent in parents:
+    for at, parent in enumerate(parents):
+        if parent in parents[:at]:
+            raise DDLError("42P07", f'relation "{parent.relname}" would be inherited from more than once')
         _check_parent(parent, partition=partbound is not None)
     relid = catalog.new_oid()
     parts = _elements(session, statement, relid)
@@ -53,6 +56,7 @@ def create_table(session: Session, statement: Statement) -> None:
         relnamespace=namespace,
         relkind="p" if partspec is not None else "r",
         relowner=session.role,
+        relacl=default_acl(session, "r", namespace),
         attributes=attributes,
         relpersistence="t" if temporary else target.get("relpersistence", "p"),
         inhparents=tuple(parent.oid for parent in parents),

@@ -12,6 +12,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
 from rlslint.nodes.parsenodes import Query, query_expressions, walk_deep
 from rlslint.nodes.primnodes import Unresolved, Var
+from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_taken, require_free, target_namespace
 from rlslint.replay.names import options, strings, word
 from rlslint.replay.rowtypes import add_row_type
@@ -40,6 +41,7 @@ def create_view(session: Session, statement: Statement) -> None:
         relnamespace=namespace,
         relkind="v",
         relowner=session.role,
+        relacl=default_acl(session, "r", namespace),
         attributes=attributes,
         relpersistence="t" if temporary else "p",
         reloptions=tuple(settings),
@@ -207,6 +209,7 @@ def _create_as(
             relnamespace=namespace,
             relkind=kind,
             relowner=session.role,
+            relacl=default_acl(session, "r", namespace),
             attributes=attributes,
             relpersistence="t" if temporary else target.get("relpersistence", "p"),
             query=query if kind == "m" else None,

@@ -78,7 +78,9 @@ def render_text(catalog: Catalog, plans: Sequence[AccessPlan]) -> str:
     blocks: list[str] = []
     for (relid, role), group in groupby(plans, key=lambda plan: (plan.relid, plan.role)):
         schema, table = _names(catalog, relid)
-        name = quote_identifier(table) if schema == "public" else f"{quote_identifier(schema)}.{quote_identifier(table)}"
+        name = (
+            quote_identifier(table) if schema == "public" else f"{quote_identifier(schema)}.{quote_identifier(table)}"
+        )
         lines = [f"{name} as {catalog.rolname(role)}"]
         for plan in group:
             lines += _statement(catalog, plan)

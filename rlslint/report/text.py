@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from rlslint.findings import Finding, Suggestion
+from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.report.model import Result
 
 _COLOURS = {"error": "31", "warning": "33", "info": "36", "bold": "1", "dim": "2", "green": "32"}
@@ -88,21 +88,20 @@ def _suggestion(suggestion: Suggestion, paint: _Paint) -> list[str]:
 
 
 def _summary(result: Result, paint: _Paint) -> str:
-    counts = [
-        f"{count} {word}{'' if count == 1 else 's'}"
-        for word, count in (
-            ("error", result.count("error")),
-            ("warning", result.count("warning")),
-            ("info", result.count("info")),
-        )
-        if count
-    ]
+    counts = [_count(result.count(severity), severity) for severity in reversed(SEVERITIES) if result.count(severity)]
     found = ", ".join(counts) if counts else "no findings"
-    read = f"{result.files} files, {result.statements} statements, {result.policies} policies on {result.tables} tables"
-    text = f"{paint(found, 'bold')} in {read}\n"
+    read = ", ".join((_count(result.files, "file"), _count(result.statements, "statement")))
+    held = f"{_count(result.policies, 'policy')} on {_count(result.tables, 'table')}"
+    text = f"{paint(found, 'bold')} in {read}, {held}\n"
     if result.not_analysed:
-        text += f"{len(result.not_analysed)} statements were not followed: --format json lists them\n"
+        text += f"{_count(len(result.not_analysed), 'statement')} not followed: --format json lists them\n"
     return text
+
+
+def _count(number: int, word: str) -> str:
+    if number == 1:
+        return f"1 {word}"
+    return f"{number} {word.removesuffix('y')}ies" if word.endswith("y") else f"{number} {word}s"
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Oid, SubLink, walk
 from rlslint.rewrite.access import function_calls, tables_read
 from rlslint.rewrite.functions import body_functions, body_tables
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
@@ -44,23 +44,46 @@ def statement_error(
 ) -> StatementError | None:
     """The first error that PostgreSQL would raise, or None. ``privileges=False`` looks for recursion only."""
     security = row_security(catalog, relid, role, statement)
-    cycle = find_cycle(catalog, security, through_functions=False)
+    cycle = rewriting_cycle(catalog, security)
     if cycle:
         return StatementError("42P17", _message(catalog, cycle), cycle)
     if privileges:
         missing = missing_privilege(catalog, security)
         if missing is not None:
             return StatementError("42501", missing)
-    cycle = find_cycle(catalog, security, through_functions=True)
-    if cycle:
+    cycle = running_cycle(catalog, security)
+    if not cycle:
+        return None
+    if any(edge.function for edge in cycle):
         return StatementError("54001", "stack depth limit exceeded", cycle)
-    return None
+    # a ring that only a function leads to: raised when the function's own query is rewritten
+    return StatementError("42P17", _message(catalog, cycle), cycle)
 
 
-def find_cycle(catalog: Catalog, security: RowSecurity, *, through_functions: bool) -> tuple[Edge, ...]:
-    """The ring of policies that the statement runs into, or () (depth first; the ring only, without the way to it)."""
+def rewriting_cycle(catalog: Catalog, security: RowSecurity) -> tuple[Edge, ...]:
+    """The ring that fireRIRrules meets, without the way to it, or ().
+
+    PostgreSQL raises when it is about to expand the subqueries in the policies of a table that it is already expanding:
+    it is enough that they hold any subquery, even ``(SELECT auth.uid())``.
+    """
+    return _search(catalog, security, through_functions=False)
+
+
+def running_cycle(catalog: Catalog, security: RowSecurity) -> tuple[Edge, ...]:
+    """The ring that running the statement meets through functions, or ().
+
+    A function's query is a new statement: what it meets are the SELECT policies of the tables it reads, and only when
+    these lead back to themselves there is no end.
+    """
+    return _search(catalog, security, through_functions=True)
+
+
+def _search(catalog: Catalog, security: RowSecurity, *, through_functions: bool) -> tuple[Edge, ...]:
+    """Depth first over (table, role), each with its SELECT policies, from the statement's own policies."""
     path: list[Edge] = []
-    active: dict[Oid, int] = {security.relid: 0}
+    active: dict[tuple[Oid, Oid], int] = {}
+    if not through_functions or security.statement in ("select", "select_by_key"):
+        active[_node(security.relid, security.role, through_functions)] = 0
     finished: set[tuple[Oid, Oid]] = set()
     stack: list[Iterator[Edge]] = [_edges(catalog, security, through_functions)]
     while stack:
@@ -69,24 +92,31 @@ def find_cycle(catalog: Catalog, security: RowSecurity, *, through_functions: bo
             stack.pop()
             if path:
                 done = path.pop()
-                del active[done.relid]
-                finished.add((done.relid, done.role))
+                node = _node(done.relid, done.role, through_functions)
+                del active[node]
+                finished.add(node)
             continue
-        if (edge.relid, edge.role) in finished:
+        node = _node(edge.relid, edge.role, through_functions)
+        if node in finished:
             continue
         inner = row_security(catalog, edge.relid, edge.role, "select")
-        edges = _edges(catalog, inner, through_functions)
-        if edge.relid in active:
-            # PostgreSQL raises only when the table's own policies hold a subquery; a ring has one by nature
-            if next(edges, None) is not None:
-                return (*path[active[edge.relid] :], edge)
-            continue
-        if inner.bypass is not None:
+        if node in active:
+            if through_functions or _has_subquery(inner):
+                return (*path[active[node] :], edge)
             continue
         path.append(edge)
-        active[edge.relid] = len(path)
-        stack.append(edges)
+        active[node] = len(path)
+        stack.append(_edges(catalog, inner, through_functions))
     return ()
+
+
+def _node(relid: Oid, role: Oid, through_functions: bool) -> tuple[Oid, Oid]:
+    """fireRIRrules tells tables apart, whoever reads them; a run tells roles apart as well."""
+    return (relid, role if through_functions else 0)
+
+
+def _has_subquery(security: RowSecurity) -> bool:
+    return any(isinstance(node, SubLink) for clause in clauses_of(security) for node in walk(clause.expr))
 
 
 def clauses_of(security: RowSecurity) -> tuple[PolicyClause, ...]:

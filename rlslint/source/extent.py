@@ -145,7 +145,8 @@ def _operand_end(stream: tuple[Token, ...], index: int) -> int:
 def _callable(stream: tuple[Token, ...], index: int) -> bool:
     name = stream[index].name
     return name in ("IDENT", "ASCII_41", "ASCII_93", "IN_P", "ANY", "SOME", "ALL") or not (
-        name.startswith("ASCII_") or name in ("AND", "OR", "NOT", "Op", "SCONST", "ICONST", "WHERE", "ON", "WHEN", "THEN")
+        name.startswith("ASCII_")
+        or name in ("AND", "OR", "NOT", "Op", "SCONST", "ICONST", "WHERE", "ON", "WHEN", "THEN")
     )
 
 

@@ -19,6 +19,8 @@ CREATE SCHEMA app;
 CREATE TYPE public.level AS ENUM ('low', 'high');
 CREATE DOMAIN public.email AS text CHECK (VALUE <> '');
 CREATE DOMAIN app.counts AS int[];
+CREATE DOMAIN app.short AS varchar(5);
+CREATE DOMAIN app.shorter AS app.short;
 CREATE TYPE public.pair AS (x int, y text);
 CREATE TABLE public.docs (
     id bigint PRIMARY KEY, owner uuid NOT NULL, title varchar(40), body text, level level, mail email,

@@ -95,3 +95,10 @@ def test_subquery_is_reached_through_the_sublink(catalog: Catalog) -> None:
     expr = stored(catalog, "EXISTS (SELECT 1 FROM members)").expr
     assert isinstance(expr, SubLink)
     assert [rte.eref for rte in expr.subselect.rtable] == ["members"]
+
+
+@pytest.mark.parametrize("text", ["NOT " * 1500 + "ok", "||".join(["'a'"] * 1500) + " = body"])
+def test_nested_too_deeply(catalog: Catalog, text: str) -> None:
+    expr = stored(catalog, text).expr
+    assert isinstance(expr, Unresolved)
+    assert (expr.reason, expr.sqlstate) == ("nested too deeply to be analysed", None)

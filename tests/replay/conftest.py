@@ -11,6 +11,6 @@ import pytest
 
 @pytest.fixture(scope="module")
 def connection(server: Any) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(server.uri, autocommit=True) as opened:
+    with server.database() as opened:
         opened.execute("SET client_min_messages = error")
         yield opened

@@ -25,7 +25,7 @@ SCRIPTS = {
         alter table item alter code type text;
         alter table item alter price type text;
         alter table item alter tags type int;
-        alter table item alter extra set default 'abc';
+        alter table item alter extra set default now();
         alter table item alter extra set default 5, alter extra drop not null, alter code set not null;
         alter table item alter id drop not null;
         alter table item alter n drop not null;

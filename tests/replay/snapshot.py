@@ -61,7 +61,9 @@ FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid JOIN pg_namespace n O
 LEFT JOIN pg_constraint up ON up.oid = k.conparentid
 WHERE n.nspname IN ('public', 's2') AND k.contype IN ('p', 'u', 'f', 'c', 'x')
   AND (up.oid IS NULL OR up.conrelid <> k.conrelid)"""
-_POLICIES = """SELECT c.relname || '.' || p.polname, p.polcmd::text FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid"""
+_POLICIES = (
+    """SELECT c.relname || '.' || p.polname, p.polcmd::text FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid"""
+)
 _PROCS = """SELECT p.proname || '(' || p.pronargs || ')', p.prokind::text FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('public', 's2')"""
 _TYPES = """SELECT n.nspname || '.' || t.typname, t.typtype::text FROM pg_type t
@@ -125,14 +127,18 @@ def replayed_snapshot(catalog: Catalog) -> Snapshot:
     return {
         "relations": {catalog.qualified_name(row): _relation(catalog, row) for row in relations.values()},
         "indexes": {
-            catalog.qualified_name(row): _index(catalog, row, names) for row in catalog.indexes if row.relnamespace in shown
+            catalog.qualified_name(row): _index(catalog, row, names)
+            for row in catalog.indexes
+            if row.relnamespace in shown
         },
         "constraints": constraints,
         "policies": {
             f"{catalog.relations[row.polrelid].relname}.{row.polname}": [row.polcmd] for row in catalog.policies
         },
         "procs": {
-            f"{row.proname}({len(row.proargtypes)})": [row.prokind] for row in catalog.procs if row.pronamespace in shown
+            f"{row.proname}({len(row.proargtypes)})": [row.prokind]
+            for row in catalog.procs
+            if row.pronamespace in shown
         },
         "types": {
             f"{catalog.nspname(row.typnamespace)}.{row.typname}": [row.typtype]

@@ -83,8 +83,9 @@ def test_functions(server: Any) -> None:
     with server.database() as connection:
         assert server_errors(connection, SQL, errors(result, SQL)) == errors(result, SQL)
         owner = connection.execute("SELECT current_user").fetchone()[0]
-        server_rows = [tuple("postgres" if value == owner else value for value in row) for row in
-                       server_functions(connection)]
+        server_rows = [
+            tuple("postgres" if value == owner else value for value in row) for row in server_functions(connection)
+        ]
         assert server_rows == functions(result.catalog)
         labels = connection.execute("SELECT enumlabel FROM pg_enum ORDER BY enumsortorder").fetchall()
         found = [row.labels for row in result.catalog.types if row.typname == "feeling"]

@@ -48,7 +48,9 @@ def cases() -> list[Case]:
 
 def lint(sql: str, options: Mapping[str, Any]) -> Result:
     only = tuple(options.get("only", ()))
-    settings = Options(paths=("-",), preset=options.get("preset", "none"), select=only, hot=tuple(options.get("hot", ())))
+    settings = Options(
+        paths=("-",), preset=options.get("preset", "none"), select=only, hot=tuple(options.get("hot", ()))
+    )
     return check(settings, cwd=Path.cwd(), stdin=sql)
 
 

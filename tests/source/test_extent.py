@@ -93,7 +93,7 @@ def tree(expression: str) -> Any:
 
 @given(text=expressions)
 def test_the_extent_reads_as_the_same_expression(text: str) -> None:
-    sql = f"CREATE POLICY \"né\" ON t USING (/* é */ {text} ) WITH CHECK (true)"
+    sql = f'CREATE POLICY "né" ON t USING (/* é */ {text} ) WITH CHECK (true)'
     found = statement(sql)
     start, end = expression_extent(found, found.node["qual"])
     piece = found.text[start:end]

@@ -140,7 +140,7 @@ def test_goose_without_transaction(tmp_path: Path) -> None:
 def test_a_named_file_brings_its_folder(tmp_path: Path) -> None:
     found = project(tmp_path, CASES["supabase"][0], "supabase/migrations/20240102_b.sql")
     assert ran(found) == ["select 1", "select 2"]
-    assert found.reported == {"supabase/migrations/20240102_b.sql"}
+    assert found.reported == frozenset({"supabase/migrations/20240102_b.sql"})
 
 
 def test_a_lone_dump(tmp_path: Path) -> None:

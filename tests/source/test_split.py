@@ -27,7 +27,10 @@ def pieces(text: str) -> list[str]:
         ("create rule r as on insert to t do (a; b); c", ["create rule r as on insert to t do (a; b)", "c"]),
         (
             "create function f() returns int begin atomic select case when true then 1 end; select 2; end; select 3",
-            ["create function f() returns int begin atomic select case when true then 1 end; select 2; end", "select 3"],
+            [
+                "create function f() returns int begin atomic select case when true then 1 end; select 2; end",
+                "select 3",
+            ],
         ),
         ("begin; select 1; end; select 2", ["begin", "select 1", "end", "select 2"]),
         ("copy t from stdin;\n1;2\n'\n\\.\nselect 1;", ["copy t from stdin", "select 1"]),
@@ -63,7 +66,9 @@ def test_a_broken_statement_does_not_hide_the_rest() -> None:
 
 
 def test_templates_and_psql_variables_parse_in_their_place() -> None:
-    text = "alter table :schema.t add a text default :'word', add b int;\ncreate table ${flyway:defaultSchema}.x (a int);"
+    text = (
+        "alter table :schema.t add a text default :'word', add b int;\ncreate table ${flyway:defaultSchema}.x (a int);"
+    )
     assert problems(text) == []
 
 
@@ -75,7 +80,9 @@ def test_a_cast_is_no_variable() -> None:
 
 def test_deep_nesting_is_a_problem_and_kills_nothing() -> None:
     deep = "select " + "(" * 100_000 + "1" + ")" * 100_000
-    assert problems(deep + ";select 1") == [(f"nested deeper than {MAX_DEPTH} levels, not handed to the parser", (1, 1))]
+    assert problems(deep + ";select 1") == [
+        (f"nested deeper than {MAX_DEPTH} levels, not handed to the parser", (1, 1))
+    ]
 
 
 def test_a_nul_character_is_a_problem() -> None:

@@ -25,7 +25,11 @@ class BuiltinStore(Generic[Row]):
     """One kind of built-in row; `Base` of catalog/store.py."""
 
     def __init__(
-        self, kind: str, make: Callable[[Raw], Row], oid: Callable[[Raw], int], keys: dict[str, Callable[[Raw], Hashable]]
+        self,
+        kind: str,
+        make: Callable[[Raw], Row],
+        oid: Callable[[Raw], int],
+        keys: dict[str, Callable[[Raw], Hashable]],
     ) -> None:
         self._kind = kind
         self._make = make

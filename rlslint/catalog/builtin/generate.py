@@ -76,7 +76,9 @@ def _rows(connection: Any, query: str, condition: str) -> list[list[Any]]:
 
 def _builtin(connection: Any) -> dict[str, Any]:
     return {
-        "namespaces": _rows(connection, "select oid::int, nspname from pg_namespace where {} order by oid", "oid < 16384"),
+        "namespaces": _rows(
+            connection, "select oid::int, nspname from pg_namespace where {} order by oid", "oid < 16384"
+        ),
         "roles": _rows(
             connection, "select oid::int, rolname, rolsuper, rolbypassrls from pg_roles where {} order by oid", "true"
         ),

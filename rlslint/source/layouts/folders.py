@@ -37,7 +37,9 @@ def detect(folder: Path) -> str:
         return "sqitch"
     if (folder / "meta" / "_journal.json").is_file():
         return "drizzle"
-    if "migration_lock.toml" in names or (not sql and any((folder / name / "migration.sql").is_file() for name in names)):
+    if "migration_lock.toml" in names or (
+        not sql and any((folder / name / "migration.sql").is_file() for name in names)
+    ):
         return "prisma"
     if not sql and any((folder / name / "up.sql").is_file() for name in names):
         return "hasura"

@@ -1,0 +1,235 @@
+"""DO blocks followed statically against a server that runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.replay.both import errors, policies, privileges, replayed, server_errors, server_policies, server_privileges
+
+SETUP = """
+CREATE ROLE app; CREATE ROLE other;
+CREATE TABLE a (id int PRIMARY KEY, owner text, tenant_id int);
+CREATE TABLE b (id int, owner text);
+CREATE TABLE "Odd Name" (id int, owner text, tenant_id int);
+CREATE SCHEMA s; CREATE TABLE s.c (id int, tenant_id int);
+CREATE TYPE mood AS ENUM ('x');
+"""
+BLOCKS = {
+    "if not exists": """
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_policies WHERE tablename = 'a' AND policyname = 'p') THEN
+    CREATE POLICY p ON a USING (true);
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_policies WHERE tablename = 'a' AND policyname = 'p') THEN
+    CREATE POLICY p ON a USING (true);
+  ELSIF (SELECT count(*) FROM pg_policies) = 1 THEN
+    CREATE POLICY q ON a FOR INSERT WITH CHECK (true);
+  ELSE
+    CREATE POLICY r ON a USING (true);
+  END IF;
+END $$;
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'app') THEN CREATE ROLE app; END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'newrole') THEN CREATE ROLE newrole; END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+                 WHERE t.typname = 'mood' AND n.nspname = 'public') THEN
+    CREATE TYPE mood AS ENUM ('y');
+  END IF;
+  IF to_regclass('public.nope') IS NULL AND to_regclass('s.c') IS NOT NULL THEN
+    CREATE POLICY reg ON s.c USING (true);
+  END IF;
+END $$;
+""",
+    "columns and constraints": """
+DO $do$ BEGIN
+  IF EXISTS (SELECT 1 FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name = 'a' AND column_name = 'tenant_id') THEN
+    CREATE POLICY by_tenant ON a USING (tenant_id = 1);
+  END IF;
+  IF EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'b' AND column_name = 'tenant_id') THEN
+    CREATE POLICY by_tenant ON b USING (tenant_id = 1);
+  END IF;
+  IF EXISTS (SELECT 1 FROM pg_constraint WHERE conname = 'a_pkey' AND conrelid = 'public.a'::regclass) THEN
+    CREATE POLICY has_key ON a USING (true);
+  END IF;
+  IF EXISTS (SELECT 1 FROM information_schema.table_constraints
+             WHERE constraint_type = 'PRIMARY KEY' AND table_name IN ('b', 'c')) THEN
+    CREATE POLICY has_key ON b USING (true);
+  END IF;
+  IF (SELECT relrowsecurity FROM pg_class WHERE oid = 'b'::regclass) IS NOT TRUE THEN
+    CREATE POLICY off ON b USING (true);
+  END IF;
+END $do$;
+""",
+    "loops": """
+DO $$
+DECLARE
+  t text;
+  r record;
+  tables text[] := ARRAY['a', 'b', 'Odd Name'];
+  cmd text;
+  n int := 0;
+BEGIN
+  FOREACH t IN ARRAY tables LOOP
+    EXECUTE format('CREATE POLICY %I ON %I FOR SELECT TO app USING (owner = %L)', t || '_select', t, 'o''x');
+  END LOOP;
+  FOR r IN SELECT table_schema, table_name FROM information_schema.columns
+           WHERE column_name = 'tenant_id' AND table_schema NOT IN ('pg_catalog', 'information_schema')
+           ORDER BY table_name LOOP
+    EXECUTE 'CREATE POLICY tenant ON ' || quote_ident(r.table_schema) || '.' || quote_ident(r.table_name)
+        || ' AS RESTRICTIVE USING (tenant_id = 1)';
+  END LOOP;
+  FOR cmd IN SELECT unnest(ARRAY['select', 'insert', 'update', 'delete']) LOOP
+    CONTINUE WHEN cmd = 'delete';
+    IF cmd = 'insert' THEN
+      EXECUTE format('CREATE POLICY %1$s_b ON b FOR %1$s WITH CHECK (true)', cmd);
+    ELSE
+      EXECUTE format('CREATE POLICY %1$s_b ON b FOR %1$s USING (true)', cmd);
+    END IF;
+  END LOOP;
+  FOR i IN 1..3 LOOP
+    n := n + i;
+    EXIT WHEN i = 2;
+  END LOOP;
+  WHILE n > 1 LOOP n := n - 1; EXECUTE 'CREATE POLICY n' || n || ' ON a USING (id = ' || n || ')'; END LOOP;
+  FOR r IN SELECT * FROM (VALUES ('a', 'v1'), ('b', 'v2')) AS v(tab, pol) LOOP
+    EXECUTE format('CREATE POLICY %I ON %s USING (true)', r.pol, r.tab::regclass);
+  END LOOP;
+  CASE n WHEN 1 THEN CREATE POLICY one ON a USING (true); ELSE CREATE POLICY many ON a USING (true); END CASE;
+END $$;
+DO $$
+DECLARE pol record;
+BEGIN
+  FOR pol IN SELECT schemaname, tablename, policyname FROM pg_policies
+             WHERE tablename = 'a' AND policyname LIKE 'n%' LOOP
+    EXECUTE format('DROP POLICY IF EXISTS %I ON %I.%I', pol.policyname, pol.schemaname, pol.tablename);
+  END LOOP;
+  EXECUTE (SELECT string_agg(format('GRANT SELECT ON %I TO other', tablename), '; ' ORDER BY tablename)
+           FROM pg_tables WHERE schemaname = 'public');
+END $$;
+""",
+    "exceptions": """
+DO $$ BEGIN
+  CREATE ROLE app;
+EXCEPTION WHEN duplicate_object THEN
+  RAISE NOTICE 'there: %', SQLERRM;
+END $$;
+DO $$ BEGIN
+  CREATE POLICY before ON a USING (true);
+  CREATE TYPE mood AS ENUM ('y');
+EXCEPTION
+  WHEN undefined_table THEN CREATE POLICY wrong ON a USING (true);
+  WHEN duplicate_object OR duplicate_table THEN CREATE POLICY handled ON a USING (true);
+END $$;
+DO $$ BEGIN
+  CREATE POLICY lost ON a USING (true);
+  RAISE EXCEPTION 'stop %', 1 USING ERRCODE = '22023';
+END $$;
+DO $$ BEGIN
+  BEGIN
+    CREATE POLICY x ON a USING (nope);
+  EXCEPTION WHEN OTHERS THEN
+    IF SQLSTATE = '42703' THEN CREATE POLICY caught ON a USING (true); END IF;
+  END;
+  BEGIN
+    CREATE TYPE mood AS ENUM ('y');
+  EXCEPTION WHEN SQLSTATE '42710' THEN RAISE;
+  END;
+END $$;
+DO $$ BEGIN
+  CREATE POLICY kept ON a USING (true);
+  RETURN;
+  CREATE POLICY never ON a USING (true);
+END $$;
+DO $$ BEGIN EXECUTE NULL; END $$;
+DO $$ BEGIN EXECUTE 'CREATE POLICY'; END $$;
+DO $$ BEGIN RAISE unique_violation; END $$;
+""",
+    "variables": """
+DO $$
+DECLARE
+  name constant text := 'pol' || '_' || upper('x');
+  r record;
+  arr text[] := '{}';
+  found_one boolean;
+  n int;
+  row1 a%ROWTYPE;
+BEGIN
+  SELECT tablename, rowsecurity INTO r FROM pg_tables WHERE tablename = 'a';
+  IF FOUND AND NOT r.rowsecurity THEN EXECUTE format('CREATE POLICY %I ON %I USING (true)', name, r.tablename); END IF;
+  SELECT EXISTS (SELECT 1 FROM pg_policies WHERE policyname = name) INTO found_one;
+  IF found_one THEN CREATE POLICY second ON a USING (true); END IF;
+  arr := array_append(arr, 'b'); arr := arr || 'a';
+  IF 'b' = ANY (arr) AND array_length(arr, 1) = 2 THEN
+    EXECUTE concat('CREATE POLICY third ON ', arr[1], ' USING (', quote_literal('x'), ' = owner)');
+  END IF;
+  n := (SELECT count(*) FROM pg_policies WHERE tablename = 'a');
+  EXECUTE replace('CREATE POLICY p_N ON a USING (true)', 'N', n::text);
+  PERFORM 1 FROM pg_policies WHERE policyname = 'third';
+  IF FOUND THEN CREATE POLICY fourth ON a USING (true); END IF;
+  PERFORM set_config('search_path', 's', true);
+  CREATE POLICY in_s ON c USING (true);
+  r.tablename := 'c';
+  EXECUTE format('CREATE POLICY %I ON %I USING (true)', coalesce(NULL, 'co'), r.tablename);
+END $$;
+CREATE POLICY after ON a USING (true);
+""",
+}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks(server: Any, name: str) -> None:
+    sql = SETUP + BLOCKS[name]
+    result = replayed(sql)
+    with server.database() as connection:
+        followed = [entry for entry in errors(result, sql) if entry[0] in {text for text, _ in top_level(sql)}]
+        assert server_errors(connection, sql, followed) == followed
+        assert server_policies(connection) == policies(result.catalog)
+        assert server_privileges(connection) == privileges(result.catalog)
+        assert [] == [problem.reason for problem in result.problems if "reject" not in problem.reason]
+
+
+def top_level(sql: str) -> list[tuple[str, None]]:
+    from tests.replay.both import statements_of
+
+    return [(statement.text, None) for statement in statements_of(sql)[1]]
+
+
+def test_what_depends_on_data_is_noted() -> None:
+    result = replayed(
+        "CREATE TABLE t (a int);\n"
+        "DO $$ DECLARE r record; BEGIN\n"
+        "  IF (SELECT count(*) FROM t) > 3 THEN\n"
+        "    CREATE POLICY p ON t USING (true);\n"
+        "    INSERT INTO t VALUES (1);\n"
+        "  END IF;\n"
+        "  FOR r IN SELECT a FROM t LOOP\n"
+        "    EXECUTE format('CREATE POLICY %I ON t USING (a = %s)', 'p' || r.a, r.a);\n"
+        "  END LOOP;\n"
+        "  EXECUTE 'ALTER TABLE t ENABLE ROW LEVEL SECURITY' || current_setting('app.x');\n"
+        "  EXECUTE 'SELECT ' || random();\n"
+        "END $$;"
+    )
+    lines = [problem.span.source.position(problem.span.start)[0] for problem in result.problems]
+    assert [4, 8, 10] == lines
+    assert "ALTER TABLE t ENABLE ROW LEVEL SECURITY\N{HORIZONTAL ELLIPSIS}" in result.problems[2].reason
+
+
+def test_static_statements_have_their_own_place() -> None:
+    sql = "CREATE TABLE t (a int);\nDO $$ BEGIN\n  CREATE POLICY p\n    ON t USING (a = 1);\nEND $$;"
+    (policy,) = replayed(sql).catalog.policies
+    assert policy.polqual is not None
+    assert ("a = 1", (4, 17)) == (
+        policy.polqual.span.text,
+        policy.polqual.span.source.position(policy.polqual.span.start),
+    )
+
+
+def test_executed_statements_stand_at_their_execute() -> None:
+    sql = "CREATE TABLE t (a int);\nDO $$ BEGIN\n  EXECUTE 'CREATE POLICY p ON t USING (a = 1)';\nEND $$;"
+    (policy,) = replayed(sql).catalog.policies
+    assert policy.origin is not None
+    assert "EXECUTE 'CREATE POLICY p ON t USING (a = 1)';" == policy.origin.text
