@@ -282,9 +282,7 @@ def _row(catalog: Catalog, expr: RowExpr, target: Oid, context: Context) -> Expr
 def _from_unknown(catalog: Catalog, expr: Expr, target: Oid) -> Expr:
     base = t.base_type(catalog, target)
     result: Expr
-    if isinstance(expr, Const):
-        result = replace(expr, type=base)
-    elif isinstance(expr, (Unresolved, ArrayExpr)):
+    if isinstance(expr, (Const, Unresolved, ArrayExpr)):
         result = replace(expr, type=base)
     else:
         result = CoerceViaIO(type=base, arg=expr, location=expr.location, raw=expr.raw)

@@ -65,7 +65,7 @@ def resolve_function(
     if len(usable) == 1:
         return _match(catalog, usable[0], argtypes)
     if 0 in argtypes:
-        named_alike = candidates if not usable else usable
+        named_alike = usable or candidates
         if len(named_alike) == 1:
             return _match(catalog, named_alike[0], argtypes)
         rettypes = {one.proc.prorettype for one in named_alike}

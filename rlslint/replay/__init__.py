@@ -1,1 +1,1 @@
-"""Statements to catalog: one handler a DDL statement (PostgreSQL's commands/), DO blocks followed statically, presets."""
+"""Statements to catalog: a handler for each DDL statement (commands/), DO blocks followed statically, presets."""

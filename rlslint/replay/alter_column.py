@@ -6,14 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce, find_pathway
 from rlslint.analyze.entry import rejections, stored_expr
-from rlslint.analyze.opclass import default_opclass
 from rlslint.analyze.typename import format_type
-from rlslint.catalog.rows import Attribute, Index, Relation, StoredExpr
-from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Oid, Var
+from rlslint.catalog.rows import Attribute, Relation
+from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import (
     ColumnPlan,
     add_sequence,
@@ -24,13 +21,16 @@ from rlslint.replay.columns import (
     required_column,
     set_default,
 )
-from rlslint.replay.constraints import add_constraints, set_not_null
-from rlslint.replay.dependency import Address, edges_of, perform_deletion
+from rlslint.replay.constraints import set_not_null
+from rlslint.replay.dependency import perform_deletion
+from rlslint.replay.references import Address, edges_of
+from rlslint.replay.retype import retype
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
 
 
-def _add_column(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+def add_column(session: Session, statement: Statement, relid: Oid, node: Raw) -> list[Raw]:
+    """ADD COLUMN. Gives the column's constraints, which PostgreSQL adds in later passes. Raises DDLError, NotFollowed."""
     catalog = session.catalog
     table = catalog.relations[relid]
     if table.relkind not in "rpfc":
@@ -40,7 +40,7 @@ def _add_column(session: Session, statement: Statement, relid: Oid, node: Raw) -
     definition = node["def"]["ColumnDef"]
     if table.attribute(definition["colname"]) is not None:
         if node.get("missing_ok"):
-            return
+            return []
         raise _duplicate(table, definition["colname"])
     children = tuple(catalog.children_of(relid))
     if children and not node["recurse"]:
@@ -51,7 +51,8 @@ def _add_column(session: Session, statement: Statement, relid: Oid, node: Raw) -
     _append(session, statement, relid, plan)
     for child in children:
         _add_to_child(session, statement, child.oid, plan)
-    add_constraints(session, statement, relid, [(one, definition["colname"]) for one in plan.constraints])
+    column = [{"String": {"sval": definition["colname"]}}]
+    return [{**one, "fk_attrs" if one["contype"] == "CONSTR_FOREIGN" else "keys": column} for one in plan.constraints]
 
 
 def _duplicate(table: Relation, name: str) -> DDLError:
@@ -167,7 +168,7 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
         origin=statement.span,
     )
     put_attribute(session, relid, changed)
-    _retype(session, relid, column.attnum)
+    retype(session, relid, column.attnum)
     for child in tuple(catalog.children_of(relid)) if node["recurse"] else ():
         if child.attribute(column.attname) is not None:
             _alter_type(session, statement, child.oid, {**node, "inherited": True})
@@ -201,64 +202,6 @@ def _check_users(session: Session, table: Relation, column: Attribute) -> None:
         for edge in edges_of(catalog, policy):
             if edge.referenced == me:
                 raise DDLError("0A000", "cannot alter type of a column used in a policy definition")
-
-
-def _retype(session: Session, relid: Oid, number: int) -> None:
-    """Make indexes and checks on a column again with its new type (ATPostAlterTypeCleanup)."""
-    catalog = session.catalog
-    table = catalog.relations[relid]
-    for index in catalog.indexes_of(relid):
-        catalog.indexes.put(_rebuilt(session, table, index, number))
-    for row in catalog.constraints_of(relid):
-        if row.conexpr is not None and number in row.conkey:
-            catalog.constraints.put(replace(row, conexpr=_again(session, relid, row.conexpr)))
-
-
-def _rebuilt(session: Session, table: Relation, index: Index, number: int) -> Index:
-    keys = []
-    for key in index.keys:
-        if key.expr is not None and _uses(key.expr, number):
-            key = replace(key, expr=_again(session, table.oid, key.expr))
-        elif key.attnum == number:
-            column = table.column(number)
-            held = session.catalog.opclasses.get(key.opclass)
-            if held is None or held.opcdefault:
-                opclass = default_opclass(session.catalog, column.atttypid, index.amname)
-                if opclass is None and column.atttypid and index.amname == "btree":
-                    name = format_type(session.catalog, column.atttypid)
-                    raise DDLError(
-                        "42704", f'data type {name} has no default operator class for access method "{index.amname}"'
-                    )
-                key = replace(key, opclass=opclass.oid if opclass else 0)
-            key = replace(key, collation=column.attcollation)
-        keys.append(key)
-    predicate = index.indpred
-    if predicate is not None and _uses(predicate, number):
-        predicate = _again(session, table.oid, predicate)
-    return replace(index, keys=tuple(keys), indpred=predicate)
-
-
-def _uses(stored: StoredExpr, number: int) -> bool:
-    return any(isinstance(one, Var) and one.attnum == number for one, _ in walk_deep(stored.expr))
-
-
-def _again(session: Session, relid: Oid, stored: StoredExpr) -> StoredExpr:
-    """Resolve an expression once more. One whose column was renamed since cannot be and stays as it is."""
-    if not stored.raw:
-        return stored
-    again = stored_expr(
-        session.catalog,
-        stored.statement,
-        stored.raw,
-        relid,
-        stored.search_path,
-        boolean=stored.expr.type == t.BOOL,
-    )
-    for problem in rejections(again.expr):
-        if problem.sqlstate == "42703":
-            return stored
-        raise DDLError(problem.sqlstate or "42601", problem.reason)
-    return replace(stored, expr=again.expr)
 
 
 def _column_default(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
@@ -372,8 +315,6 @@ def _exists(session: Session, statement: Statement, relid: Oid, node: Raw) -> No
 
 
 COMMANDS: Final[dict[str, Callable[[Session, Statement, Oid, Raw], None]]] = {
-    "AT_AddColumn": _add_column,
-    "AT_AddColumnToView": _add_column,
     "AT_DropColumn": _drop_column,
     "AT_AlterColumnType": _alter_type,
     "AT_ColumnDefault": _column_default,

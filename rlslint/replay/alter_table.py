@@ -10,7 +10,7 @@ from rlslint.catalog.rows import Attribute, Constraint, Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay import alter_column
 from rlslint.replay.constraints import add_constraint
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import find_index, find_relation, relation, shown
 from rlslint.replay.names import options, role_of, word
 from rlslint.replay.partitions import (
@@ -19,6 +19,7 @@ from rlslint.replay.partitions import (
     detach_partition,
     merge_into_existing,
 )
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
 from rlslint.source.model import Raw, Span, Statement
 
@@ -45,10 +46,18 @@ def alter_table(session: Session, statement: Statement) -> None:
         _without_table(session, statement, rangevar, commands)
         return
     _check_kind(table, node.get("objtype", "OBJECT_TABLE"))
-    for command in sorted(commands, key=_pass):
+    recurse = bool(rangevar.get("inh"))
+    queue = sorted(commands, key=_pass)
+    while queue:
+        command = {**queue.pop(0), "recurse": recurse}
+        if command["subtype"] == "AT_AddColumn":
+            left = alter_column.add_column(session, statement, table.oid, command)
+            added = [{"subtype": "AT_AddConstraint", "def": {"Constraint": one}} for one in left]
+            queue = sorted([*added, *queue], key=_pass)
+            continue
         action = _COMMANDS.get(command["subtype"])
         if action is not None:
-            action(session, statement, table.oid, {**command, "recurse": bool(rangevar.get("inh"))})
+            action(session, statement, table.oid, command)
 
 
 def _pass(command: Raw) -> int:

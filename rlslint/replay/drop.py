@@ -7,8 +7,9 @@ from typing import Final
 
 from rlslint.analyze.typename import names_of
 from rlslint.replay import extensions, functions, policies, schemas, triggers, types
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import find_index_named, relation_named
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
 

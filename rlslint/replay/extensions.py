@@ -8,9 +8,10 @@ from typing import Final
 from rlslint.catalog.builtin import extension_requires, load_extension
 from rlslint.catalog.catalog import PG_CATALOG, Catalog, Extension
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import ensure_namespace
 from rlslint.replay.names import flag, options, word
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 

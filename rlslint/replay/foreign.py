@@ -10,7 +10,7 @@ from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Constraint, Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.inherit import mapped_numbers
-from rlslint.replay.lookup import find_relation
+from rlslint.replay.lookup import find_relation, reject_index
 from rlslint.replay.naming import choose_constraint_name, name_addition, truncate
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
@@ -25,6 +25,8 @@ def foreign_key(session: Session, statement: Statement, relid: Oid, node: Raw, k
     table = catalog.relations[relid]
     names = [table.column(number).attname for number in keys]
     target = find_relation(session, node["pktable"])
+    if target is None:
+        reject_index(session, node["pktable"])
     confkey: tuple[int, ...] = ()
     conindid = 0
     if target is not None:

@@ -11,10 +11,11 @@ from rlslint.analyze.types import element_type
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import is_preset, target_namespace
 from rlslint.replay.names import flag, options, role_of, word
+from rlslint.replay.references import Address
 from rlslint.replay.routines import KINDS, find_function
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
 from rlslint.replay.settings import change_config

@@ -6,7 +6,8 @@ from rlslint.analyze.typename import names_of
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, PUBLIC
 from rlslint.catalog.rows import Index, Namespace, Proc, Relation, Role
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import Raw
 
@@ -26,6 +27,7 @@ def relation(session: Session, rangevar: Raw) -> Relation:
     """The relation a RangeVar means. Raises NotFollowed."""
     found = find_relation(session, rangevar)
     if found is None:
+        reject_index(session, rangevar)
         raise NotFollowed(f"table {shown(rangevar)} is created by no file")
     return found
 
@@ -33,6 +35,13 @@ def relation(session: Session, rangevar: Raw) -> Relation:
 def relation_named(session: Session, parts: list[Raw]) -> Relation | None:
     """The relation a list of names means, or None."""
     return _named(session, *names_of(parts))
+
+
+def reject_index(session: Session, rangevar: Raw) -> None:
+    """Raise DDLError 42809 when what should be a table is an index."""
+    index = find_index(session, rangevar.get("schemaname"), rangevar["relname"])
+    if index is not None:
+        raise DDLError("42809", f'cannot open relation "{index.relname}"')
 
 
 def find_index(session: Session, schema: str | None, name: str) -> Index | None:

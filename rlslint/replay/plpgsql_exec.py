@@ -11,7 +11,7 @@ from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
 from rlslint.replay.plpgsql_functions import text_of
 from rlslint.replay.plpgsql_select import select
-from rlslint.replay.plpgsql_values import Scope, Undecided, truth
+from rlslint.replay.plpgsql_values import Scope, Undecided, as_list, truth
 from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.session import DDLError, NotFollowed, Session, Step
 from rlslint.source.model import Raw, Span, Statement
@@ -53,6 +53,8 @@ class Block:
     variables: dict[str, Value | _Unset] = field(default_factory=dict)
     numbers: dict[int, str] = field(default_factory=dict)
     """Names of the block's datums by number."""
+    arrays: set[str] = field(default_factory=set)
+    """Names of the variables of an array type."""
     error: DDLError | None = None
     """What the running exception handler handles."""
     count: int = 0
@@ -65,8 +67,12 @@ class Block:
         if isinstance(value, _Unset):
             if value.default is None:
                 raise Undecided(f"{name} is not known")
-            value = self.variables[name] = self.value(value.default)
+            value = self.variables[name] = self.typed(name, self.value(value.default))
         return True, value
+
+    def typed(self, name: str, value: Value) -> Value:
+        """A value as its variable keeps it: the text form of an array becomes an array."""
+        return as_list(value) if name in self.arrays and isinstance(value, str) else value
 
     def scope(self) -> Scope:
         """What an expression of the block sees."""
@@ -307,6 +313,8 @@ def _assign(block: Block, node: Raw) -> None:
         name = block.numbers.get(node["varno"], name)
     try:
         value: Value | _Unset = block.value(query[match.end() :])
+        if not match[2] and not match[3]:
+            value = block.typed(name, value)
     except Undecided:
         value = _Unset(None)
     if match[3]:
@@ -479,21 +487,24 @@ def _assert(block: Block, node: Raw) -> None:
         return
 
 
-def datums(function: Raw) -> Iterator[tuple[int, str, str | None]]:
-    """(number, name, default's text) of a block's variables, in the order the parser numbers them."""
+def datums(function: Raw) -> Iterator[tuple[int, str, str | None, str]]:
+    """(number, name, default's text, type) of a block's variables, in the order the parser numbers them."""
     for number, item in enumerate(function.get("datums", ())):
         kind, node = next(iter(item.items()))
         if kind in ("PLpgSQL_var", "PLpgSQL_rec"):
             default = node.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
-            yield number, node["refname"], default
+            typname = node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
+            yield number, node["refname"], default, typname
         elif kind == "PLpgSQL_recfield":
-            yield number, "", None
+            yield number, "", None, ""
 
 
 def declare(block: Block, function: Raw) -> None:
     """Give the block its variables, defaults not yet computed."""
-    for number, name, default in datums(function):
+    for number, name, default, typname in datums(function):
         block.numbers[number] = name
+        if typname.startswith("_") or typname.endswith("[]"):
+            block.arrays.add(name)
         if name:
             block.variables[name] = None if default is None else _Unset(default)
 

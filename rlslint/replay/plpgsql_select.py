@@ -12,6 +12,7 @@ from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, Row, Valu
 from rlslint.source.model import Raw
 
 _MAX_SERIES: Final = 10_000
+_SETS: Final = ("unnest", "generate_series", "string_to_table", "regexp_split_to_table")
 Rows = Iterator[dict[str, Row]]
 
 
@@ -34,7 +35,7 @@ def select(node: Raw, scope: Scope) -> tuple[list[str], list[list[Value]]]:
         if "havingClause" in node:
             sources = [one for one in sources if truth(evaluate(one, node["havingClause"]))]
     names = _names(targets, sources)
-    pairs = [(one, _output(targets, one)) for one in sources]
+    pairs = [(one, row) for one in sources for row in _expanded(targets, one)]
     if "sortClause" in node:
         pairs = _sorted(node["sortClause"], pairs, names)
     rows = [row for _, row in pairs]
@@ -242,6 +243,21 @@ def _starred(fields: list[Raw], rows: object) -> dict[str, Row]:
     return {alias: rows[alias]}
 
 
+def _expanded(targets: list[Raw], source: Scope) -> list[list[Value]]:
+    """A row of output, or several where a target is a set: unnest(), generate_series()."""
+    calls = [target["val"].get("FuncCall", {}).get("funcname") for target in targets]
+    sets = [i for i, name in enumerate(calls) if name and name[-1]["String"]["sval"] in _SETS]
+    if not sets:
+        return [_output(targets, source)]
+    if len(sets) > 1:
+        raise Undecided("several sets in one SELECT list")
+    number = sets[0]
+    item = {"functions": [{"List": {"items": [targets[number]["val"]]}}], "alias": {"aliasname": "set"}}
+    values = [next(iter(row["set"].values())) for row in _function(item, source)]
+    before, after = _output(targets[:number], source), _output(targets[number + 1 :], source)
+    return [[*before, value, *after] for value in values]
+
+
 def _output(targets: list[Raw], source: Scope) -> list[Value]:
     values: list[Value] = []
     for target in targets:
@@ -258,12 +274,14 @@ def _sorted(
 ) -> list[tuple[Scope, list[Value]]]:
     for item in reversed(clause):
         sort = item["SortBy"]
-        pairs = sorted(
-            pairs,
-            key=cmp_to_key(lambda one, two, sort=sort: _order(_key(sort, one, names), _key(sort, two, names))),
-            reverse=sort.get("sortby_dir") == "SORTBY_DESC",
-        )
+        keyed = [(_key(sort, pair, names), pair) for pair in pairs]
+        keyed.sort(key=cmp_to_key(_order_keyed), reverse=sort.get("sortby_dir") == "SORTBY_DESC")
+        pairs = [pair for _, pair in keyed]
     return pairs
+
+
+def _order_keyed(one: tuple[Value, object], two: tuple[Value, object]) -> int:
+    return _order(one[0], two[0])
 
 
 def _key(sort: Raw, pair: tuple[Scope, list[Value]], names: list[str]) -> Value:

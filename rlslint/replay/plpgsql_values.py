@@ -149,7 +149,7 @@ def _expr(scope: Scope, node: Raw) -> Value:
             return _array_test(
                 name,
                 evaluate(scope, node["lexpr"]),
-                _as_list(evaluate(scope, node["rexpr"])),
+                as_list(evaluate(scope, node["rexpr"])),
                 every=node["kind"].endswith("ALL"),
             )
         case "AEXPR_IN":
@@ -180,7 +180,8 @@ def _expr(scope: Scope, node: Raw) -> Value:
     raise Undecided(f"{node['kind']} is not followed")
 
 
-def _as_list(value: Value) -> list[Value]:
+def as_list(value: Value) -> list[Value]:
+    """An array, also out of its text form. Raises Undecided for anything else."""
     if isinstance(value, list):
         return value
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
@@ -233,11 +234,11 @@ def _binary(name: str, left: Value, right: Value) -> Value:
                 raise Undecided("a regular expression of another dialect") from None
             return (found is not None) != name.startswith("!")
         case "@>" if isinstance(left, list):
-            return all(item in left for item in _as_list(right))
+            return all(item in left for item in as_list(right))
         case "<@" if isinstance(right, list):
-            return all(item in right for item in _as_list(left))
+            return all(item in right for item in as_list(left))
         case "&&" if isinstance(left, list):
-            return any(item in left for item in _as_list(right))
+            return any(item in left for item in as_list(right))
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         match name:
             case "+":
@@ -279,7 +280,7 @@ def _cast(scope: Scope, node: Raw) -> Value:
     if value is None:
         return None
     if target.get("arrayBounds"):
-        return _as_list(value)
+        return as_list(value)
     if name in ("text", "varchar", "name", "bpchar", "cstring"):
         return text_of(value)
     if name in ("int2", "int4", "int8", "oid"):
@@ -372,7 +373,7 @@ def _indirection(scope: Scope, node: Raw) -> Value:
             value = value[step["String"]["sval"]]
         elif "A_Indices" in step and not step["A_Indices"].get("is_slice"):
             number = evaluate(scope, step["A_Indices"]["uidx"])
-            items = _as_list(value)
+            items = as_list(value)
             inside = isinstance(number, int) and 0 < number <= len(items)
             value = items[number - 1] if inside and isinstance(number, int) else None
         else:
@@ -422,7 +423,7 @@ def _call(scope: Scope, node: Raw) -> Value:
         raise Undecided(f"{name}() is not followed")
     args: list[Value] = [evaluate(scope, arg) for arg in node.get("args", ())]
     if node.get("func_variadic") and args:
-        args = [*args[:-1], *_as_list(args[-1])]
+        args = [*args[:-1], *as_list(args[-1])]
     try:
         return handler(scope.session, args)
     except (TypeError, ValueError, IndexError):

@@ -10,7 +10,6 @@ from typing import Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.replay import (
     alter_table,
-    dependency,
     drop,
     extensions,
     functions,
@@ -110,7 +109,6 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> R
     as it was and becomes a problem. PostgreSQL would give up the whole file; here the next statement is replayed, since
     the base schema that an error comes from is often not among the files.
     """
-    dependency.forget()
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
     replayed.preset = choose_preset(project) if preset == "auto" else preset

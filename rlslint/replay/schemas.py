@@ -8,11 +8,12 @@ from typing import Final
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Namespace
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.extensions import remove_extension
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_preset
 from rlslint.replay.names import role_of
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 

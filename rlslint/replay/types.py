@@ -10,9 +10,10 @@ from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.dependency import Address, perform_deletion
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import require_free, target_namespace
 from rlslint.replay.names import options, role_of
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 

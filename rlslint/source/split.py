@@ -63,9 +63,7 @@ def split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield from _trimmed(text, begin, match.start())
             begin = position
             depth = atomic = 0
-        elif token[0] in "bB" and token[1] in "eE":
-            atomic += 1
-        elif atomic and token.lower() == "case":
+        elif (token[0] in "bB" and token[1] in "eE") or (atomic and token.lower() == "case"):
             atomic += 1
         elif atomic and token.lower() == "end":
             atomic -= 1

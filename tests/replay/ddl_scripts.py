@@ -1,5 +1,7 @@
 """Scripts of DDL by topic; statements that PostgreSQL rejects are part of them."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 SCRIPTS = {
@@ -353,5 +355,100 @@ SCRIPTS = {
         drop table x cascade;
         drop schema s2;
         drop schema s2 cascade
+    """,
+    "passes": """
+        create table t (a int, b text);
+        alter table t add unique (c), add column c int;
+        alter table t add constraint later check (d > 0), add column d int default 4, alter a set not null, drop column b;
+        alter table t drop column a, add column a text default 'x';
+        alter table t alter c type bigint, alter c set default 3, add check (c > 1);
+        alter table t add column e int, add column e text;
+        alter table t drop column e, alter e set default 1;
+        alter table t rename column c to cc;
+        create index on t ((cc + 1)) where cc > 3;
+        alter table t alter cc type numeric;
+        alter table t rename column cc to c3;
+        alter table t alter c3 type numeric(9);
+        alter table t alter c3 type uuid;
+        alter table t alter a type date using a::date;
+        alter table t alter a drop default, alter a type date using a::date;
+        alter table t alter a type int using null, alter a set default 1;
+        alter table t add primary key (a), add column f int references t;
+        alter table t alter a type bigint;
+        alter table t alter f type date using null;
+        alter table t alter a type text;
+        alter table t drop constraint t_pkey, add primary key (d);
+        alter table t drop constraint t_pkey cascade, add primary key (d);
+        alter table t set (fillfactor = 50), cluster on t_pkey, replica identity using index t_pkey;
+        alter table t cluster on nope;
+        alter table t set unlogged;
+        alter table t set logged;
+        alter table t disable trigger all, enable trigger user;
+        alter table t disable trigger nope;
+        alter table t alter d set statistics 100, alter nope set statistics 5;
+        alter table only t add column only_t int;
+        alter table t validate constraint later;
+        alter table if exists t rename to "T x";
+        alter table "T x" rename column d to "D";
+        create index on "T x" ("D");
+        drop table if exists t, "T x"
+    """,
+    "generated": """
+        create table g (a int, b int generated always as (a * 2) stored, c text generated always as (lower(d)) stored, d text);
+        create table bad (a int generated always as (b) stored);
+        create table bad (a int default 1 generated always as (2) stored);
+        alter table g alter a type bigint;
+        alter table g alter b type bigint;
+        alter table g drop column d;
+        alter table g alter b drop expression;
+        alter table g alter b drop expression;
+        alter table g alter b drop expression if exists;
+        alter table g alter c set expression as (upper(d));
+        alter table g alter a set expression as (1);
+        alter table g alter c drop default;
+        alter table g drop column a;
+        alter table g drop column d cascade;
+        create function twice(i int) returns int language sql immutable as 'select i * 2';
+        create table h (a int, b int generated always as (twice(a)) stored, c int default twice(3), check (twice(a) > 0));
+        create index on h (twice(a));
+        drop function twice(int);
+        drop function twice(int) cascade
+    """,
+    "dependencies": """
+        create table a (id int primary key, v text);
+        create view v1 as select id from a where v is not null;
+        create view v2 as select v1.id from v1 join a using (id);
+        create materialized view v3 as select count(*) from v2;
+        create index on v3 (count);
+        drop view v1;
+        alter table a drop column v;
+        drop view v2 cascade;
+        create view v4 as with q as (select v from a) select * from q union all select 'x';
+        alter table a drop column v restrict;
+        create function reads() returns setof a language sql stable as 'select * from a';
+        create function args(x a, y a[]) returns void language sql as '';
+        create view v5 as select r.id from reads() r;
+        create table uses (row_of a, many a[]);
+        alter table a add column w uuid;
+        create domain positive as int check (value > 0);
+        create table d (p positive, q positive[]);
+        create type mood as enum ('x', 'y');
+        alter table d add column m mood default 'x';
+        create policy pm on d using (m = 'x'::mood);
+        drop type mood;
+        drop type mood cascade;
+        drop domain positive;
+        drop domain positive cascade;
+        drop table a;
+        drop function reads();
+        drop table a cascade;
+        create table p (id int primary key);
+        create table c (p int references p);
+        drop table p, c;
+        create sequence s;
+        create table u (id int default nextval('s'), k int default nextval('s'::regclass));
+        drop sequence s;
+        alter sequence s rename to s9;
+        drop sequence s9 cascade
     """,
 }

@@ -86,7 +86,14 @@ def test_supabase_on_a_server(server: Any) -> None:
                 )
                 text = text.replace("supabase_admin", "postgres")
             connection.execute(text.encode())
-        unknown = {"schema vault", "schema net", "schema cron", "schema graphql", "schema supabase_admin"}
+        unknown = {
+            "schema public",
+            "schema vault",
+            "schema net",
+            "schema cron",
+            "schema graphql",
+            "schema supabase_admin",
+        }
         found = {(role.replace("postgres_", "postgres"), *rest) for role, *rest in server_privileges(connection)}
         own = {
             entry for entry in privileges(result.catalog) if entry[0] != "supabase_admin" and entry[1] not in unknown

@@ -166,7 +166,7 @@ BEGIN
     EXECUTE concat('CREATE POLICY third ON ', arr[1], ' USING (', quote_literal('x'), ' = owner)');
   END IF;
   n := (SELECT count(*) FROM pg_policies WHERE tablename = 'a');
-  EXECUTE replace('CREATE POLICY p_N ON a USING (true)', 'N', n::text);
+  EXECUTE replace('CREATE POLICY p_# ON a USING (true)', '#', n::text);
   PERFORM 1 FROM pg_policies WHERE policyname = 'third';
   IF FOUND THEN CREATE POLICY fourth ON a USING (true); END IF;
   PERFORM set_config('search_path', 's', true);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_split(text: str, expected: list[str]) -> None:
 def test_any_text_is_cut_in_order_and_without_overlap(text: str) -> None:
     spans = list(split(text, 0, len(text)))
     assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(spans))
 
 
 def problems(text: str) -> list[tuple[str, tuple[int, int]]]:

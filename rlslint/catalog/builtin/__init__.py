@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -82,43 +82,43 @@ def _first(raw: Raw) -> int:
     return oid
 
 
-@lru_cache(maxsize=None)
+@cache
 def namespaces() -> BuiltinStore[rows.Namespace]:
     """pg_catalog, public, information_schema, pg_toast."""
     return BuiltinStore("namespaces", decode.namespace, _first, {"name": lambda raw: raw[1]})
 
 
-@lru_cache(maxsize=None)
+@cache
 def roles() -> BuiltinStore[rows.Role]:
     """The bootstrap superuser and the predefined roles."""
     return BuiltinStore("roles", decode.role, _first, {"name": lambda raw: raw[1]})
 
 
-@lru_cache(maxsize=None)
+@cache
 def types() -> BuiltinStore[rows.Type]:
     """pg_type."""
     return BuiltinStore("types", decode.type_, _first, {"name": lambda raw: (raw[2], raw[1])})
 
 
-@lru_cache(maxsize=None)
+@cache
 def relations() -> BuiltinStore[rows.Relation]:
     """Tables and views of pg_catalog and information_schema."""
     return BuiltinStore("relations", decode.relation, _first, {"name": lambda raw: (raw[2], raw[1])})
 
 
-@lru_cache(maxsize=None)
+@cache
 def procs() -> BuiltinStore[rows.Proc]:
     """pg_proc."""
     return BuiltinStore("procs", decode.proc, _first, {"name": lambda raw: raw[1]})
 
 
-@lru_cache(maxsize=None)
+@cache
 def operators() -> BuiltinStore[rows.Operator]:
     """pg_operator."""
     return BuiltinStore("operators", decode.operator, _first, {"name": lambda raw: raw[1]})
 
 
-@lru_cache(maxsize=None)
+@cache
 def casts() -> BuiltinStore[rows.Cast]:
     """pg_cast."""
     return BuiltinStore(
@@ -126,7 +126,7 @@ def casts() -> BuiltinStore[rows.Cast]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def opclasses() -> BuiltinStore[rows.OpClass]:
     """pg_opclass."""
     return BuiltinStore(
@@ -137,7 +137,7 @@ def opclasses() -> BuiltinStore[rows.OpClass]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def amops() -> BuiltinStore[rows.AmOp]:
     """pg_amop."""
     return BuiltinStore("amops", decode.amop, _first, {"operator": lambda raw: raw[6], "family": lambda raw: raw[1]})

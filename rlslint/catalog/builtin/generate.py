@@ -48,7 +48,9 @@ select c.oid::int, c.relname, c.relnamespace::int, c.relkind::text,
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
 from pg_class c where c.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
   and c.relkind in ('r', 'v') order by c.oid"""
-MEMBER = "{}.oid in (select objid from pg_depend where refclassid = 'pg_extension'::regclass and refobjid = {} and deptype = 'e' and classid = '{}'::regclass)"
+OBJECTS = """
+(select objid from pg_depend
+ where refclassid = 'pg_extension'::regclass and refobjid = {} and deptype = 'e' and classid = '{}'::regclass)"""
 
 
 def main() -> None:
@@ -107,9 +109,10 @@ def _extensions(connection: Any) -> dict[str, Any]:
             "where d.classid = 'pg_extension'::regclass and d.objid = %s and d.refclassid = d.classid order by 1",
             (oid,),
         ).fetchall()
-        member = {kind: MEMBER.format(alias, oid, table) for kind, alias, table in _KINDS}
-        families = f"o.amopfamily in (select objid from pg_depend where refclassid = 'pg_extension'::regclass and refobjid = {oid} and classid = 'pg_opfamily'::regclass)"
-        types = f"({member['types']} or t.typelem in (select objid from pg_depend where refclassid = 'pg_extension'::regclass and refobjid = {oid} and classid = 'pg_type'::regclass) and t.typcategory = 'A')"
+        member = {kind: f"{alias}.oid in {OBJECTS.format(oid, table)}" for kind, alias, table in _KINDS}
+        families = f"o.amopfamily in {OBJECTS.format(oid, 'pg_opfamily')}"
+        arrays = f"t.typcategory = 'A' and t.typelem in {OBJECTS.format(oid, 'pg_type')}"
+        types = f"({member['types']} or {arrays})"
         data = {
             "requires": [row[0] for row in requires],
             "types": _rows(connection, TYPES, types + " and t.typtype <> 'c'"),
