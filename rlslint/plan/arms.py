@@ -149,12 +149,12 @@ def _diagnose(prepared: RelPaths, expr: Expr, columns: tuple[int, ...]) -> _Verd
     near = _holding(prepared, columns)
     match expr:
         case SubLink():
-            left = tuple(
+            outer = tuple(
                 column.attnum
                 for arg in expr.lefthand
                 if isinstance(column := clauses.strip_relabel(arg), Var) and column.levelsup == 0
             )
-            return _Verdict("subquery", left, near_index=_holding(prepared, left))
+            return _Verdict("subquery", outer, near_index=_holding(prepared, outer))
         case BoolExpr(op="not", args=(SubLink(),)):
             return _Verdict("subquery", columns)
     if not columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, TargetEntry, walk_deep
 from rlslint.nodes.primnodes import (
@@ -100,7 +100,8 @@ def _with_list(expr: _E, attribute: str, visit: Callable[[Expr], Expr]) -> _E:
     new = tuple(map(visit, old))
     if all(a is b for a, b in zip(old, new, strict=True)):
         return expr
-    return replace(expr, **{attribute: new})
+    changes: dict[str, Any] = {attribute: new}
+    return replace(expr, **changes)
 
 
 def _with_single(expr: _E, visit: Callable[[Expr], Expr]) -> _E:
@@ -108,7 +109,8 @@ def _with_single(expr: _E, visit: Callable[[Expr], Expr]) -> _E:
         return replace(expr, arg=visit(expr.arg), subscripts=tuple(map(visit, expr.subscripts)))
     old: Expr = getattr(expr, "arg")  # noqa: B009  (every class of _SINGLE has it)
     new = visit(old)
-    return expr if new is old else replace(expr, **{"arg": new})
+    changes: dict[str, Any] = {"arg": new}
+    return expr if new is old else replace(expr, **changes)
 
 
 def mutate_query(query: Query, change: Mutator, level: int = 1) -> Query:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query
@@ -222,7 +223,8 @@ _TEXT_TYPES = frozenset({25, 1043, 1042, 19})
 # types whose input function is immutable and keeps a literal recognisable
 _PLAIN_TYPES = frozenset({16, 20, 21, 23, 26, 700, 701, 1700, 2950, 114, 3802, 17, 1082, 1114, 1186, 869, 650})
 
-_OPPOSITE = {
+_Test = Literal["is_true", "is_not_true", "is_false", "is_not_false", "is_unknown", "is_not_unknown"]
+_OPPOSITE: Final[dict[_Test, _Test]] = {
     "is_true": "is_not_true",
     "is_not_true": "is_true",
     "is_false": "is_not_false",

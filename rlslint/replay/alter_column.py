@@ -30,7 +30,7 @@ from rlslint.source.model import Raw, Statement
 
 
 def add_column(session: Session, statement: Statement, relid: Oid, node: Raw) -> list[Raw]:
-    """ADD COLUMN. Gives the column's constraints, which PostgreSQL adds in later passes. Raises DDLError, NotFollowed."""
+    """ADD COLUMN. Gives the column's constraints, which come in later passes. Raises DDLError, NotFollowed."""
     catalog = session.catalog
     table = catalog.relations[relid]
     if table.relkind not in "rpfc":

@@ -32,7 +32,7 @@ def foreign_key(session: Session, statement: Statement, relid: Oid, node: Raw, k
     if target is not None:
         confkey, conindid = _referenced(session, target, node)
         if target.complete or confkey:
-            _check_types(session, table, keys, target, confkey)
+            check_types(session, table, keys, target, confkey)
     name = (
         truncate(node["conname"])
         if "conname" in node
@@ -143,9 +143,10 @@ def _referenced(session: Session, target: Relation, node: Raw) -> tuple[tuple[in
     )
 
 
-def _check_types(
+def check_types(
     session: Session, table: Relation, keys: tuple[int, ...], target: Relation, confkey: tuple[int, ...]
 ) -> None:
+    """The two sides' columns must be comparable. Raises DDLError (42804, 42830)."""
     if not confkey:
         return
     if len(keys) != len(confkey):

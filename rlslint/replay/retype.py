@@ -11,6 +11,7 @@ from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Index, Relation, StoredExpr
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Var
+from rlslint.replay.foreign import check_types
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw
 
@@ -24,6 +25,12 @@ def retype(session: Session, relid: Oid, number: int) -> None:
     for row in catalog.constraints_of(relid):
         if row.conexpr is not None and number in row.conkey:
             catalog.constraints.put(replace(row, conexpr=again(session, relid, row.conexpr)))
+
+    for row in (*catalog.constraints_of(relid), *catalog.constraints.find("referenced", relid)):
+        if row.contype == "f" and row.confkey:
+            check_types(
+                session, catalog.relations[row.conrelid], row.conkey, catalog.relations[row.confrelid], row.confkey
+            )
 
 
 def _rebuilt(session: Session, table: Relation, index: Index, number: int) -> Index:
