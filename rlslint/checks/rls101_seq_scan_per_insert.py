@@ -26,6 +26,7 @@ def check(facts: Facts) -> Iterator[Match]:
                     statements=(plan.statement,),
                     roles=(plan.role,),
                     severity="error" if evidence else None,
+                    message="hot" if evidence else None,
                     facts={
                         "table": facts.name(plan.relid),
                         "relation": facts.name(scan.relid),

@@ -46,6 +46,8 @@ def alter_table(session: Session, statement: Statement) -> None:
         _without_table(session, statement, rangevar, commands)
         return
     _check_kind(table, node.get("objtype", "OBJECT_TABLE"))
+    for command in commands:
+        _require_kind(table, command["subtype"])
     recurse = bool(rangevar.get("inh"))
     queue = sorted(commands, key=_pass)
     while queue:
@@ -106,30 +108,29 @@ def _check_kind(table: Relation, objtype: str) -> None:
         raise DDLError("42809", f'"{table.relname}" is a composite type')
 
 
-def _require_table(table: Relation, kinds: str, action: str) -> None:
-    if table.relkind not in kinds:
-        raise DDLError("42809", f'ALTER action {action} cannot be performed on relation "{table.relname}"')
+def _require_kind(table: Relation, subtype: str) -> None:
+    """What a command can be given to (ATSimplePermissions). Raises DDLError 42809."""
+    if table.relkind not in _KINDS.get(subtype, "rpvmSfc"):
+        raise DDLError("42809", f'ALTER action {subtype} cannot be performed on relation "{table.relname}"')
 
 
 def _row_security(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     table = session.catalog.relations[relid]
     match node["subtype"]:
         case "AT_EnableRowSecurity":
-            action, changed = "ENABLE ROW SECURITY", replace(table, relrowsecurity=True)
+            changed = replace(table, relrowsecurity=True)
         case "AT_DisableRowSecurity":
-            action, changed = "DISABLE ROW SECURITY", replace(table, relrowsecurity=False)
+            changed = replace(table, relrowsecurity=False)
         case "AT_ForceRowSecurity":
-            action, changed = "FORCE ROW SECURITY", replace(table, relforcerowsecurity=True)
+            changed = replace(table, relforcerowsecurity=True)
         case _:
-            action, changed = "NO FORCE ROW SECURITY", replace(table, relforcerowsecurity=False)
-    _require_table(table, "rp", action)
+            changed = replace(table, relforcerowsecurity=False)
     session.catalog.relations.put(replace(changed, rls_origin=statement.span))
 
 
 def _add_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     constraint = node["def"]["Constraint"]
     table = session.catalog.relations[relid]
-    _require_table(table, "rpf", "ADD CONSTRAINT")
     children = next(iter(session.catalog.children_of(relid)), None) is not None
     if constraint["contype"] == "CONSTR_CHECK" and children and not node["recurse"]:
         if not constraint.get("is_no_inherit"):
@@ -319,6 +320,23 @@ def _needs_index(session: Session, statement: Statement, relid: Oid, node: Raw) 
     if name and not any(index.relname == name for index in session.catalog.indexes_of(relid)) and table.complete:
         raise DDLError("42704", f'index "{name}" for table "{table.relname}" does not exist')
 
+
+_KINDS: Final = {
+    **dict.fromkeys(("AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType"), "rpcf"),
+    **dict.fromkeys(("AT_ColumnDefault", "AT_AddIdentity", "AT_SetIdentity", "AT_DropIdentity"), "rpvf"),
+    **dict.fromkeys(("AT_SetNotNull", "AT_DropNotNull", "AT_SetExpression", "AT_DropExpression"), "rpf"),
+    **dict.fromkeys(("AT_SetStatistics", "AT_SetStorage", "AT_SetOptions", "AT_ResetOptions"), "rpmf"),
+    **dict.fromkeys(("AT_AddConstraint", "AT_DropConstraint", "AT_ValidateConstraint"), "rpf"),
+    **dict.fromkeys(("AT_AddInherit", "AT_DropInherit", "AT_EnableTrig", "AT_DisableTrig"), "rpf"),
+    **dict.fromkeys(("AT_EnableRowSecurity", "AT_DisableRowSecurity"), "rp"),
+    **dict.fromkeys(("AT_ForceRowSecurity", "AT_NoForceRowSecurity"), "rp"),
+    **dict.fromkeys(("AT_ClusterOn", "AT_ReplicaIdentity"), "rpm"),
+    **dict.fromkeys(("AT_SetLogged", "AT_SetUnLogged"), "rS"),
+    "AT_AlterConstraint": "rp",
+    "AT_AttachPartition": "p",
+    "AT_DetachPartition": "p",
+}
+"""The kinds of relations that commands are for."""
 
 _COMMANDS: Final[dict[str, Command]] = {
     **alter_column.COMMANDS,
