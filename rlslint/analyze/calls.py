@@ -5,7 +5,7 @@ from __future__ import annotations
 import rlslint.analyze.expr as expressions
 from rlslint.analyze import composite
 from rlslint.analyze import types as t
-from rlslint.analyze.coerce import coerce, find_pathway
+from rlslint.analyze.coerce import coerce
 from rlslint.analyze.func import FuncMatch, FuncMiss, resolve_function
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import names_of
@@ -32,7 +32,9 @@ def func_call(scope: Scope, node: Raw, raw: Raw) -> Expr:
         named=named,
     )
     if isinstance(found, FuncMiss):
-        other = _cast_or_column(scope, schema, name, args, raw)
+        if found.cast:
+            return coerce(scope.catalog, args[0], found.cast, "e") or args[0]
+        other = _column(scope, schema, name, args, raw)
         if other is not None:
             return other
         return Unresolved(
@@ -106,16 +108,11 @@ def _coerced(scope: Scope, found: FuncMatch, args: list[Expr]) -> tuple[Expr, ..
     return (*result[: found.variadic_from], array)
 
 
-def _cast_or_column(scope: Scope, schema: str | None, name: str, args: list[Expr], raw: Raw) -> Expr | None:
-    """``typename(x)`` as a cast and ``column(row)`` as a field, which a call may mean when no function fits."""
+def _column(scope: Scope, schema: str | None, name: str, args: list[Expr], raw: Raw) -> Expr | None:
+    """``column(row)`` as a field, which a call may mean when no function fits."""
     if len(args) != 1:
         return None
     arg = args[0]
-    row = scope.catalog.find_type(schema, name, scope.context.search_path)
-    if row is not None and row.typtype != "c":
-        path, _ = find_pathway(scope.catalog, row.oid, arg.type, "e")
-        if arg.type == t.UNKNOWN or path in ("relabel", "io"):
-            return coerce(scope.catalog, arg, row.oid, "e")
     known = composite.row_columns(scope, arg) if schema is None else None
     if not any(column == name for column, _ in known or ()):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rlslint.analyze import types as t
@@ -72,7 +72,7 @@ def can_coerce(catalog: Catalog, sources: Sequence[Oid], targets: Sequence[Oid],
         if target in t.POLYMORPHIC:
             polymorphic = True
             continue
-        if source == t.UNKNOWN:
+        if source == t.UNKNOWN and target != t.INTERNAL:
             continue
         if find_pathway(catalog, target, source, context)[0] != "none":
             continue
@@ -86,68 +86,137 @@ def can_coerce(catalog: Catalog, sources: Sequence[Oid], targets: Sequence[Oid],
     return not polymorphic or resolve_polymorphic(catalog, sources, targets) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class GenericMiss:
+    """Polymorphic arguments from which PostgreSQL cannot tell the types: its message and SQLSTATE."""
+
+    reason: str
+    sqlstate: str
+
+
+def enforce_generic_types(
+    catalog: Catalog, sources: Sequence[Oid], declared: Sequence[Oid], rettype: Oid
+) -> tuple[tuple[Oid, ...], Oid] | GenericMiss:
+    """Argument and result types with the polymorphic ones made real (enforce_generic_type_consistency).
+
+    0 stands for a type that cannot be told because an argument's type is not known here.
+    """
+    if not t.POLYMORPHIC.intersection(declared):
+        return tuple(declared), rettype
+    real = resolve_polymorphic(catalog, sources, declared)
+    if real is None:
+        return GenericMiss("arguments declared polymorphic are not all alike", "42804")
+    wanted = [oid for oid in (*declared, rettype) if oid in t.POLYMORPHIC]
+    if 0 not in sources:
+        if not real[t.ANYELEMENT] and t.ELEMENT_FAMILY.intersection(declared):
+            return GenericMiss("could not determine polymorphic type because input has type unknown", "42804")
+        for oid in wanted:
+            if not real[oid] and oid in (t.ANYARRAY, t.ANYCOMPATIBLEARRAY):
+                return GenericMiss("could not find array type", "42704")
+            if not real[oid]:
+                return GenericMiss("could not determine polymorphic type because input has type unknown", "42804")
+    return tuple(real.get(oid, oid) for oid in declared), real.get(rettype, rettype)
+
+
 def resolve_polymorphic(catalog: Catalog, sources: Sequence[Oid], targets: Sequence[Oid]) -> dict[Oid, Oid] | None:
-    """The real type behind each polymorphic pseudo-type, or None when the arguments do not agree
-    (check_generic_type_consistency, enforce_generic_type_consistency). A type that stays open maps to TEXT or 0."""
-    element = array = common = 0
-    ranges: dict[Oid, Oid] = {}
+    """The real type behind every polymorphic pseudo-type, 0 where it stays open, or None when the arguments do not
+    agree (check_generic_type_consistency)."""
+    simple: dict[Oid, Oid] = {}
     commons: list[Oid] = []
-    unknown = False
+    open_ended = False
     for given, target in zip(sources, targets, strict=True):
-        if target not in t.POLYMORPHIC:
+        if target not in t.POLYMORPHIC or given == t.UNKNOWN:
             continue
-        source = t.base_type(catalog, given) if target not in (t.ANYELEMENT, t.ANYNONARRAY, t.ANYCOMPATIBLE) else given
-        if source in (0, t.UNKNOWN):
-            unknown = True
+        if given == 0:
+            open_ended = True
             continue
-        match target:
-            case t.ANYELEMENT | t.ANYNONARRAY | t.ANYENUM:
-                if element not in (0, source):
-                    return None
-                if target == t.ANYNONARRAY and t.element_type(catalog, source):
-                    return None
-                if target == t.ANYENUM and not _is_kind(catalog, source, "e"):
-                    return None
-                element = source
-            case t.ANYARRAY:
-                if array not in (0, source) or not t.element_type(catalog, source):
-                    return None
-                array = source
-            case t.ANYCOMPATIBLE | t.ANYCOMPATIBLENONARRAY:
-                if target == t.ANYCOMPATIBLENONARRAY and t.element_type(catalog, source):
-                    return None
-                commons.append(source)
-            case t.ANYCOMPATIBLEARRAY:
-                inner = t.element_type(catalog, source)
-                if not inner:
-                    return None
-                commons.append(inner)
-            case _:
-                kind = "r" if target in (t.ANYRANGE, t.ANYCOMPATIBLERANGE) else "m"
-                if not _is_kind(catalog, source, kind) or ranges.get(target, source) != source:
-                    return None
-                ranges[target] = source
+        if target in (t.ANYCOMPATIBLE, t.ANYCOMPATIBLENONARRAY):
+            commons.append(given)
+            continue
+        # the three that stand for the element share one type; a domain counts as itself only there
+        slot = t.ANYELEMENT if target in (t.ANYNONARRAY, t.ANYENUM) else target
+        source = given if slot == t.ANYELEMENT else t.base_type(catalog, given)
+        if simple.setdefault(slot, source) != source:
+            return None
+        if slot == t.ANYCOMPATIBLEARRAY:
+            # arrays of different elements may still have a common one
+            commons.append(t.element_type(catalog, simple.pop(slot)))
+            if not commons[-1]:
+                return None
+    first = _element_family(catalog, simple, targets, open_ended)
+    second = _compatible_family(catalog, simple, commons, targets, open_ended)
+    return None if first is None or second is None else {**first, **second}
+
+
+def _element_family(
+    catalog: Catalog, known: dict[Oid, Oid], targets: Sequence[Oid], open_ended: bool
+) -> dict[Oid, Oid] | None:
+    element = known.get(t.ANYELEMENT, 0)
+    array = known.get(t.ANYARRAY, 0)
     if array:
-        inner = t.element_type(catalog, array)
-        if element and element != inner and t.base_type(catalog, element) != inner:
+        # pg_statistic's columns are declared anyarray
+        inner = t.ANYELEMENT if array == t.ANYARRAY else t.element_type(catalog, array)
+        if not inner or element not in (0, inner):
             return None
         element = inner
-    if commons:
-        found = select_common_type(catalog, commons)
-        if found is None:
+    ranges = _ranges(catalog, known.get(t.ANYRANGE, 0), known.get(t.ANYMULTIRANGE, 0))
+    if ranges is None:
+        return None
+    range_, multirange, subtype = ranges
+    if range_ and element not in (0, subtype):
+        return None
+    element = element or subtype
+    if t.ANYNONARRAY in targets and t.element_type(catalog, element):
+        return None
+    if t.ANYENUM in targets and not _is_kind(catalog, element, "e") and (element or not open_ended):
+        return None
+    return {
+        t.ANYELEMENT: element,
+        t.ANYNONARRAY: element,
+        t.ANYENUM: element,
+        t.ANYARRAY: array or t.array_type(catalog, element),
+        t.ANYRANGE: range_,
+        t.ANYMULTIRANGE: multirange,
+    }
+
+
+def _compatible_family(
+    catalog: Catalog, known: dict[Oid, Oid], commons: list[Oid], targets: Sequence[Oid], open_ended: bool
+) -> dict[Oid, Oid] | None:
+    ranges = _ranges(catalog, known.get(t.ANYCOMPATIBLERANGE, 0), known.get(t.ANYCOMPATIBLEMULTIRANGE, 0))
+    if ranges is None:
+        return None
+    range_, multirange, subtype = ranges
+    if range_:
+        commons.append(subtype)
+    # nothing but unknown literals are taken for text
+    found = select_common_type(catalog, commons) if commons else (0 if open_ended else t.TEXT)
+    if found is None or (range_ and found != subtype):
+        return None
+    if t.ANYCOMPATIBLENONARRAY in targets and t.element_type(catalog, found):
+        return None
+    return {
+        t.ANYCOMPATIBLE: found,
+        t.ANYCOMPATIBLENONARRAY: found,
+        t.ANYCOMPATIBLEARRAY: t.array_type(catalog, found),
+        t.ANYCOMPATIBLERANGE: range_,
+        t.ANYCOMPATIBLEMULTIRANGE: multirange,
+    }
+
+
+def _ranges(catalog: Catalog, range_: Oid, multirange: Oid) -> tuple[Oid, Oid, Oid] | None:
+    """(range, multirange, subtype), each 0 where it is not told; None when they are none or do not agree."""
+    if multirange:
+        row = catalog.types.get(multirange)
+        if row is None or row.typtype != "m" or range_ not in (0, row.rngsubtype):
             return None
-        common = found
-    elif unknown:
-        common = t.TEXT
-    if not element and unknown:
-        # only unknown literals: PostgreSQL takes text for ANYELEMENT in an ANYCOMPATIBLE family, fails elsewhere
-        element = 0
-    result = dict(ranges)
-    result.update(dict.fromkeys((t.ANYELEMENT, t.ANYNONARRAY, t.ANYENUM), element))
-    result[t.ANYARRAY] = array or t.array_type(catalog, element)
-    result.update(dict.fromkeys((t.ANYCOMPATIBLE, t.ANYCOMPATIBLENONARRAY), common))
-    result[t.ANYCOMPATIBLEARRAY] = t.array_type(catalog, common)
-    return result
+        range_ = row.rngsubtype
+    if not range_:
+        return 0, 0, 0
+    row = catalog.types.get(range_)
+    if row is None or row.typtype != "r":
+        return None
+    return range_, row.rngmultitypid, row.rngsubtype
 
 
 def _is_kind(catalog: Catalog, oid: Oid, kind: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlslint.analyze import types as t
-from rlslint.analyze.coerce import can_coerce, resolve_polymorphic
+from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_types, find_pathway
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
@@ -30,6 +30,8 @@ class FuncMiss:
 
     reason: str
     sqlstate: str | None
+    cast: Oid = 0
+    """The type that the name means where the call is a cast: ``text(x)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,15 @@ def resolve_function(
 ) -> FuncMatch | FuncMiss:
     """The overload for these arguments; the last ``len(named)`` of them are given by name (func_get_detail)."""
     procs = catalog.find_procs(schema, name, search_path)
-    if not procs:
+    cast = 0 if named or variadic or len(argtypes) != 1 else _cast(catalog, schema, name, argtypes[0], search_path)
+    if not procs and not cast:
         return _unknown(catalog, schema, name, argtypes)
     candidates = _candidates(procs, len(argtypes), variadic, tuple(named))
     exact = [one for one in candidates if [one.argtypes[i] for i in one.order] == list(argtypes)]
     if exact:
         return _match(catalog, exact[0], argtypes)
+    if cast:
+        return FuncMiss(f"{name}() is a cast", None, cast)
     usable = [one for one in candidates if can_coerce(catalog, argtypes, [one.argtypes[i] for i in one.order])]
     if len(usable) > 1:
         usable = _select(catalog, usable, argtypes)
@@ -75,6 +80,19 @@ def resolve_function(
     if usable:
         return FuncMiss(f"function {_signature(catalog, schema, name, argtypes)} is not unique", "42725")
     return FuncMiss(f"function {_signature(catalog, schema, name, argtypes)} does not exist", "42883")
+
+
+def _cast(catalog: Catalog, schema: str | None, name: str, source: Oid, search_path: tuple[str, ...]) -> Oid:
+    """The type of that name if calling it can only relabel its argument or go through text (func_get_detail)."""
+    row = catalog.find_type(schema, name, search_path)
+    if row is None or row.typrelid or source == 0:
+        return 0
+    if source == t.UNKNOWN:
+        return row.oid
+    path, _ = find_pathway(catalog, row.oid, source, "e")
+    if path == "io" and row.typcategory == "S" and t.is_composite(catalog, source):
+        return 0
+    return row.oid if path in ("relabel", "io") else 0
 
 
 def _unknown(catalog: Catalog, schema: str | None, name: str, argtypes: Sequence[Oid]) -> FuncMiss:
@@ -130,14 +148,12 @@ def input_names(proc: Proc) -> tuple[str, ...]:
     return tuple(name for name, mode in zip(names, proc.proargmodes, strict=False) if mode in ("i", "b", "v"))
 
 
-def _match(catalog: Catalog, one: _Candidate, given: Sequence[Oid]) -> FuncMatch:
+def _match(catalog: Catalog, one: _Candidate, given: Sequence[Oid]) -> FuncMatch | FuncMiss:
     declared = [one.argtypes[i] for i in one.order]
-    rettype = one.proc.prorettype
-    if t.POLYMORPHIC.intersection(declared) or rettype in t.POLYMORPHIC:
-        real = resolve_polymorphic(catalog, given, declared) or {}
-        declared = [real.get(oid, 0) if oid in t.POLYMORPHIC else oid for oid in declared]
-        rettype = real.get(rettype, 0) if rettype in t.POLYMORPHIC else rettype
-    return FuncMatch(one.proc, tuple(declared), rettype, one.variadic_from)
+    made = enforce_generic_types(catalog, given, declared, one.proc.prorettype)
+    if isinstance(made, GenericMiss):
+        return FuncMiss(made.reason, made.sqlstate)
+    return FuncMatch(one.proc, made[0], made[1], one.variadic_from)
 
 
 def _select(catalog: Catalog, usable: list[_Candidate], given: Sequence[Oid]) -> list[_Candidate]:

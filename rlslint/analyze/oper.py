@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlslint.analyze import types as t
-from rlslint.analyze.coerce import can_coerce, resolve_polymorphic
+from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_types
 from rlslint.analyze.func import select_candidate
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
@@ -85,15 +85,12 @@ def _exact(catalog: Catalog, rows: list[Operator], given: list[Oid]) -> Operator
     return None
 
 
-def _match(catalog: Catalog, row: Operator, given: list[Oid]) -> OperMatch:
-    operands = _operands(row)
-    result = row.oprresult
-    if t.POLYMORPHIC.intersection(operands):
-        real = resolve_polymorphic(catalog, given, operands) or {}
-        operands = [real.get(oid, 0) if oid in t.POLYMORPHIC else oid for oid in operands]
-        result = real.get(result, 0) if result in t.POLYMORPHIC else result
-    left = operands[0] if len(operands) > 1 else 0
-    return OperMatch(row, left, operands[-1], result)
+def _match(catalog: Catalog, row: Operator, given: list[Oid]) -> OperMatch | OperMiss:
+    made = enforce_generic_types(catalog, given, _operands(row), row.oprresult)
+    if isinstance(made, GenericMiss):
+        return OperMiss(made.reason, made.sqlstate)
+    operands, result = made
+    return OperMatch(row, operands[0] if len(operands) > 1 else 0, operands[-1], result)
 
 
 def _unknown_operand(catalog: Catalog, rows: list[Operator], name: str, given: list[Oid]) -> OperMatch | OperMiss:

@@ -107,6 +107,11 @@ class Catalog:
         self._next_oid += 1
         return self._next_oid - 1
 
+    @property
+    def newest_oid(self) -> Oid:
+        """The OID given last."""
+        return self._next_oid - 1
+
     # Transactions -----------------------------------------------------------------------------------------------
 
     def mark(self) -> int:

@@ -89,6 +89,10 @@ class Type:
     typcollation: Oid = 0
     typowner: Oid = 0
     labels: tuple[str, ...] = ()
+    rngsubtype: Oid = 0
+    """A range's subtype; a multirange's range."""
+    rngmultitypid: Oid = 0
+    """A range's multirange."""
     typnotnull: bool = False
     typtypmod: int = -1
     known: bool = True

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rlslint.checks.model import Facts, Match
 from rlslint.source.model import Span
 
-_BEARS_ON_PLANS = re.compile(r"\b(?:policy|policies|row\s+level\s+security|index|set\s+schema)\b", re.IGNORECASE)
+_BEARS_ON_PLANS = re.compile(r"(?:polic(?:y|ies)|\brow\s+level\s+security|\bindex|\bset\s+schema)\b", re.IGNORECASE)
 
 
 def check(facts: Facts) -> Iterator[Match]:

@@ -130,7 +130,6 @@ def _row_security(session: Session, statement: Statement, relid: Oid, node: Raw)
 
 def _add_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     constraint = node["def"]["Constraint"]
-    table = session.catalog.relations[relid]
     children = next(iter(session.catalog.children_of(relid)), None) is not None
     if constraint["contype"] == "CONSTR_CHECK" and children and not node["recurse"]:
         if not constraint.get("is_no_inherit"):
@@ -255,6 +254,8 @@ def _add_inherit(session: Session, statement: Statement, relid: Oid, node: Raw) 
     parent = relation(session, node["def"]["RangeVar"])
     if child.relispartition:
         raise DDLError("42809", "cannot change inheritance of a partition")
+    if parent.relkind not in "rpf":
+        raise DDLError("42809", f'"{parent.relname}" is not a table')
     if "p" in (child.relkind, parent.relkind):
         raise DDLError("42809", "cannot change inheritance of partitioned table")
     if parent.oid in child.inhparents:

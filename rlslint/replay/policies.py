@@ -39,8 +39,12 @@ def create_policy(session: Session, statement: Statement) -> None:
     roles = policy_roles(session, node["roles"])
     qual = _expression(session, statement, node.get("qual"), relation)
     check = _expression(session, statement, node.get("with_check"), relation)
-    if _find(session, relation.oid, name) is not None:
+    old = _find(session, relation.oid, name)
+    if old is not None and old.oid > session.unfollowed:
         raise DDLError("42710", f'policy "{name}" for table "{relation.relname}" already exists')
+    if old is not None:
+        # the migration is taken to work, so what could not be followed in between has dropped the older one
+        catalog.policies.remove(old.oid)
     catalog.policies.put(
         Policy(
             oid=catalog.new_oid(),

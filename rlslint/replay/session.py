@@ -88,6 +88,8 @@ class Session:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     """The dispatch table, for handlers that run other statements (DO blocks, CREATE SCHEMA's elements)."""
     rejected_policies: list[RejectedPolicy] = field(default_factory=list)
+    unfollowed: Oid = 0
+    """The newest OID when something last ran that may have dropped objects unseen; what is older may be gone."""
     dropped_roles: set[str] = field(default_factory=set)
     """Roles that files drop: naming one afterwards is an error, unlike naming one that no file mentions."""
 

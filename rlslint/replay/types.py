@@ -76,11 +76,14 @@ def create_range(session: Session, statement: Statement) -> None:
     multirange = name.replace("range", "multirange", 1) if "range" in name else f"{name}_multirange"
     if "multirange_type_name" in given:
         multirange = names_of(given["multirange_type_name"]["TypeName"]["names"])[1]
-    _put(
-        session,
-        statement,
-        Type(oid=0, typname=multirange, typnamespace=row.typnamespace, typtype="m", typcategory="R"),
+    of = Type(
+        oid=0, typname=multirange, typnamespace=row.typnamespace, typtype="m", typcategory="R", rngsubtype=row.oid
     )
+    made = _put(session, statement, of)
+    subtype = 0
+    if "TypeName" in given.get("subtype", {}):
+        subtype, _ = resolve_type_name(session.catalog, given["subtype"]["TypeName"], session.search_path)
+    session.catalog.types.put(replace(row, rngsubtype=subtype, rngmultitypid=made.oid))
 
 
 def create_base(session: Session, statement: Statement) -> None:

@@ -11,7 +11,7 @@ from rlslint.catalog.rows import Attribute, Cast, Namespace, Proc, Relation, Typ
 
 _TYPE = (
     "oid typname typnamespace typtype typcategory typispreferred typelem typarray typbasetype typrelid typcollation"
-    " typtypmod"
+    " typtypmod rngsubtype rngmultitypid"
 )
 _ATTRIBUTE = "attnum attname atttypid atttypmod attnotnull attcollation attisdropped"
 _PROC = (
@@ -40,7 +40,8 @@ def read_catalog(connection: Any) -> Catalog:
         connection,
         "SELECT oid, typname, typnamespace, typtype, typcategory, typispreferred,"
         " CASE WHEN typcategory = 'A' THEN typelem ELSE 0 END, typarray, typbasetype, typrelid, typcollation,"
-        " typtypmod FROM pg_type WHERE oid >= %s",
+        " typtypmod, coalesce(r.rngsubtype, m.rngtypid, 0), coalesce(r.rngmultitypid, 0) FROM pg_type"
+        " LEFT JOIN pg_range r ON r.rngtypid = oid LEFT JOIN pg_range m ON m.rngmultitypid = oid WHERE oid >= %s",
     ):
         catalog.types.put(Type(**_named(_TYPE, row), labels=tuple(labels[row[0]])))
     columns: defaultdict[int, list[Attribute]] = defaultdict(list)

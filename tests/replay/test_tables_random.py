@@ -69,9 +69,9 @@ STATEMENT = st.one_of(
     _template("alter table {t} alter {c} drop identity if exists", t=TABLE, c=COLUMN),
     _template("alter table {t} add column y serial", t=TABLE),
     _template("drop sequence {e}{t}_y_seq{b}", t=TABLE, b=BEHAVIOUR, e=EXISTS),
-    _template("create type n as enum ('x')"),
-    _template("alter table {t} add column m n default 'x'", t=TABLE),
-    _template("drop type {e}n{b}", b=BEHAVIOUR, e=EXISTS),
+    _template("create type mood as enum ('x')"),
+    _template("alter table {t} add column m mood default 'x'", t=TABLE),
+    _template("drop type {e}mood{b}", b=BEHAVIOUR, e=EXISTS),
     _template("alter table only {t} add constraint {n} check ({c} is not null) no inherit", t=TABLE, c=COLUMN, n=NAME),
     _template("alter table {t} add constraint {n} unique using index {m}", t=TABLE, n=NAME, m=NAME),
     _template("alter view {n} rename to {m}", n=NAME, m=NAME),
@@ -120,6 +120,7 @@ STATEMENT = st.one_of(
     max_examples=200,
     deadline=None,
     database=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STATEMENT, min_size=4, max_size=14))

@@ -23,7 +23,7 @@ def role(raw: Raw) -> rows.Role:
 
 
 def type_(raw: Raw) -> rows.Type:
-    """[oid, name, namespace, typtype, category, preferred, elem, array, base, relid, collation]."""
+    """[oid, name, namespace, typtype, category, preferred, elem, array, base, relid, collation, range subtype, multirange]."""
     return rows.Type(
         oid=raw[0],
         typname=raw[1],
@@ -36,6 +36,8 @@ def type_(raw: Raw) -> rows.Type:
         typbasetype=raw[8],
         typrelid=raw[9],
         typcollation=raw[10],
+        rngsubtype=raw[11],
+        rngmultitypid=raw[12],
         typowner=OWNER,
     )
 

@@ -1,12 +1,14 @@
 """A running PostgreSQL in, the data files of built-in rows and contrib extensions out.
 
 ``python -m rlslint.catalog.builtin.generate`` with the extra ``verify`` installed writes pg_catalog.json and
-extensions.json beside this file. Rows are arrays in the order that rows_of.py reads them.
+extensions.json beside this file. Rows are arrays in the order that decode.py reads them. pgcrypto and uuid-ossp, which
+the embedded server lacks, are created from the signatures in extension/.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ HERE = Path(__file__).parent
 FIRST_EXTENSION_OID = 1_000_000
 # instruments for administrators: nothing in them can stand in a policy
 SKIPPED = frozenset({"amcheck", "file_fdw", "pg_logicalinspect", "pg_surgery", "plpgsql"})
+HANDWRITTEN = frozenset({"pgcrypto", "uuid-ossp"})
 
 PROCS = """
 select p.oid::int, p.proname, p.pronamespace::int, p.prokind::text, p.prorettype::int,
@@ -25,8 +28,10 @@ from pg_proc p join pg_language l on l.oid = p.prolang where {} order by p.oid""
 TYPES = """
 select t.oid::int, t.typname, t.typnamespace::int, t.typtype::text, t.typcategory::text, t.typispreferred,
        case when t.typsubscript = 'array_subscript_handler'::regproc then t.typelem::int else 0 end,
-       t.typarray::int, t.typbasetype::int, t.typrelid::int, t.typcollation::int
-from pg_type t where {} order by t.oid"""
+       t.typarray::int, t.typbasetype::int, t.typrelid::int, t.typcollation::int,
+       coalesce(r.rngsubtype, m.rngtypid, 0)::int, coalesce(r.rngmultitypid, 0)::int
+from pg_type t left join pg_range r on r.rngtypid = t.oid left join pg_range m on m.rngmultitypid = t.oid
+where {} order by t.oid"""
 OPERATORS = """
 select o.oid::int, o.oprname, o.oprnamespace::int, o.oprleft::int, o.oprright::int, o.oprresult::int,
        o.oprcode::int, o.oprcom::int, o.oprnegate::int, o.oprcanhash, o.oprcanmerge
@@ -60,11 +65,15 @@ def main() -> None:
 
     with (
         tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as own,
         get_server(Path(folder) / "data", cleanup_mode="delete") as server,
         psycopg.connect(server.get_uri(), autocommit=True) as connection,
     ):
-        _write(HERE / "pg_catalog.json", _builtin(connection))
-        _write(HERE / "extensions.json", _extensions(connection))
+        _write(HERE / "pg_catalog.json", read_builtin(connection))
+        # where the server may read, whoever it runs as
+        shutil.copytree(HERE / "extension", Path(own) / "extension")
+        Path(own).chmod(0o755)
+        _write(HERE / "extensions.json", read_extensions(connection, own))
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
@@ -76,7 +85,8 @@ def _rows(connection: Any, query: str, condition: str) -> list[list[Any]]:
     return [list(row) for row in connection.execute(query.format(condition)).fetchall()]
 
 
-def _builtin(connection: Any) -> dict[str, Any]:
+def read_builtin(connection: Any) -> dict[str, Any]:
+    """Rows of a fresh database by kind."""
     return {
         "namespaces": _rows(
             connection, "select oid::int, nspname from pg_namespace where {} order by oid", "oid < 16384"
@@ -96,7 +106,10 @@ def _builtin(connection: Any) -> dict[str, Any]:
     }
 
 
-def _extensions(connection: Any) -> dict[str, Any]:
+def read_extensions(connection: Any, own: str) -> dict[str, Any]:
+    """What each extension adds, by its name; ``own`` is the folder above our copy of extension/."""
+    connection.execute("SELECT set_config('extension_control_path', %s, false)", (f"{own}:$system",))
+    connection.execute("SET check_function_bodies = off")
     names = [row[0] for row in connection.execute("select name from pg_available_extensions order by name").fetchall()]
     result: dict[str, Any] = {}
     renumbered: dict[int, int] = {}
@@ -122,10 +135,13 @@ def _extensions(connection: Any) -> dict[str, Any]:
             "opclasses": _rows(connection, OPCLASSES, member["opclasses"]),
             "amops": _rows(connection, AMOPS, families),
         }
+        if name in HANDWRITTEN:
+            for row in data["procs"]:
+                row[12] = "c"
         result[name] = data
-    own = sorted({row[0] for data in result.values() for key in _WITH_OID for row in data[key]})
-    own += sorted({row[4] for data in result.values() for row in data["opclasses"] if row[4] >= 16384})
-    for number, live in enumerate(dict.fromkeys(own)):
+    live_oids = sorted({row[0] for data in result.values() for key in _WITH_OID for row in data[key]})
+    live_oids += sorted({row[4] for data in result.values() for row in data["opclasses"] if row[4] >= 16384})
+    for number, live in enumerate(dict.fromkeys(live_oids)):
         renumbered[live] = FIRST_EXTENSION_OID + number
     return {name: _renumber(data, renumbered) for name, data in result.items()}
 
