@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_types, find_pathway
@@ -22,6 +22,8 @@ class FuncMatch:
     rettype: Oid
     variadic_from: int = -1
     """Index of the first argument that is gathered into the VARIADIC array; -1 for none."""
+    argnumbers: tuple[int, ...] = ()
+    """Where arguments are given by name, the parameter that each one is for; () for the call's own order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,13 @@ class FuncMiss:
 class _Candidate:
     proc: Proc
     argtypes: tuple[Oid, ...]
-    variadic_from: int
-    order: tuple[int, ...]
-    """Position in ``argtypes`` of each given argument."""
+    """Declared types of the given arguments, in the call's order."""
+    position: int
+    """Of its schema in the search path."""
+    variadic_from: int = -1
+    argnumbers: tuple[int, ...] = ()
+    ambiguous: bool = False
+    """Stands for several functions that the arguments cannot tell apart."""
 
 
 def resolve_function(
@@ -58,24 +64,25 @@ def resolve_function(
     cast = 0 if named or variadic or len(argtypes) != 1 else _cast(catalog, schema, name, argtypes[0], search_path)
     if not procs and not cast:
         return _unknown(catalog, schema, name, argtypes)
-    candidates = _candidates(procs, len(argtypes), variadic, tuple(named))
-    exact = [one for one in candidates if [one.argtypes[i] for i in one.order] == list(argtypes)]
+    given = tuple(argtypes)
+    candidates = _candidates(procs, len(given), variadic, tuple(named))
+    exact = [one for one in candidates if one.argtypes == given]
     if exact:
-        return _match(catalog, exact[0], argtypes)
+        return _match(catalog, schema, exact[0], given, variadic)
     if cast:
         return FuncMiss(f"{name}() is a cast", None, cast)
-    usable = [one for one in candidates if can_coerce(catalog, argtypes, [one.argtypes[i] for i in one.order])]
+    usable = [one for one in candidates if can_coerce(catalog, given, one.argtypes)]
     if len(usable) > 1:
-        usable = _select(catalog, usable, argtypes)
+        usable = [usable[i] for i in select_candidate(catalog, [one.argtypes for one in usable], given)]
     if len(usable) == 1:
-        return _match(catalog, usable[0], argtypes)
+        return _match(catalog, schema, usable[0], given, variadic)
     if 0 in argtypes:
         named_alike = usable or candidates
         if len(named_alike) == 1:
-            return _match(catalog, named_alike[0], argtypes)
+            return _match(catalog, schema, named_alike[0], given, variadic)
         rettypes = {one.proc.prorettype for one in named_alike}
         if named_alike and len(rettypes) == 1 and not rettypes & t.POLYMORPHIC:
-            return _match(catalog, named_alike[0], argtypes)
+            return _match(catalog, schema, named_alike[0], given, variadic)
         return FuncMiss(f"{name}() with an argument of unknown type", None)
     if usable:
         return FuncMiss(f"function {_signature(catalog, schema, name, argtypes)} is not unique", "42725")
@@ -102,42 +109,56 @@ def _unknown(catalog: Catalog, schema: str | None, name: str, argtypes: Sequence
 
 
 def _candidates(procs: Sequence[Proc], count: int, variadic: bool, named: tuple[str, ...]) -> list[_Candidate]:
-    """Functions that can take so many arguments (FuncnameGetCandidates); an earlier schema hides equal arguments."""
+    """Functions that can take so many arguments (FuncnameGetCandidates), procedures included."""
     found: dict[tuple[Oid, ...], _Candidate] = {}
+    positions: dict[Oid, int] = {}
     for proc in procs:
-        if proc.prokind == "p":
+        position = positions.setdefault(proc.pronamespace, len(positions))
+        one = _shape(proc, position, count, variadic, named)
+        if one is None:
             continue
-        one = _shape(proc, count, variadic, named)
-        if one is not None and one.argtypes not in found:
-            found[one.argtypes] = one
+        held = found.get(one.argtypes)
+        found[one.argtypes] = one if held is None else _preferred(held, one)
     return list(found.values())
 
 
-def _shape(proc: Proc, count: int, variadic: bool, named: tuple[str, ...]) -> _Candidate | None:
+def _preferred(held: _Candidate, new: _Candidate) -> _Candidate:
+    """Of two that take the same types: the earlier schema's, then the one without VARIADIC expansion."""
+    if held.position != new.position:
+        return held
+    if (held.variadic_from < 0) != (new.variadic_from < 0):
+        return held if held.variadic_from < 0 else new
+    return replace(held, ambiguous=True)
+
+
+def _shape(proc: Proc, position: int, count: int, variadic: bool, named: tuple[str, ...]) -> _Candidate | None:
     declared = proc.proargtypes
+    too_few = count + proc.pronargdefaults < len(declared)
     if named:
-        return _by_name(proc, count, named)
-    if proc.provariadic and not variadic:
-        fixed = len(declared) - 1
-        if count < fixed or (count == fixed and not proc.pronargdefaults):
+        # parameters that VARIADIC expansion makes have no names
+        if count > len(declared) or too_few or (proc.provariadic and not variadic):
             return None
-        argtypes = declared[:fixed] + (proc.provariadic,) * max(count - fixed, 0)
-        return _Candidate(proc, argtypes, fixed, tuple(range(count)))
-    if count > len(declared) or count < len(declared) - proc.pronargdefaults:
+        numbers = _match_names(proc, count, named)
+        if numbers is None or (variadic and numbers[-1] != count - 1):
+            return None
+        return _Candidate(proc, tuple(declared[i] for i in numbers), position, argnumbers=numbers)
+    if proc.provariadic and not variadic and len(declared) <= count:
+        fixed = len(declared) - 1
+        return _Candidate(proc, declared[:fixed] + (proc.provariadic,) * (count - fixed), position, fixed)
+    if count > len(declared) or too_few:
         return None
-    return _Candidate(proc, declared[:count], -1, tuple(range(count)))
+    return _Candidate(proc, declared[:count], position)
 
 
-def _by_name(proc: Proc, count: int, named: tuple[str, ...]) -> _Candidate | None:
+def _match_names(proc: Proc, count: int, named: tuple[str, ...]) -> tuple[int, ...] | None:
+    """The parameter for each argument; None where a name fits none, or one without default is left (MatchNamedCall)."""
     inputs = input_names(proc)
     positional = count - len(named)
-    if count > len(proc.proargtypes) or not set(named) <= set(inputs[positional:]):
+    if not set(named) <= set(inputs[positional:]):
         return None
-    order = (*range(positional), *(inputs.index(name) for name in named))
+    numbers = (*range(positional), *(inputs.index(name, positional) for name in named))
     required = range(len(proc.proargtypes) - proc.pronargdefaults)
-    if any(position not in order for position in required):
-        return None
-    return _Candidate(proc, proc.proargtypes, -1, order)
+    return numbers if set(required) <= set(numbers) else None
 
 
 def input_names(proc: Proc) -> tuple[str, ...]:
@@ -148,23 +169,24 @@ def input_names(proc: Proc) -> tuple[str, ...]:
     return tuple(name for name, mode in zip(names, proc.proargmodes, strict=False) if mode in ("i", "b", "v"))
 
 
-def _match(catalog: Catalog, one: _Candidate, given: Sequence[Oid]) -> FuncMatch | FuncMiss:
-    declared = [one.argtypes[i] for i in one.order]
-    made = enforce_generic_types(catalog, given, declared, one.proc.prorettype)
+def _match(
+    catalog: Catalog, schema: str | None, one: _Candidate, given: Sequence[Oid], variadic: bool
+) -> FuncMatch | FuncMiss:
+    name = one.proc.proname
+    if one.ambiguous:
+        return FuncMiss(f"function {_signature(catalog, schema, name, given)} is not unique", "42725")
+    if one.proc.prokind == "p":
+        return FuncMiss(f"{_signature(catalog, schema, name, given)} is a procedure", "42809")
+    if variadic and one.proc.provariadic == t.ANY and given[-1] and not t.element_type(catalog, given[-1]):
+        return FuncMiss("VARIADIC argument must be an array", "42804")
+    made = enforce_generic_types(catalog, given, one.argtypes, one.proc.prorettype)
     if isinstance(made, GenericMiss):
         return FuncMiss(made.reason, made.sqlstate)
-    return FuncMatch(one.proc, made[0], made[1], one.variadic_from)
-
-
-def _select(catalog: Catalog, usable: list[_Candidate], given: Sequence[Oid]) -> list[_Candidate]:
-    """func_select_candidate over functions."""
-    best = select_candidate(catalog, [[one.argtypes[i] for i in one.order] for one in usable], given)
-    chosen = [usable[i] for i in best]
-    if len(chosen) > 1 and any(one.variadic_from < 0 for one in chosen):
-        # a function that needs no VARIADIC expansion comes first
-        plain = [one for one in chosen if one.variadic_from < 0]
-        return plain if len(plain) == 1 else chosen
-    return chosen
+    first = one.variadic_from
+    gathered = made[0][first] if 0 <= first < len(given) and one.proc.provariadic != t.ANY else 0
+    if gathered and not t.array_type(catalog, gathered):
+        return FuncMiss(f"could not find array type for data type {format_type(catalog, gathered)}", "42704")
+    return FuncMatch(one.proc, made[0], made[1], one.variadic_from, one.argnumbers)
 
 
 def select_candidate(catalog: Catalog, candidates: Sequence[Sequence[Oid]], given: Sequence[Oid]) -> list[int]:

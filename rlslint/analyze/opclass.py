@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import binary_coercible
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import OpClass, Operator, Proc
 from rlslint.nodes.primnodes import Oid
+
+_ARRAY_EQ: Final = 1070
+_RECORD_EQ: Final = 2988
 
 
 def default_opclass(catalog: Catalog, oid: Oid, method: str) -> OpClass | None:
@@ -21,12 +26,10 @@ def default_opclass(catalog: Catalog, oid: Oid, method: str) -> OpClass | None:
         if row.opcintype == oid:
             return row
         if binary_coercible(catalog, oid, row.opcintype):
-            compatible.append(row)
-            if t.category(catalog, row.opcintype) == (category, True):
-                preferred.append(row)
-    if preferred:
-        return preferred[0]
-    return compatible[0] if len(compatible) == 1 else None
+            wanted = t.category(catalog, row.opcintype) == (category, True)
+            (preferred if wanted else compatible).append(row)
+    found = preferred or compatible
+    return found[0] if len(found) == 1 else None
 
 
 def named_opclass(catalog: Catalog, schema: str | None, name: str, method: str) -> OpClass | None:
@@ -65,11 +68,29 @@ def is_hashable(catalog: Catalog, operator: Oid, left: Oid) -> bool:
     row = catalog.operators.get(operator)
     if row is None or not row.oprcanhash:
         return False
-    if row.oprname == "=" and row.oprleft in (t.ANYARRAY, t.RECORD):
-        return row.oprleft == t.ANYARRAY and _hashable_element(catalog, left)
+    if row.oid in (_ARRAY_EQ, _RECORD_EQ):
+        return is_hashable_type(catalog, left)
     proc = operator_proc(catalog, operator)
     return proc is not None and proc.proisstrict
 
 
-def _hashable_element(catalog: Catalog, array: Oid) -> bool:
-    return default_opclass(catalog, t.element_type(catalog, array), "hash") is not None
+def is_hashable_type(catalog: Catalog, oid: Oid) -> bool:
+    """Whether values of the type can be hashed: it has an operator class, and so do its elements or fields
+    (cache_array_element_properties and its like in typcache.c). Nothing is claimed of an anonymous row."""
+    oid = t.base_type(catalog, oid)
+    row = catalog.types.get(oid)
+    opclass = default_opclass(catalog, oid, "hash")
+    if row is None or opclass is None:
+        return False
+    match opclass.opcintype:
+        case t.ANYARRAY:
+            return is_hashable_type(catalog, row.typelem)
+        case t.ANYRANGE | t.ANYMULTIRANGE:
+            return is_hashable_type(catalog, row.rngsubtype)
+        case t.RECORD:
+            relation = catalog.relations.get(row.typrelid)
+            return relation is not None and all(
+                is_hashable_type(catalog, column.atttypid) for column in relation.attributes if not column.attisdropped
+            )
+        case _:
+            return True

@@ -115,7 +115,8 @@ def format_type(catalog: Catalog, oid: Oid, typmod: int = -1) -> str:
     row = catalog.types.get(oid)
     if row is None:
         return "?"
-    if row.typelem and row.typcategory == "A":
+    # int2vector and oidvector have arrays of their own
+    if row.typelem and not row.typarray:
         return format_type(catalog, row.typelem, typmod) + "[]"
     if oid in _TIMES:
         digits = f"({typmod})" if typmod >= 0 else ""
@@ -124,6 +125,8 @@ def format_type(catalog: Catalog, oid: Oid, typmod: int = -1) -> str:
         return "interval" + _interval_modifier(typmod)
     if oid == t.BPCHAR and typmod < 0:
         return "bpchar"
+    if oid == t.BIT and typmod < 0:
+        return '"bit"'
     if oid in _SQL_NAMES:
         return _SQL_NAMES[oid] + _modifier_text(oid, typmod)
     name = quote_identifier(row.typname)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedIndex
+from rlslint.checks.model import Facts, Match
+from rlslint.checks.subquery_scans import full_scans
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -12,28 +13,28 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement not in ("insert", "insert_many", "update"):
             continue
-        for subquery in plan.subqueries:
-            if not subquery.in_check:
+        for found in full_scans(facts, plan):
+            if not found.subquery.in_check:
                 continue
-            for scan in subquery.relations:
-                if scan.method != "seq_scan" or not scan.key_columns:
-                    continue
-                evidence = facts.hot.get(plan.relid, ())
-                yield Match(
-                    span=subquery.span,
-                    relation=facts.catalog.relations[plan.relid],
-                    policy=subquery.clause.policy,
-                    statements=(plan.statement,),
-                    roles=(plan.role,),
-                    severity="error" if evidence else None,
-                    message="hot" if evidence else None,
-                    facts={
-                        "table": facts.name(plan.relid),
-                        "relation": facts.name(scan.relid),
-                        "columns": facts.column_names(scan.relid, scan.key_columns),
-                        "evaluation": subquery.evaluation,
-                        "per": "statement" if subquery.evaluation == "init_plan" else "row",
-                        "hot": list(evidence),
-                    },
-                    needs=(NeedIndex(scan.relid, scan.key_columns),),
-                )
+            evidence = facts.hot.get(plan.relid, ())
+            hot = f", which takes many inserts ({', '.join(evidence)})," if evidence else ""
+            yield Match(
+                span=found.subquery.span,
+                relation=facts.catalog.relations[plan.relid],
+                policy=found.subquery.clause.policy,
+                statements=(plan.statement,),
+                roles=(plan.role,),
+                severity="error" if evidence else None,
+                message="barrier" if found.why == "barrier" else None,
+                facts={
+                    "table": facts.name(plan.relid),
+                    "relation": facts.name(found.scan.relid),
+                    "columns": facts.column_names(found.scan.relid, found.scan.key_columns),
+                    "index": found.index,
+                    "evaluation": found.subquery.evaluation,
+                    "each": "statement that writes" if found.once else "row written",
+                    "hot": list(evidence),
+                    "hot_note": hot,
+                },
+                needs=found.needs,
+            )

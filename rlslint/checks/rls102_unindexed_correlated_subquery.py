@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedIndex
+from rlslint.checks.model import Facts, Match
+from rlslint.checks.subquery_scans import full_scans
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -12,23 +13,22 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement not in ("select", "update", "delete"):
             continue
-        for subquery in plan.subqueries:
-            if subquery.in_check or subquery.evaluation != "subplan":
+        for found in full_scans(facts, plan):
+            if found.subquery.in_check or found.once:
                 continue
-            for scan in subquery.relations:
-                if scan.method != "seq_scan" or not scan.key_columns:
-                    continue
-                yield Match(
-                    span=subquery.span,
-                    relation=facts.catalog.relations[plan.relid],
-                    policy=subquery.clause.policy,
-                    statements=(plan.statement,),
-                    roles=(plan.role,),
-                    facts={
-                        "table": facts.name(plan.relid),
-                        "relation": facts.name(scan.relid),
-                        "columns": facts.column_names(scan.relid, scan.key_columns),
-                        "because": subquery.not_hashed_because or "it cannot be hashed",
-                    },
-                    needs=(NeedIndex(scan.relid, scan.key_columns),),
-                )
+            yield Match(
+                span=found.subquery.span,
+                relation=facts.catalog.relations[plan.relid],
+                policy=found.subquery.clause.policy,
+                statements=(plan.statement,),
+                roles=(plan.role,),
+                message="barrier" if found.why == "barrier" else None,
+                facts={
+                    "table": facts.name(plan.relid),
+                    "relation": facts.name(found.scan.relid),
+                    "columns": facts.column_names(found.scan.relid, found.scan.key_columns),
+                    "index": found.index,
+                    "because": found.subquery.not_hashed_because or "it cannot be hashed",
+                },
+                needs=found.needs,
+            )

@@ -210,6 +210,9 @@ def _opening(stream: tuple[Token, ...], first: int) -> int:
 
 def _tail(stream: tuple[Token, ...], raw: Raw, last: int) -> int:
     words = _TAIL.get(next(iter(raw), ""), ())
+    if stream[last].name in ("IS", "ISNULL", "NOTNULL"):
+        # the last operand is a test of its own
+        words = tuple(word for tail in _TAIL.values() for word in tail)
     while last + 1 < len(stream) and stream[last + 1].name in words:
         last += 1
     return last

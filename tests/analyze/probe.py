@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 SCHEMA = """
@@ -54,3 +55,36 @@ class Parser:
         found = re.search(r":targetList \(\{TARGETENTRY :expr (.*)", self._trees[-1].replace("\n", " "))
         assert found is not None, self._trees
         return Parsed(found.group(1), None)
+
+    def accepts(self, text: str) -> bool:
+        """Whether the statement passes analysis."""
+        return self._connection.pgconn.prepare(b"", text.encode()).error_field(67) is None
+
+    def execute(self, text: str) -> None:
+        """Run a statement."""
+        self._connection.execute(text)
+
+
+TYPES = (
+    "int2 int4 int8 numeric float4 float8 text varchar bpchar name uuid bool date timestamp timestamptz time interval"
+    ' jsonb json bytea inet cidr text[] int4[] uuid[] oid regclass "char" oidvector int4range int4multirange bit'
+    " tsvector pair pair[] mood mood[] email email[] positive tags short"
+).split()
+LITERAL = "?"
+"""An untyped literal among the types."""
+
+
+def type_oids(connection: Any, names: Sequence[str] = TYPES) -> dict[str, int]:
+    """OIDs of the types, and of an untyped literal."""
+    found = connection.execute("SELECT n, n::regtype::oid::int FROM unnest(%s::text[]) n", (list(names),)).fetchall()
+    return {**dict(found), LITERAL: 705}
+
+
+def null(name: str) -> str:
+    """An expression of the type."""
+    return "NULL" if name == LITERAL else f"NULL::{name}"
+
+
+def difference(expected: dict[Any, Any], actual: dict[Any, Any]) -> dict[Any, Any]:
+    """(expected, actual) where they differ."""
+    return {key: (value, actual[key]) for key, value in expected.items() if actual[key] != value}

@@ -5,6 +5,7 @@ The files are read when something is first looked up, and rows are made one look
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Hashable, Sequence
 from functools import cache, lru_cache
@@ -67,7 +68,12 @@ class BuiltinStore(Generic[Row]):
 @lru_cache(maxsize=1)
 def _data() -> dict[str, list[Raw]]:
     text = (Path(__file__).parent / "pg_catalog.json").read_text(encoding="utf-8")
+    # thousands of lists that all stay: looking for garbage among them costs twice the parsing
+    collecting = gc.isenabled()
+    gc.disable()
     data: dict[str, list[Raw]] = json.loads(text)
+    if collecting:
+        gc.enable()
     return data
 
 
