@@ -133,6 +133,35 @@ def plan(
 
 
 @main.command()
+@_common
+@click.option("--format", "format_", type=click.Choice(["json", "sql"]), default="json", help="Output format.")
+def catalog(
+    paths: tuple[str, ...],
+    config: Path | None,
+    layout: str | None,
+    preset: str | None,
+    pg_version: int | None,
+    hot: tuple[str, ...],
+    output: Path | None,
+    stdin_filename: str,
+    format_: str,
+) -> None:
+    """Print the schema that the migrations add up to."""
+    from rlslint import pipeline
+    from rlslint.config import load_options
+    from rlslint.report.catalog import render_json
+    from rlslint.report.catalog_sql import catalog_sql
+
+    cwd = Path.cwd()
+    with _one_line_errors():
+        options = pipeline.merged(
+            load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
+        )
+        _, replayed = pipeline.load(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
+        _write(render_json(replayed) if format_ == "json" else catalog_sql(replayed.catalog), output)
+
+
+@main.command()
 @click.argument("code")
 def explain(code: str) -> None:
     """Print one rule's page."""

@@ -32,7 +32,8 @@ CREATE POLICY captured ON docs FOR DELETE USING (EXISTS (SELECT 1 FROM members W
 CREATE POLICY scalar ON docs FOR INSERT WITH CHECK ((SELECT k FROM members LIMIT 1) = 'guest');
 CREATE POLICY from_function ON docs FOR SELECT USING (team_id IN (SELECT t FROM teams(uid()) t));
 CREATE POLICY nested ON docs FOR SELECT USING (owner IN (
-    SELECT x.user_id FROM (SELECT user_id, (team_id), upper(k::text) FROM members) x WHERE x.team_id = docs.team_id AND upper <> ''));
+    SELECT x.user_id FROM (SELECT user_id, (team_id), upper(k::text) FROM members) x
+    WHERE x.team_id = docs.team_id AND upper <> ''));
 CREATE POLICY with_query ON docs FOR SELECT USING (owner = ANY (ARRAY(
     WITH mine AS (SELECT team_id FROM members), named (a) AS (SELECT team_id FROM mine) SELECT a FROM named)));
 CREATE POLICY odd ON docs AS RESTRICTIVE USING ("Odd Name" IS DISTINCT FROM state OR owner BETWEEN 1 AND 9);
@@ -84,7 +85,7 @@ ALTER TABLE people DROP COLUMN mail CASCADE;
 ALTER TABLE notes DROP CONSTRAINT owned, ALTER person SET DEFAULT 1;
 CREATE VIEW bodies AS SELECT id, body FROM notes;
 DROP TABLE notes;
-ALTER TABLE notes RENAME TO remarks;
+ALTER TABLE people RENAME TO persons;
 """
 
 DYNAMIC = """
@@ -139,7 +140,8 @@ SET search_path = two, one, public;
 CREATE POLICY by_two ON guarded USING (id IN (SELECT f(id) FROM t WHERE t.label = guarded.label));
 CREATE TABLE two.landed (id int);
 SET search_path = public;
-CREATE POLICY full_names ON guarded USING (EXISTS (SELECT 1 FROM one.t JOIN two.t ON one.t.id = two.t.id WHERE one.t.label = guarded.label));
+CREATE POLICY full_names ON guarded USING (EXISTS (
+    SELECT 1 FROM one.t JOIN two.t ON one.t.id = two.t.id WHERE one.t.label = guarded.label));
 CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 0';
 CREATE TABLE t (id int);
 CREATE TABLE one.guarded (id int);

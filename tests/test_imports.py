@@ -91,6 +91,6 @@ def test_files_stay_short() -> None:
 
 
 def test_the_top_level_is_the_agreed_one() -> None:
-    hidden = {".git", ".venv", ".hypothesis", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+    hidden = {".benchmarks", ".git", ".venv", ".hypothesis", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
     found = {path.name for path in ROOT.iterdir() if not path.name.endswith((".egg-info", ".pyc"))} - hidden
     assert found - {"build", "dist", "__pycache__"} == TOP_LEVEL

@@ -43,15 +43,13 @@ def deparse(catalog: Catalog, stored: StoredExpr, relid: Oid, *, boolean: bool =
     Where no text can be found that means the same (a natural join whose tables have new columns, say), the one that
     names every object by its present name, not exact.
     """
-    tried: list[str] = []
-    for thorough in (None, False, True):
-        text = stored.text if thorough is None else _edited(catalog, stored, relid, thorough=thorough)
-        if text in tried:
-            continue
-        tried.append(text)
-        if _same(catalog, stored, relid, text, boolean=boolean):
+    if _same(catalog, stored, relid, stored.text, boolean=boolean):
+        return Deparsed(stored.text, True)
+    renamed = _edited(catalog, stored, relid, thorough=False)
+    for text in (renamed, _edited(catalog, stored, relid, thorough=True)):
+        if text != stored.text and _same(catalog, stored, relid, text, boolean=boolean):
             return Deparsed(text, True)
-    return Deparsed(tried[min(1, len(tried) - 1)], False)
+    return Deparsed(renamed, False)
 
 
 def _edited(catalog: Catalog, stored: StoredExpr, relid: Oid, *, thorough: bool) -> str:

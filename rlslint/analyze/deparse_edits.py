@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rlslint.analyze.columns import SYSTEM_COLUMNS
-from rlslint.analyze.targets import figure_column_name
+from rlslint.analyze.query import figure_column_name
 from rlslint.analyze.typename import names_of, quote_identifier, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, PG_CATALOG, Catalog
 from rlslint.catalog.rows import StoredExpr

@@ -10,8 +10,8 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import OpClass, Operator, Proc
 from rlslint.nodes.primnodes import Oid
 
-_ARRAY_EQ: Final = 1070
-_RECORD_EQ: Final = 2988
+_BY_PARTS: Final = frozenset({1070, 2988, 3882, 2860})
+"""Equality of arrays, rows, ranges and multiranges: it hashes what they are made of (op_hashjoinable)."""
 
 
 def default_opclass(catalog: Catalog, oid: Oid, method: str) -> OpClass | None:
@@ -68,7 +68,7 @@ def is_hashable(catalog: Catalog, operator: Oid, left: Oid) -> bool:
     row = catalog.operators.get(operator)
     if row is None or not row.oprcanhash:
         return False
-    if row.oid in (_ARRAY_EQ, _RECORD_EQ):
+    if row.oid in _BY_PARTS:
         return is_hashable_type(catalog, left)
     proc = operator_proc(catalog, operator)
     return proc is not None and proc.proisstrict

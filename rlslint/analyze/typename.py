@@ -30,6 +30,7 @@ _SQL_NAMES: Final = {
     t.VARBIT: "bit varying",
     t.NUMERIC: "numeric",
     18: '"char"',
+    t.JSON: "json",
 }
 _TIMES: Final = {
     t.TIME: "without time zone",
@@ -233,6 +234,7 @@ _RESERVED: Final = frozenset(
         "is",
         "isnull",
         "join",
+        "json",
         "json_array",
         "json_arrayagg",
         "json_exists",

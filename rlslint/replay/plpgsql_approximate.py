@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from rlslint.replay.plpgsql_functions import text_of
-from rlslint.replay.plpgsql_values import Scope, Undecided, evaluate
+from rlslint.replay.plpgsql_reg import Undecided
+from rlslint.replay.plpgsql_values import Scope, evaluate
 from rlslint.replay.session import DDLError
 from rlslint.source.model import Raw, Span
 from rlslint.source.parse import parse_synthetic

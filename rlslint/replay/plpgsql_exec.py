@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Final
 
 from rlslint.replay import plpgsql_approximate as approximate
+from rlslint.replay.plpgsql_block import Block, Unset
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
 from rlslint.replay.plpgsql_functions import text_of
-from rlslint.replay.plpgsql_select import select
-from rlslint.replay.plpgsql_values import Scope, Undecided, as_list, truth
+from rlslint.replay.plpgsql_reg import Undecided
+from rlslint.replay.plpgsql_values import truth
 from rlslint.replay.plpgsql_views import Value
-from rlslint.replay.session import DDLError, NotFollowed, Session, Step
-from rlslint.source.model import Raw, Span, Statement
+from rlslint.replay.session import DDLError, NotFollowed, Step
+from rlslint.source.model import Raw, Statement
 from rlslint.source.parse import parse_synthetic
 
 MAX_STATEMENTS: Final = 20_000
@@ -32,70 +32,6 @@ class _Continue(_Exit):
 
 class _Return(Exception):
     pass
-
-
-class _Unset:
-    """A variable whose default has not been asked for yet, or whose value is not known."""
-
-    def __init__(self, default: str | None) -> None:
-        self.default = default
-
-
-@dataclass(slots=True)
-class Block:
-    """A running block: its variables and where its code stands."""
-
-    session: Session
-    statement: Statement
-    place: Callable[[str, int], Span | None]
-    """The span in the file of a piece of code that begins on a line of the body; None when it cannot be found."""
-    line_span: Callable[[int], Span]
-    variables: dict[str, Value | _Unset] = field(default_factory=dict)
-    numbers: dict[int, str] = field(default_factory=dict)
-    """Names of the block's datums by number."""
-    arrays: set[str] = field(default_factory=set)
-    """Names of the variables of an array type."""
-    error: DDLError | None = None
-    """What the running exception handler handles."""
-    count: int = 0
-
-    def read(self, name: str) -> tuple[bool, Value]:
-        """A variable's value. Raises Undecided."""
-        if name not in self.variables:
-            return False, None
-        value = self.variables[name]
-        if isinstance(value, _Unset):
-            if value.default is None:
-                raise Undecided(f"{name} is not known")
-            value = self.variables[name] = self.typed(name, self.value(value.default))
-        return True, value
-
-    def typed(self, name: str, value: Value) -> Value:
-        """A value as its variable keeps it: the text form of an array becomes an array."""
-        return as_list(value) if name in self.arrays and isinstance(value, str) else value
-
-    def scope(self) -> Scope:
-        """What an expression of the block sees."""
-        return Scope(self.session, self)
-
-    def value(self, query: str) -> Value:
-        """The value of an expression's text. Raises Undecided."""
-        names, rows = self.rows(f"SELECT {query}")
-        del names
-        return rows[0][0] if rows else None
-
-    def rows(self, query: str) -> tuple[list[str], list[list[Value]]]:
-        """The rows of a query's text. Raises Undecided."""
-        statements, problems = parse_synthetic(query, self.statement.span)
-        if problems or len(statements) != 1 or statements[0].kind != "SelectStmt":
-            raise Undecided("not a query that can be followed")
-        return select(statements[0].node, self.scope())
-
-    def forget(self, numbers: set[int], names: set[str]) -> None:
-        """Variables that code which was not followed sets."""
-        for name in names | {self.numbers.get(number, "") for number in numbers}:
-            if name in self.variables:
-                self.variables[name] = _Unset(None)
 
 
 def run_block(block: Block, body: list[Raw]) -> None:
@@ -312,17 +248,17 @@ def _assign(block: Block, node: Raw) -> None:
     if name not in block.variables:
         name = block.numbers.get(node["varno"], name)
     try:
-        value: Value | _Unset = block.value(query[match.end() :])
+        value: Value | Unset = block.value(query[match.end() :])
         if not match[2] and not match[3]:
             value = block.typed(name, value)
     except Undecided:
-        value = _Unset(None)
+        value = Unset(None)
     if match[3]:
         value = _with_element(block, name, match[3][1:-1], value)
     elif match[2]:
         held = block.variables.get(name)
         fields = dict(held) if isinstance(held, dict) else {}
-        if isinstance(value, _Unset):
+        if isinstance(value, Unset):
             fields.pop(match[2].strip(" ."), None)
         else:
             fields[match[2].strip(" .")] = value
@@ -330,15 +266,15 @@ def _assign(block: Block, node: Raw) -> None:
     block.variables[name] = value
 
 
-def _with_element(block: Block, name: str, subscript: str, value: Value | _Unset) -> Value | _Unset:
+def _with_element(block: Block, name: str, subscript: str, value: Value | Unset) -> Value | Unset:
     try:
         number = block.value(subscript)
         _, held = block.read(name)
     except Undecided:
-        return _Unset(None)
+        return Unset(None)
     items = list(held) if isinstance(held, list) else []
-    if isinstance(value, _Unset) or not isinstance(number, int) or not 0 < number <= len(items) + 1:
-        return _Unset(None)
+    if isinstance(value, Unset) or not isinstance(number, int) or not 0 < number <= len(items) + 1:
+        return Unset(None)
     return [*items[: number - 1], value, *items[number:]]
 
 
@@ -485,28 +421,6 @@ def _assert(block: Block, node: Raw) -> None:
             raise DDLError("P0004", "assertion failed")
     except Undecided:
         return
-
-
-def datums(function: Raw) -> Iterator[tuple[int, str, str | None, str]]:
-    """(number, name, default's text, type) of a block's variables, in the order the parser numbers them."""
-    for number, item in enumerate(function.get("datums", ())):
-        kind, node = next(iter(item.items()))
-        if kind in ("PLpgSQL_var", "PLpgSQL_rec"):
-            default = node.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
-            typname = node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
-            yield number, node["refname"], default, typname
-        elif kind == "PLpgSQL_recfield":
-            yield number, "", None, ""
-
-
-def declare(block: Block, function: Raw) -> None:
-    """Give the block its variables, defaults not yet computed."""
-    for number, name, default, typname in datums(function):
-        block.numbers[number] = name
-        if typname.startswith("_") or typname.endswith("[]"):
-            block.arrays.add(name)
-        if name:
-            block.variables[name] = None if default is None else _Unset(default)
 
 
 _STATEMENTS: Final[dict[str, Callable[[Block, Raw], None]]] = {

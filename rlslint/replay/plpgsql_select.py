@@ -7,7 +7,8 @@ from functools import cmp_to_key
 from typing import Final
 
 from rlslint.replay.plpgsql_functions import compare
-from rlslint.replay.plpgsql_values import Scope, Undecided, evaluate, has_aggregate, truth
+from rlslint.replay.plpgsql_reg import Undecided
+from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate, truth
 from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, Row, Value
 from rlslint.source.model import Raw
 
@@ -166,9 +167,10 @@ def _join(node: Raw, scope: Scope) -> Rows:
         raise Undecided("a join of this kind")
     using = [part["String"]["sval"] for part in node.get("usingClause", ())]
     shape: dict[str, Row] | None = None
+    table = _Hashed(node, scope) if "RangeVar" in node["rarg"] else None
     for left in _item(node["larg"], scope):
         hit = False
-        for right in _item(node["rarg"], scope.inner(left)):
+        for right in table.candidates(left) if table else _item(node["rarg"], scope.inner(left)):
             shape = right
             both = {**left, **right}
             if using and not all(_same(left, right, name) for name in using):
@@ -180,6 +182,55 @@ def _join(node: Raw, scope: Scope) -> Rows:
         if not hit and jointype == "JOIN_LEFT":
             nulls = {alias: dict.fromkeys(row) for alias, row in (shape or _empty(node["rarg"])).items()}
             yield {**left, **nulls}
+
+
+class _Hashed:
+    """The rows of a join's right side by the column that the join compares for equality with something on its left;
+    without such a condition, all of them. Catalogs of large projects make a nested loop slow."""
+
+    def __init__(self, node: Raw, scope: Scope) -> None:
+        self._scope = scope
+        self._rows = list(_item(node["rarg"], scope))
+        rangevar = node["rarg"]["RangeVar"]
+        alias = rangevar.get("alias", {}).get("aliasname", rangevar["relname"])
+        self._left, name = _equality(node.get("quals"), alias)
+        values = [row[alias].get(name) for row in self._rows] if self._left is not None else []
+        self._kinds = {type(value) for value in values if value is not None}
+        self._buckets: dict[Value, list[dict[str, Row]]] = {}
+        if self._kinds <= {int, str} and len(self._kinds) == 1:
+            for value, row in zip(values, self._rows, strict=True):
+                self._buckets.setdefault(value, []).append(row)
+
+    def candidates(self, left: dict[str, Row]) -> list[dict[str, Row]]:
+        """Rows that may join with ``left``; the join's conditions are still to be asked."""
+        if self._left is None or not self._buckets:
+            return self._rows
+        value = evaluate(self._scope.inner(left), self._left)
+        if type(value) not in self._kinds:
+            return self._rows
+        return self._buckets.get(value, [])
+
+
+def _equality(quals: Raw | None, alias: str) -> tuple[Raw | None, str]:
+    """The other side of ``alias.column = other`` among the join's conditions, and the column; (None, "") if none."""
+    stack = [quals] if quals is not None else []
+    while stack:
+        kind, node = next(iter(stack.pop().items()))
+        if kind == "BoolExpr" and node["boolop"] == "AND_EXPR":
+            stack.extend(node["args"])
+        if kind != "A_Expr" or node["kind"] != "AEXPR_OP" or node["name"][-1]["String"]["sval"] != "=":
+            continue
+        for one, other in ((node["lexpr"], node["rexpr"]), (node["rexpr"], node["lexpr"])):
+            words = _words(one)
+            others = _words(other)
+            if len(words) == 2 and words[0] == alias and len(others) == 2 and others[0] != alias:
+                return other, words[1]
+    return None, ""
+
+
+def _words(raw: Raw) -> list[str]:
+    fields = raw.get("ColumnRef", {}).get("fields", ())
+    return [part["String"]["sval"] for part in fields if "String" in part]
 
 
 def _empty(item: Raw) -> dict[str, Row]:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.names import options, word
-from rlslint.replay.plpgsql_exec import Block, declare, run_block
+from rlslint.replay.plpgsql_block import Block, declare
+from rlslint.replay.plpgsql_exec import run_block
 from rlslint.replay.session import Handler, Session
 from rlslint.source.model import Raw, Span, Statement
 from rlslint.source.parse import parse_plpgsql

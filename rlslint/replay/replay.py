@@ -143,4 +143,7 @@ def run(session: Session, statement: Statement, replayed: Replayed, *, transacti
     except NotFollowed as reason:
         session.restore(before)
         session.note(statement, str(reason))
+    if not transactional and not session.savepoints:
+        # outside a transaction block every statement is a transaction of its own, and SET LOCAL ends with it
+        settings.end_transaction(session)
     session.steps.append(Step(session.migration, statement, error, in_transaction))

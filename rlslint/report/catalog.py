@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from rlslint.analyze.deparse import deparse
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Index, Policy, Proc, Relation
@@ -48,6 +49,7 @@ def catalog_json(replayed: Replayed) -> Entry:
         for problem in replayed.problems
         if problem.code == "RLS002"
     }
+    notes |= {_unwritable(row) for row in catalog.policies if row.origin is not None and not _is_exact(catalog, row)}
     return {
         "version": 1,
         "tables": _sorted([_table(catalog, row) for row in tables]),
@@ -60,6 +62,18 @@ def catalog_json(replayed: Replayed) -> Entry:
         ),
         "not_analysed": [{"path": path, "line": line, "reason": reason} for path, line, reason in sorted(notes)],
     }
+
+
+def _is_exact(catalog: Catalog, row: Policy) -> bool:
+    """Whether the policy's expressions can be written as SQL that means the same today."""
+    stored = (row.polqual, row.polwithcheck)
+    return all(deparse(catalog, one, row.polrelid, boolean=True).exact for one in stored if one is not None)
+
+
+def _unwritable(row: Policy) -> tuple[str, int, str]:
+    assert row.origin is not None
+    reason = f'policy "{row.polname}": no SQL is known that means today what it meant when it was made'
+    return row.origin.source.path, row.origin.source.position(row.origin.start)[0], reason
 
 
 def own_tables(catalog: Catalog) -> list[Relation]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rlslint.analyze.typename import format_type, quote_identifier, quote_literal, quote_qualified
-from rlslint.catalog.catalog import PUBLIC, Catalog
+from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Attribute, Constraint, Proc, Relation, Type
 from rlslint.nodes.primnodes import Const, FuncExpr
 from rlslint.report.catalog import own_tables
@@ -41,7 +41,7 @@ def catalog_sql(catalog: Catalog) -> str:
         "SET check_function_bodies = off",
         *_roles(catalog),
         *_schemas(catalog),
-        *(f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}" for name in sorted(catalog.extensions)),
+        *(_extension(catalog, name) for name in sorted(catalog.extensions)),
         *(text for row in catalog.types if row.origin is not None for text in _type(catalog, row)),
         *(text for row in early for text in _function(catalog, row)),
         *(text for row in catalog.relations if row.relkind == "S" for text in _sequence(catalog, row)),
@@ -89,6 +89,12 @@ def _schemas(catalog: Catalog) -> Iterator[str]:
         name = quote_identifier(row.nspname)
         yield f"CREATE SCHEMA IF NOT EXISTS {name}"
         yield from _grants(catalog, row.nspacl, f"SCHEMA {name}")
+
+
+def _extension(catalog: Catalog, name: str) -> str:
+    schema = catalog.extensions[name].extnamespace
+    where = "" if schema == PG_CATALOG else f" WITH SCHEMA {quote_identifier(catalog.nspname(schema))}"
+    return f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}{where}"
 
 
 def _type(catalog: Catalog, row: Type) -> Iterator[str]:
@@ -164,13 +170,13 @@ def _constraints(catalog: Catalog, made: Sequence[Relation]) -> Iterator[str]:
     rows = [row for row in catalog.constraints if row.conrelid in tables and row.contype in "pufcx"]
     for row in sorted(rows, key=lambda row: row.contype == "f"):
         yield _constraint(catalog, row)
-    for row in catalog.relations:
-        if row.relkind == "S" and row.ownedby[0] in tables:
-            table = catalog.relations[row.ownedby[0]]
-            column = table.column(row.ownedby[1])
+    for sequence in catalog.relations:
+        if sequence.relkind == "S" and sequence.ownedby[0] in tables:
+            table = catalog.relations[sequence.ownedby[0]]
+            column = table.column(sequence.ownedby[1])
             if not column.attidentity:
                 owner = f"{quoted_name(catalog, table)}.{quote_identifier(column.attname)}"
-                yield f"ALTER SEQUENCE {quoted_name(catalog, row)} OWNED BY {owner}"
+                yield f"ALTER SEQUENCE {quoted_name(catalog, sequence)} OWNED BY {owner}"
 
 
 def _constraint(catalog: Catalog, row: Constraint) -> str:
@@ -231,8 +237,9 @@ def _function(catalog: Catalog, row: Proc) -> Iterator[str]:
 
 
 def _setting(name: str, value: str) -> str:
-    # a list of names is kept as it has to be written
-    return value if name == "search_path" and value else quote_literal(value)
+    if name != "search_path":
+        return quote_literal(value)
+    return ", ".join(quote_literal(item.strip().strip('"')) for item in value.split(","))
 
 
 def _dollar_quoted(text: str) -> str:
@@ -299,6 +306,8 @@ def _function_grants(catalog: Catalog, row: Proc) -> Iterator[str]:
 def _grants(catalog: Catalog, acl: Acl, what: str, column: str = "") -> Iterator[str]:
     by_role: dict[str, list[str]] = {}
     for role, privilege in acl:
+        if privilege == "maintain" and catalog.pg_version < 17:
+            continue
         by_role.setdefault(role_text(catalog, role), []).append(privilege.upper() + column)
     for name in sorted(by_role):
         yield f"GRANT {', '.join(sorted(by_role[name]))} ON {what} TO {name}"

@@ -166,7 +166,7 @@ def arguments(catalog: Catalog, proc: Proc) -> str:
     parts = []
     for i, oid in enumerate(types):
         mode = proc.proargmodes[i] if proc.proargmodes else "i"
-        if mode in "ot" and not (mode == "o" and proc.prokind == "p"):
+        if mode == "t":
             continue
         word = {"o": "OUT ", "b": "INOUT ", "v": "VARIADIC "}.get(mode, "IN " if proc.prokind == "p" else "")
         name = proc.proargnames[i] if i < len(proc.proargnames) else ""

@@ -59,6 +59,9 @@ def expression_extent(statement: Statement, raw: Raw) -> tuple[int, int]:
     starts = [token.start for token in stream]
     first = _index(starts, locations[0])
     last = _index(starts, locations[-1])
+    if stream[last].name == "COLLATE" and last + 1 < len(stream):
+        # the collation's name has no place
+        last += 1
     last = _operand_end(stream, last)
     first, last = _balance(stream, first, last)
     last = _tail(stream, raw, last)
@@ -209,7 +212,7 @@ def _opening(stream: tuple[Token, ...], first: int) -> int:
 
 
 def _tail(stream: tuple[Token, ...], raw: Raw, last: int) -> int:
-    words = _TAIL.get(next(iter(raw), ""), ())
+    words: tuple[str, ...] = _TAIL.get(next(iter(raw), ""), ())
     if stream[last].name in ("IS", "ISNULL", "NOTNULL"):
         # the last operand is a test of its own
         words = tuple(word for tail in _TAIL.values() for word in tail)

@@ -69,12 +69,12 @@ TYPES = (
     "int2 int4 int8 numeric float4 float8 text varchar bpchar name uuid bool date timestamp timestamptz time interval"
     ' jsonb json bytea inet cidr text[] int4[] uuid[] oid regclass "char" oidvector int4range int4multirange bit'
     " tsvector pair pair[] mood mood[] email email[] positive tags short"
-).split()
+)
 LITERAL = "?"
 """An untyped literal among the types."""
 
 
-def type_oids(connection: Any, names: Sequence[str] = TYPES) -> dict[str, int]:
+def type_oids(connection: Any, names: Sequence[str] = tuple(TYPES.split())) -> dict[str, int]:
     """OIDs of the types, and of an untyped literal."""
     found = connection.execute("SELECT n, n::regtype::oid::int FROM unnest(%s::text[]) n", (list(names),)).fetchall()
     return {**dict(found), LITERAL: 705}

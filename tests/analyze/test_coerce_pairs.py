@@ -25,7 +25,7 @@ from rlslint.nodes.primnodes import (
 from tests.analyze import probe
 from tests.analyze.server_catalog import read_catalog
 
-MORE = "xml money macaddr path point box circle varbit timetz regproc regprocedure regrole xid cid tsquery _varchar".split()
+MORE = "xml money macaddr path point box circle varbit timetz regproc regprocedure regrole xid cid tsquery _varchar"
 TAGS = {
     "RELABELTYPE": RelabelType,
     "FUNCEXPR": FuncExpr,
@@ -41,7 +41,7 @@ TAGS = {
 def sides(server: Any) -> Iterator[tuple[probe.Parser, Catalog, dict[str, int]]]:
     with server.database() as connection:
         connection.execute(probe.SCHEMA)
-        oids = probe.type_oids(connection, [*probe.TYPES, *MORE])
+        oids = probe.type_oids(connection, f"{probe.TYPES} {MORE}".split())
         columns = ", ".join(f'"{name}" {name}' for name in oids if name != probe.LITERAL)
         connection.execute(f"CREATE TABLE one ({columns})".replace('""char""', '"c"'))
         yield probe.Parser(connection), read_catalog(connection), oids
@@ -139,10 +139,10 @@ def test_common_types(sides: tuple[probe.Parser, Catalog, dict[str, int]]) -> No
 @pytest.mark.server
 def test_common_types_of_three(sides: tuple[probe.Parser, Catalog, dict[str, int]]) -> None:
     parser, catalog, oids = sides
-    few = "int2 int4 int8 numeric float8 text varchar bpchar name date timestamptz email positive short ?".split()
+    few = "int2 int4 int8 numeric float8 text varchar bpchar name date timestamptz email positive short ?"
     expected: dict[Any, Any] = {}
     actual: dict[Any, Any] = {}
-    for key in ((one, two, three) for one in few for two in few for three in few):
+    for key in ((one, two, three) for one in few.split() for two in few.split() for three in few.split()):
         parsed = parser.parse(f"SELECT COALESCE({', '.join(map(column, key))}) FROM one")
         expected[key] = parsed.sqlstate is None and parsed.number("coalescetype")
         actual[key] = select_common_type(catalog, [oids[name] for name in key]) or False
@@ -154,7 +154,9 @@ def test_names_of_types(server: Any) -> None:
     modifiers = {t.VARCHAR: 44, t.BPCHAR: 8, t.NUMERIC: (10 << 16) + 6, t.TIMESTAMPTZ: 3, t.BIT: 5, t.VARBIT: 5}
     modifiers |= {t.TIME: 2, t.TIMETZ: 0, t.TIMESTAMP: 6, t.INTERVAL: (4 << 16) | 0xFFFF, 1015: 44, 1231: (3 << 16) + 7}
     with server.database() as connection:
-        connection.execute(probe.SCHEMA + 'CREATE SCHEMA app; CREATE TYPE app."My Type" AS ENUM (); CREATE TYPE app.t AS ()')
+        connection.execute(
+            probe.SCHEMA + 'CREATE SCHEMA app; CREATE TYPE app."My Type" AS ENUM (); CREATE TYPE app.t AS ()'
+        )
         catalog = read_catalog(connection)
         asked = [(row[0], -1) for row in connection.execute("SELECT oid::int FROM pg_type ORDER BY oid")]
         asked += modifiers.items()

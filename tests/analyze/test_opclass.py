@@ -16,7 +16,7 @@ from tests.analyze.server_catalog import read_catalog
 MORE = (
     "xml money macaddr path point box circle varbit timetz regproc xid tsquery varchar[] json[] jsonb[] point[]"
     " oddrange oddrange[] plain plain[] holder"
-).split()
+)
 EXTRA = """
 CREATE TYPE public.oddrange AS RANGE (subtype = tsvector);
 CREATE TYPE public.plain AS (j json, n int);
@@ -28,7 +28,7 @@ CREATE DOMAIN public.holder AS pair;
 def sides(server: Any) -> Iterator[tuple[Any, Catalog, dict[str, int]]]:
     with server.database() as connection:
         connection.execute(probe.SCHEMA + EXTRA)
-        oids = probe.type_oids(connection, [*probe.TYPES, *MORE])
+        oids = probe.type_oids(connection, f"{probe.TYPES} {MORE}".split())
         del oids[probe.LITERAL]
         connection.execute("CREATE TABLE one (" + ", ".join(f"t{oid} {name}" for name, oid in oids.items()) + ")")
         yield connection, read_catalog(connection), oids
@@ -50,6 +50,9 @@ def test_default_opclass(sides: tuple[Any, Catalog, dict[str, int]], method: str
                 expected[name] = connection.execute(query).fetchone()[0]
             except psycopg.errors.UndefinedObject:
                 expected[name] = None
+            except psycopg.errors.UndefinedFunction:
+                # array_ops it is for json[], but it cannot be built
+                continue
         row = default_opclass(catalog, oid, method)
         actual[name] = None if row is None else row.oid
     assert probe.difference(expected, actual) == {}
@@ -57,6 +60,8 @@ def test_default_opclass(sides: tuple[Any, Catalog, dict[str, int]], method: str
 
 @pytest.mark.server
 def test_is_hashable(sides: tuple[Any, Catalog, dict[str, int]]) -> None:
+    import psycopg
+
     connection, catalog, oids = sides
     for setting in ("enable_nestloop", "enable_mergejoin"):
         connection.execute(f"SET {setting} = off")
@@ -66,7 +71,11 @@ def test_is_hashable(sides: tuple[Any, Catalog, dict[str, int]]) -> None:
         found = resolve_operator(catalog, None, "=", oid, oid, ("public",))
         if not isinstance(found, OperMatch):
             continue
-        rows = connection.execute(f"EXPLAIN SELECT FROM one a JOIN one b ON a.t{oid} = b.t{oid}").fetchall()
+        try:
+            rows = connection.execute(f"EXPLAIN SELECT FROM one a JOIN one b ON a.t{oid} = b.t{oid}").fetchall()
+        except psycopg.errors.UndefinedFunction:
+            # json[]: there is an operator for arrays, but nothing compares their elements
+            rows = []
         expected[name] = any("Hash Join" in row[0] for row in rows)
         actual[name] = is_hashable(catalog, found.operator.oid, oid)
     assert probe.difference(expected, actual) == {}

@@ -66,7 +66,9 @@ def test_lists_hold_functions() -> None:
     procs = Catalog().procs
     # grammar's own words, and names kept to see them missed
     absent = {"hstore", "greatest", "nullif", "trim", "any_value", "text", "int4", "bool"}
-    assert [] == [name for name in f"{ONE} {TWO} {THREE}".split() if not procs.find("name", name) and name not in absent]
+    assert [] == [
+        name for name in f"{ONE} {TWO} {THREE}".split() if not procs.find("name", name) and name not in absent
+    ]
 
 
 @pytest.mark.server
@@ -78,7 +80,7 @@ def test_builtin(sides: tuple[probe.Parser, Catalog, dict[str, int]], count: int
     expected: dict[Any, Any] = {}
     actual: dict[Any, Any] = {}
     for function in (ONE, TWO, THREE)[count - 1].split():
-        given = [(name,) for name in oids] if count == 1 else []
+        given: list[tuple[str, ...]] = [(name,) for name in oids] if count == 1 else []
         given += [tuple(choose.choices(list(oids), k=count)) for _ in range(100 if count > 1 else 0)]
         # near the declared types, where something is found
         for proc in catalog.procs.find("name", function):
@@ -125,8 +127,8 @@ CREATE FUNCTION public.md5(text) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION public.md5(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE PROCEDURE public.proc(int) LANGUAGE sql AS 'SELECT 1';
 """
-OWN = "one opt opt2 opt3 many rest anys pass same common common_range span label of_email of_mood of_pair md5".split()
-FEW = "int2 int4 int8 text varchar bool mood email positive short int4[] text[] tags int4range pair ?".split()
+OWN = "one opt opt2 opt3 many rest anys pass same common common_range span label of_email of_mood of_pair md5 proc"
+FEW = "int2 int4 int8 text varchar bool mood email positive short int4[] text[] tags int4range pair ?"
 
 
 @pytest.mark.server
@@ -138,9 +140,10 @@ def test_own(server: Any, path: tuple[str, ...]) -> None:
         connection.execute(f"SET search_path = {', '.join(path)}")
         expected: dict[Any, Any] = {}
         actual: dict[Any, Any] = {}
-        for function in OWN:
-            keys: list[tuple[str, ...]] = [(), *((one,) for one in FEW), *((one, two) for one in FEW for two in FEW)]
-            keys += [(one, two, three) for one in FEW[:6] for two in FEW[1::3] for three in FEW[::4]]
+        few = FEW.split()
+        for function in OWN.split():
+            keys: list[tuple[str, ...]] = [(), *((one,) for one in few), *((one, two) for one in few for two in few)]
+            keys += [(one, two, three) for one in few[:6] for two in few[1::3] for three in few[::4]]
             for key in keys:
                 for variadic in (False, True)[: 1 + bool(key and key[-1] in ("int4[]", "text[]", "tags", "?"))]:
                     values = [probe.null(name) for name in key]

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,11 @@ def stored(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.server
-def test_files_are_what_the_generator_writes(server: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    own = tmp_path_factory.mktemp("own")
-    shutil.copytree(FOLDER / "extension", own / "extension")
-    for folder in (own, own.parent, own.parent.parent):
-        folder.chmod(0o755)
-    with server.database() as connection:
+def test_files_are_what_the_generator_writes(server: Any) -> None:
+    # pytest's own folders are closed to the user that the server runs as
+    with tempfile.TemporaryDirectory() as own, server.database() as connection:
+        shutil.copytree(FOLDER / "extension", Path(own) / "extension")
+        Path(own).chmod(0o755)
         version = connection.info.server_version
         if version // 10000 != 18:
             pytest.skip("the files are PostgreSQL 18's")
@@ -44,14 +44,16 @@ def test_files_are_what_the_generator_writes(server: Any, tmp_path_factory: pyte
         names = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
         extensions = stored("extensions.json")
         assert extensions.keys() - names == generate.HANDWRITTEN
-        assert extensions == generate.read_extensions(connection, str(own))
+        assert extensions == generate.read_extensions(connection, own)
 
 
 def test_rows_are_looked_up_by_oid_and_by_name() -> None:
     catalog = Catalog()
     assert "int4" == catalog.types[t.INT4].typname
     assert [t.INT4] == [row.oid for row in catalog.types.find("name", (PG_CATALOG, "int4"))]
-    assert {1299, 2647} <= {row.oid for name in ("now", "transaction_timestamp") for row in catalog.procs.find("name", name)}
+    assert {1299, 2647} <= {
+        row.oid for name in ("now", "transaction_timestamp") for row in catalog.procs.find("name", name)
+    }
     assert 1 == len(catalog.casts.find("pair", (t.INT4, t.INT8)))
     assert catalog.types.get(1) is None
     assert () == catalog.procs.find("name", "no_such_function")
@@ -154,7 +156,10 @@ def test_operators_of_extensions(server: Any) -> None:
                     expected[name, left, right] = parsed.sqlstate or signatures[parsed.number("opno")]
                     found = resolve_operator(catalog, "public", name, oids[left], oids[right], ("public",))
                     actual[name, left, right] = (
-                        (name, *(catalog.types[oid].typname for oid in (found.operator.oprleft, found.operator.oprright)))
+                        (
+                            name,
+                            *(catalog.types[oid].typname for oid in (found.operator.oprleft, found.operator.oprright)),
+                        )
                         if isinstance(found, OperMatch)
                         else found.sqlstate
                     )

@@ -161,7 +161,7 @@ BEGIN
   IF FOUND AND NOT r.rowsecurity THEN EXECUTE format('CREATE POLICY %I ON %I USING (true)', name, r.tablename); END IF;
   SELECT EXISTS (SELECT 1 FROM pg_policies WHERE policyname = name) INTO found_one;
   IF found_one THEN CREATE POLICY second ON a USING (true); END IF;
-  arr := array_append(arr, 'b'); arr := arr || 'a';
+  arr := array_append(arr, 'b'); arr := arr || 'a'::text;
   IF 'b' = ANY (arr) AND array_length(arr, 1) = 2 THEN
     EXECUTE concat('CREATE POLICY third ON ', arr[1], ' USING (', quote_literal('x'), ' = owner)');
   END IF;

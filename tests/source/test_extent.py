@@ -46,6 +46,8 @@ ATOMS = [
     "row(a, b)",
     "(a, b)",
     "nullif(a, b)",
+    'a COLLATE "C"',
+    "f(a) COLLATE pg_catalog.default",
 ]
 expressions = st.recursive(
     st.sampled_from(ATOMS),
@@ -67,6 +69,8 @@ expressions = st.recursive(
         st.builds("f(({}), 'é')".format, inner),
         st.builds("({}) IS NOT TRUE".format, inner),
         st.builds("({}) IS DISTINCT FROM 1".format, inner),
+        st.builds("({}) IS DISTINCT FROM (a IS NULL)".format, inner),
+        st.builds("({}) = b IS NOT TRUE".format, inner),
     ),
     max_leaves=6,
 )
