@@ -38,6 +38,11 @@ CREATE POLICY with_query ON docs FOR SELECT USING (owner = ANY (ARRAY(
     WITH mine AS (SELECT team_id FROM members), named (a) AS (SELECT team_id FROM mine) SELECT a FROM named)));
 CREATE POLICY odd ON docs AS RESTRICTIVE USING ("Odd Name" IS DISTINCT FROM state OR owner BETWEEN 1 AND 9);
 CREATE POLICY row_of ON docs FOR SELECT USING ((SELECT count(members.*) FROM members) > 0 AND docs IS NOT NULL);
+CREATE POLICY joined ON docs FOR SELECT USING (EXISTS (
+    SELECT FROM members JOIN app.members other USING (team_id) WHERE members.user_id = owner AND team_id = docs.team_id));
+CREATE POLICY collides ON docs FOR SELECT USING (EXISTS (SELECT FROM docs memberships
+    WHERE EXISTS (SELECT FROM members WHERE members.user_id = memberships.owner AND members.team_id = docs.team_id)));
+CREATE POLICY tested ON docs FOR SELECT USING (state IS NOT NULL AND state COLLATE "C" > 'a' AND docs IS NOT NULL);
 CREATE POLICY union_of ON docs FOR SELECT USING (owner IN (SELECT user_id FROM members UNION SELECT team_id FROM members));
 CREATE INDEX ON docs (lower(state), owner DESC) INCLUDE (team_id) WHERE owner > 0;
 ALTER TABLE docs ADD CHECK (owner <> team_id), ADD UNIQUE (team_id, owner);

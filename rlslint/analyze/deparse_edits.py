@@ -14,7 +14,7 @@ from rlslint.analyze.columns import SYSTEM_COLUMNS
 from rlslint.analyze.query import figure_column_name
 from rlslint.analyze.typename import names_of, quote_identifier, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, PG_CATALOG, Catalog
-from rlslint.catalog.rows import StoredExpr
+from rlslint.catalog.rows import Relation, StoredExpr
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, query_expressions
 from rlslint.nodes.primnodes import (
     Aggref,
@@ -54,6 +54,10 @@ class _Names:
     """Places of tables whose columns were given other names in FROM."""
     hidden: set[int] = field(default_factory=set)
     """id() of range-table entries whose names an aliased join hides."""
+    new_aliases: dict[int, str] = field(default_factory=dict)
+    """Aliases for tables, by id() of the entry, whose name today is another table's in scope."""
+    merged: set[str] = field(default_factory=set)
+    """Columns that a JOIN ... USING names."""
     renamed: dict[int, str] = field(default_factory=dict)
     """New last word of an edited node, by id()."""
 
@@ -72,8 +76,13 @@ def edits_of(
     _visit(names, stored.expr, ((outer,),))
     nodes = list(_tagged(stored.raw))
     for tag, node, _ in nodes:
-        if tag == "RangeVar" and "colnames" in node.get("alias", {}):
-            names.column_aliases.add(stored.statement.offset(node.get("location", 0)))
+        if tag == "JoinExpr":
+            names.merged.update(part["String"]["sval"] for part in node.get("usingClause", ()))
+    for tag, node, _ in nodes:
+        if tag == "RangeVar":
+            place = stored.statement.offset(node.get("location", 0))
+            if "colnames" in node.get("alias", {}) or (thorough and _merged_column_changed(names, place)):
+                names.column_aliases.add(place)
     for tag, node, raw in nodes:
         yield from _edit(names, tag, node, raw)
     for tag, node, _ in nodes:
@@ -109,6 +118,8 @@ def _visit_query(names: _Names, query: Query, around: Levels) -> None:
     for rte in query.rtable:
         if rte.kind == "relation" and rte.location >= 0:
             names.tables[rte.location] = rte
+            if names.thorough and _name(names, rte) != rte.eref:
+                _avoid_collision(names, rte, levels)
         if rte.kind == "join" and rte.aliased:
             inside = [one for expr in rte.joinvars for one in walk(expr) if isinstance(one, Var)]
             names.hidden.update(id(query.rtable[one.varno - 1]) for one in inside)
@@ -121,6 +132,27 @@ def _visit_query(names: _Names, query: Query, around: Levels) -> None:
         _visit(names, expr, levels)
     for below in (*(cte for _, cte in query.ctes), *query.arms):
         _visit_query(names, below, levels)
+
+
+def _avoid_collision(names: _Names, rte: RangeTblEntry, levels: Levels) -> None:
+    """An alias for a renamed table where another in scope has its new name (set_rtable_names)."""
+    taken = {_name(names, one) for level in levels for one in level if one is not rte}
+    name, number = _name(names, rte), 1
+    if name not in taken:
+        return
+    while f"{name}_{number}" in taken:
+        number += 1
+    names.new_aliases[id(rte)] = f"{name}_{number}"
+
+
+def _merged_column_changed(names: _Names, place: int) -> bool:
+    """Whether a column that USING names has another name today: USING can only be kept with column aliases."""
+    rte = names.tables.get(place)
+    relation = names.catalog.relations.get(rte.relid) if rte is not None else None
+    if rte is None or relation is None:
+        return False
+    pairs = zip(rte.colnames, relation.attributes, strict=False)
+    return any(old in names.merged and old != one.attname and not one.attisdropped for old, one in pairs)
 
 
 def _is_star(raw: Raw) -> bool:
@@ -168,14 +200,34 @@ def _table(names: _Names, node: Raw) -> Iterator[Edit]:
     relation = names.catalog.relations.get(rte.relid) if rte is not None else None
     if relation is None:
         return
+    assert rte is not None
     today = names.catalog.find_relation(node.get("schemaname"), node["relname"], names.path)
     if today is not None and today.oid == relation.oid and not names.thorough:
         return
+    alias = names.new_aliases.get(id(rte), "")
+    if rte.location in names.column_aliases and "colnames" not in node.get("alias", {}):
+        yield from _column_aliases(names, node, rte, relation)
     parts = [key for key in ("catalogname", "schemaname", "relname") if key in node]
     place = _written(names, node.get("location"), len(parts))
     if place is not None:
         words = names.catalog.nspname(relation.relnamespace), relation.relname
-        yield *place, ".".join(quote_identifier(word) for word in words)
+        text = ".".join(quote_identifier(word) for word in words)
+        yield *place, f"{text} AS {quote_identifier(alias)}" if alias else text
+
+
+def _column_aliases(names: _Names, node: Raw, rte: RangeTblEntry, relation: Relation) -> Iterator[Edit]:
+    """The table's columns under the names of the time, after its alias or as part of a new one."""
+    pairs = zip(rte.colnames, relation.attributes, strict=False)
+    columns = ", ".join(quote_identifier(old) for old, one in pairs if not one.attisdropped)
+    place = _written(names, node.get("location"), 2 if "schemaname" in node else 1)
+    if place is None:
+        return
+    following = [token for token in tokens(names.stored.statement.text) if token.start >= place[1]]
+    if not rte.aliased:
+        yield place[1], place[1], f" AS {quote_identifier(_name(names, rte))} ({columns})"
+    elif following:
+        end = following[1 if following[0].name == "AS" else 0].end
+        yield end, end, f" ({columns})"
 
 
 def _rte(var: Var, levels: Levels) -> RangeTblEntry | None:
@@ -200,8 +252,8 @@ def _column_name(names: _Names, var: Var, rte: RangeTblEntry, written: str) -> s
 def _table_words(names: _Names, var: Var, rte: RangeTblEntry, levels: Levels) -> list[str]:
     """What to write before a column of the table: its alias or name today, with the schema where another hides it."""
     relation = names.catalog.relations.get(rte.relid) if rte.kind == "relation" and not rte.aliased else None
-    if relation is None:
-        return [rte.eref]
+    if relation is None or id(rte) in names.new_aliases:
+        return [_name(names, rte)]
     nearer = (one for level in levels[len(levels) - var.levelsup :] for one in level)
     beside = (one for one in levels[len(levels) - 1 - var.levelsup] if one is not rte)
     if any(_name(names, one) == relation.relname for one in (*nearer, *beside)):
@@ -210,6 +262,9 @@ def _table_words(names: _Names, var: Var, rte: RangeTblEntry, levels: Levels) ->
 
 
 def _name(names: _Names, rte: RangeTblEntry) -> str:
+    """What the table is called today: its alias, or its own name."""
+    if id(rte) in names.new_aliases:
+        return names.new_aliases[id(rte)]
     relation = names.catalog.relations.get(rte.relid) if rte.kind == "relation" and not rte.aliased else None
     return rte.eref if relation is None else relation.relname
 
@@ -233,7 +288,7 @@ def _column(names: _Names, node: Raw, raw: Raw) -> Iterator[Edit]:
         if not before and names.thorough and rte.kind not in ("join", "unknown"):
             before = table
         elif before and rte.kind == "relation" and not rte.aliased:
-            qualified = len(before) > 1 and len(table) == 1
+            qualified = len(before) > 1 and len(table) == 1 and id(rte) not in names.new_aliases
             relation = names.catalog.relations[rte.relid]
             before = [names.catalog.nspname(relation.relnamespace), relation.relname] if qualified else table
     if [*before, *column] != words:

@@ -84,9 +84,24 @@ def resolve_function(
         if named_alike and len(rettypes) == 1 and not rettypes & t.POLYMORPHIC:
             return _match(catalog, schema, named_alike[0], given, variadic)
         return FuncMiss(f"{name}() with an argument of unknown type", None)
+    shown = _signature(catalog, schema, name, argtypes)
+    if has_unseen(catalog, schema, search_path):
+        return FuncMiss(f"no function {shown} is created by a file", None)
     if usable:
-        return FuncMiss(f"function {_signature(catalog, schema, name, argtypes)} is not unique", "42725")
-    return FuncMiss(f"function {_signature(catalog, schema, name, argtypes)} does not exist", "42883")
+        return FuncMiss(f"function {shown} is not unique", "42725")
+    return FuncMiss(f"function {shown} does not exist", "42883")
+
+
+def has_unseen(catalog: Catalog, schema: str | None, search_path: tuple[str, ...]) -> bool:
+    """Whether a schema that is searched may hold overloads that no file shows: one that no file creates, or one with
+    an extension whose objects are not known here."""
+    searched = {schema} if schema is not None else set(search_path)
+    if searched & catalog.unknown_schemas:
+        return True
+    return any(
+        not extension.known and catalog.nspname(extension.extnamespace) in searched
+        for extension in catalog.extensions.values()
+    )
 
 
 def _cast(catalog: Catalog, schema: str | None, name: str, source: Oid, search_path: tuple[str, ...]) -> Oid:

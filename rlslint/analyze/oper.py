@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_types
-from rlslint.analyze.func import select_candidate
+from rlslint.analyze.func import has_unseen, select_candidate
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Operator
@@ -52,6 +52,8 @@ def resolve_operator(
         return _match(catalog, usable[0], given)
     shown = ["unknown" if oid == t.UNKNOWN else format_type(catalog, oid) for oid in given]
     text = f"{shown[0]} {name} {shown[1]}" if len(shown) > 1 else f"{name} {shown[0]}"
+    if has_unseen(catalog, schema, search_path):
+        return OperMiss(f"no operator {text} is created by a file", None)
     if usable:
         return OperMiss(f"operator is not unique: {text}", "42725")
     return OperMiss(f"operator does not exist: {text}", "42883")

@@ -10,7 +10,9 @@ import pytest
 
 from rlslint.analyze import types as t
 from rlslint.analyze.func import FuncMatch, FuncMiss, resolve_function
-from rlslint.catalog.catalog import Catalog
+from rlslint.analyze.oper import OperMiss, resolve_operator
+from rlslint.catalog.catalog import Catalog, Extension
+from rlslint.catalog.rows import Namespace
 from tests.analyze import probe
 from tests.analyze.server_catalog import read_catalog
 
@@ -200,6 +202,28 @@ def test_a_function_that_no_file_creates_is_unknown_not_absent() -> None:
     missing = resolve_function(Catalog(), "app", "uid", [], ("public",))
     assert isinstance(missing, FuncMiss)
     assert missing.sqlstate is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "path", "sqlstate"),
+    [
+        (None, ("public",), "42883"),
+        (None, ("gis", "public"), None),
+        ("gis", ("public",), None),
+        ("pg_catalog", ("gis",), "42883"),
+    ],
+)
+def test_an_extension_that_is_not_known_may_bring_overloads(
+    schema: str | None, path: tuple[str, ...], sqlstate: str | None
+) -> None:
+    catalog = Catalog()
+    catalog.namespaces.put(Namespace(oid=20000, nspname="gis", nspowner=10))
+    catalog.extensions["postgis"] = Extension("postgis", 20000, known=False)
+    function = resolve_function(catalog, schema, "lower", [t.UUID], path)
+    operator = resolve_operator(catalog, schema, "&&", t.UUID, t.UUID, path)
+    assert isinstance(function, FuncMiss)
+    assert isinstance(operator, OperMiss)
+    assert (sqlstate, sqlstate) == (function.sqlstate, operator.sqlstate)
 
 
 def test_an_argument_of_unknown_type_leaves_the_only_candidate() -> None:
