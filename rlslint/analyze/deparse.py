@@ -75,7 +75,8 @@ def _same(catalog: Catalog, stored: StoredExpr, relid: Oid, text: str, *, boolea
     return list(_shape(fresh)) == list(_shape(stored.expr))
 
 
-_NAMES: Final = {"eref", "colnames", "coltypes"}
+# of tables and joins the columns as such do not matter, only those that something refers to
+_NAMES: Final = {"eref", "colnames", "coltypes", "joinvars"}
 
 
 def _shape(node: Any) -> Iterator[Any]:
