@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
 from rlslint.nodes.primnodes import Oid
-from rlslint.registry import Rule
+from rlslint.registry import Rule, Scope, by_precedence
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Project, Span, Suppression
 
@@ -51,11 +51,18 @@ class Finding:
     needs: tuple[Need, ...]
     fingerprint: str
     suggestions: tuple[Suggestion, ...] = field(default=())
+    includes: tuple[str, ...] = ()
+    """Codes of findings with the same cause that gave way to this one."""
 
     @property
     def place(self) -> tuple[str, int, int]:
         """Path, line, column."""
         return (self.span.source.path, *self.span.source.position(self.span.start))
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Its place, then the others that it speaks of."""
+        return (self.span, *(span for span, _ in self.related))
 
 
 def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
@@ -66,8 +73,62 @@ def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
         for match in rule.check(facts):
             merged.setdefault(_key(match), []).append(match)
         found += [_finding(rule, facts, matches) for matches in merged.values()]
+    found = settle(found)
     found.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
     return _numbered(found)
+
+
+def settle(findings: Sequence[Finding]) -> list[Finding]:
+    """One cause, one finding: what gives way (``yields_to`` in a rule's YAML) goes, and hands its needs to the winner.
+
+    Only rules that run count, so that ``--select`` shows what it names; a finding that has given way itself displaces
+    nothing.
+    """
+    order = by_precedence({finding.rule.code: finding.rule for finding in findings})
+    standing: dict[str, list[Finding]] = {}
+    for code in order:
+        kept = standing.setdefault(code, [])
+        for finding in (one for one in findings if one.rule.code == code):
+            winner = _winner(finding, standing)
+            if winner is None:
+                kept.append(finding)
+                continue
+            rivals = standing[winner.rule.code]
+            rivals[rivals.index(winner)] = replace(
+                winner,
+                needs=tuple(dict.fromkeys((*winner.needs, *finding.needs))),
+                includes=tuple(dict.fromkeys((*winner.includes, code, *finding.includes))),
+            )
+    return [finding for kept in standing.values() for finding in kept]
+
+
+def _winner(finding: Finding, standing: Mapping[str, Sequence[Finding]]) -> Finding | None:
+    for scope, codes in finding.rule.yields_to.items():
+        for code in codes:
+            for rival in standing.get(code, ()):
+                if _share(scope, finding, rival):
+                    return rival
+    return None
+
+
+def _share(scope: Scope, one: Finding, other: Finding) -> bool:
+    """Whether two findings have in common what the scope names."""
+    match scope:
+        case "place":
+            # statements made in a loop share one place: only the table tells their policies apart
+            return one.relid == other.relid and any(
+                _within(a, b) or _within(b, a) for a in one.spans for b in other.spans
+            )
+        case "cure":
+            return bool(set(one.needs) & set(other.needs))
+        case "policy":
+            return one.policy_oid == other.policy_oid != 0
+        case "table":
+            return one.relid == other.relid != 0
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return inner.source is outer.source and outer.start <= inner.start and inner.end <= outer.end
 
 
 def _key(match: Match) -> tuple[object, ...]:

@@ -6,11 +6,12 @@ A rule's words and examples live in its YAML, its logic in its check. The wheel 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args
 
 import yaml
 
@@ -27,7 +28,9 @@ _KEYS: Final = {
     "help",
     "references",
     "examples",
+    "yields_to",
 }
+Scope = Literal["place", "cure", "policy", "table"]
 _EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice"}
 HOME: Final = "docs/rules"
 
@@ -75,6 +78,8 @@ class Rule:
     messages: Mapping[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    yields_to: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
+    """Codes that a finding of this rule gives way to, by what the two must have in common (`findings.settle`)."""
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +93,27 @@ def load_rules() -> Mapping[str, Rule]:
         rules[rule.code] = rule
     if not rules:
         raise RuleError(f"no rules in {_folder()}")
+    by_precedence(rules)
     return rules
+
+
+def by_precedence(rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """The codes, each behind those that it gives way to. Raises RuleError for rules that give way to each other."""
+    order: dict[str, None] = {}
+
+    def visit(code: str, above: tuple[str, ...]) -> None:
+        if code in above:
+            ring = " -> ".join((*above[above.index(code) :], code))
+            raise RuleError(f"{rules[code].stem}.yaml: yields_to runs in a ring: {ring}")
+        for winner in sorted(winner for codes in rules[code].yields_to.values() for winner in codes):
+            if winner in rules and winner not in order:
+                visit(winner, (*above, code))
+        order[code] = None
+
+    for code in rules:
+        if code not in order:
+            visit(code, ())
+    return tuple(order)
 
 
 def load_rule(path: Path) -> Rule:
@@ -118,6 +143,7 @@ def load_rule(path: Path) -> Rule:
         examples=tuple(_example(path, item) for item in data.get("examples", ())),
         check=_check(path),
         stem=path.stem,
+        yields_to=_yields_to(path, data.get("yields_to", {})),
     )
 
 
@@ -146,6 +172,17 @@ def _check(path: Path) -> Check:
         raise RuleError(f"{path.name}: there is no rlslint/checks/{path.stem}.py") from error
     check: Check = module.check
     return check
+
+
+def _yields_to(path: Path, given: Any) -> Mapping[Scope, tuple[str, ...]]:
+    """A list of codes means those at the same place; a mapping names other scopes."""
+    scopes: dict[Any, Any] = given if isinstance(given, dict) else {"place": given}
+    for scope, codes in scopes.items():
+        if scope not in get_args(Scope):
+            raise RuleError(f"{path.name}: yields_to has {scope!r}, not one of {', '.join(get_args(Scope))}")
+        if not isinstance(codes, list) or not all(re.fullmatch(r"RLS\d{3}", str(code)) for code in codes):
+            raise RuleError(f"{path.name}: yields_to must list rule codes, not {codes!r}")
+    return {scope: tuple(codes) for scope, codes in scopes.items()}
 
 
 def _example(path: Path, item: Any) -> Example:

@@ -48,7 +48,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "policy": finding.policy,
         "statements": list(finding.statements),
         "roles": list(finding.roles),
-        "facts": dict(finding.facts),
+        "facts": {**finding.facts, **({"includes": list(finding.includes)} if finding.includes else {})},
         "suggestions": [
             {
                 "kind": one.kind,
