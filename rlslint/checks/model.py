@@ -57,13 +57,78 @@ class NeedQualify:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedRewrite:
+    """Another form of the clause's condition that means the same: what stands at ``start`` to ``end`` is in the way (a
+    correlated subquery, a cast on a column, a comparison inside a scalar subquery). Which form serves is tried out."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedExpressionIndex:
+    """An index on the expression over one row that stands at ``start`` to ``end`` of the clause (``lower(email)``)."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedMerge:
+    """Several permissive policies of one table, command and set of roles to become one."""
+
+    policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRoles:
+    """A TO clause with these roles for a policy that has none."""
+
+    policy: Policy
+    roles: tuple[Oid, ...]
+    assumes: str
+    """What must hold for the other roles, so that nothing changes for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedStable:
+    """A function declared STABLE instead of VOLATILE."""
+
+    funcid: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class NeedHelper:
+    """A call of a helper function with columns of the row, at ``start`` to ``end``, to become a list asked for once."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+    funcid: Oid
+
+
+@dataclass(frozen=True, slots=True)
 class NeedNote:
     """No SQL can be offered; the text says what to do."""
 
     title: str
 
 
-Need = NeedIndex | NeedWrap | NeedSelectPolicy | NeedQualify | NeedNote
+Need = (
+    NeedIndex
+    | NeedWrap
+    | NeedSelectPolicy
+    | NeedQualify
+    | NeedRewrite
+    | NeedExpressionIndex
+    | NeedMerge
+    | NeedRoles
+    | NeedStable
+    | NeedHelper
+    | NeedNote
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

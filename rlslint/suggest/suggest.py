@@ -29,7 +29,7 @@ def suggest(catalog: Catalog, findings: Sequence[Finding]) -> list[Finding]:
     for finding in findings:
         made: dict[Suggestion, None] = {}
         for need in finding.needs:
-            suggestion: Suggestion | None
+            suggestion: Suggestion | None = None
             match need:
                 case NeedIndex():
                     suggestion = create_index(catalog, taken, need)
