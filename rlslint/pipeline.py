@@ -60,6 +60,7 @@ def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) 
         problems=tuple(replayed.problems),
         steps=tuple(replayed.steps),
         hot=hot_tables(replayed.catalog, options.hot),
+        rejected=tuple(replayed.rejected_policies),
     )
 
 

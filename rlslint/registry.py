@@ -31,7 +31,7 @@ _KEYS: Final = {
     "yields_to",
 }
 Scope = Literal["place", "cure", "policy", "table"]
-_EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice"}
+_EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice", "fails"}
 HOME: Final = "docs/rules"
 
 
@@ -60,6 +60,8 @@ class Example:
     """``role``, ``sql``, and what EXPLAIN must hold in the bad and in the good form."""
     advice: bool = False
     """The cure is advice: no suggestion carries SQL."""
+    fails: str = ""
+    """SQLSTATE with which a server refuses a statement of the bad form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ def _example(path: Path, item: Any) -> Example:
         probes=tuple(item.get("probes", ())),
         plans=tuple(item.get("plans", ())),
         advice=bool(item.get("advice", False)),
+        fails=str(item.get("fails", "")),
     )
 
 

@@ -41,7 +41,7 @@ def test_the_readme_lists_every_rule() -> None:
 def test_selection_by_code_and_prefix() -> None:
     rules = load_rules()
     assert selected(rules, (), ()) == frozenset(rules)
-    assert selected(rules, ("RLS2",), ("RLS201",)) == {"RLS202", "RLS203", "RLS204", "RLS205"}
+    assert selected(rules, ("RLS20",), ("RLS201",)) == {f"RLS20{number}" for number in range(2, 10)}
     assert selected(rules, ("rls101",), ()) == {"RLS101"}
     for unknown in ("RLS999", "X", "1"):
         with pytest.raises(ValueError, match="unknown rule code"):

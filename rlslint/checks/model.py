@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,8 +11,10 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
-from rlslint.replay.session import Step
+from rlslint.replay.session import RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, StatementName
+from rlslint.rewrite.privileges import has_any_column
+from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 from rlslint.source.model import Problem, Span
 
 Severity = Literal["error", "warning", "info"]
@@ -39,11 +41,11 @@ class NeedWrap:
 
 @dataclass(frozen=True, slots=True)
 class NeedSelectPolicy:
-    """A SELECT policy on ``relid`` that lets ``roles`` see what ``insert`` lets them write."""
+    """A SELECT policy on ``relid`` that lets ``roles`` see what ``clause`` lets them write."""
 
     relid: Oid
     roles: tuple[Oid, ...]
-    insert: PolicyClause
+    clause: PolicyClause
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ class Facts:
     steps: tuple[Step, ...] = ()
     hot: Mapping[Oid, tuple[str, ...]] = field(default_factory=dict)
     """Tables that take many inserts, with the evidence."""
+    rejected: tuple[RejectedPolicy, ...] = ()
+    """Policies that PostgreSQL would refuse to make."""
 
     @cached_property
     def tables(self) -> tuple[Relation, ...]:
@@ -178,8 +182,43 @@ class Facts:
         row = self.catalog.relations[relid]
         return [row.column(number).attname for number in columns if 0 < number <= len(row.attributes)]
 
+    def granted(self, role: Oid, relation: Relation, privilege: str) -> bool:
+        """Whether the role has the privilege on the table or a column of it; so it is taken to where the files grant
+        nothing on the table at all, since grants are then made elsewhere."""
+        if not relation.relacl and not any(attribute.attacl for attribute in relation.attributes):
+            return True
+        return has_any_column(self.catalog, role, relation, privilege)
+
+    def holders(self, relation: Relation) -> tuple[Oid, ...]:
+        """Roles that the files grant something on the table and that row security would bind, by OID."""
+        grantees = {grantee for grantee, _ in relation.relacl}
+        grantees.update(grantee for attribute in relation.attributes for grantee, _ in attribute.attacl)
+        secured = replace(relation, relrowsecurity=True)
+        return tuple(sorted(role for role in grantees if bypasses(self.catalog, secured, role) is None))
+
+    def blind(self, relid: Oid, role: Oid) -> bool:
+        """Whether no SELECT policy could let the role see a row: none applies, or what applies is constantly false."""
+        quals = applicable_quals(self.catalog, relid, role, "r", check=False)
+        barred = any(self.never_true((one,)) for one in quals.restrictive)
+        return barred or self.never_true(quals.permissive)
+
+    def denies(self, policy: Policy) -> bool:
+        """Whether the policy is there to let nothing through: a condition of it is constantly false."""
+        stored = [one for one in (policy.polqual, policy.polwithcheck) if one is not None]
+        return any(isinstance(one.expr, Const) and one.expr.value in ("false", None) for one in stored)
+
+    def order(self, span: Span) -> tuple[int, int]:
+        """A sort key in which places stand in the order in which their statements ran."""
+        return self._migrations.get(id(span.source), -1), span.start
+
+    @cached_property
+    def _migrations(self) -> dict[int, int]:
+        """Index in the project of every source file that a step came from, by the file's identity."""
+        return {id(step.statement.span.source): step.migration for step in self.steps}
+
     def never_true(self, clauses: tuple[PolicyClause, ...]) -> bool:
-        """Whether each of these conditions is the constant false (or NULL): they let nothing through."""
+        """Whether each of these conditions is the constant false (or NULL), or there is none: they let nothing
+        through."""
         return all(isinstance(one.expr, Const) and one.expr.value in ("false", None) for one in clauses)
 
     def role_names(self, roles: tuple[Oid, ...]) -> list[str]:

@@ -15,7 +15,11 @@ def check(facts: Facts) -> Iterator[Match]:
     """One match a reason, at its first statement (a table that no file creates is named once, not at each statement);
     what bears on neither policies nor indexes is only listed under ``not_analysed``."""
     places: dict[str, list[Span]] = {}
+    # a policy that PostgreSQL refuses was understood: RLS210 speaks of it
+    rejected = {rejected.statement.span for rejected in facts.rejected}
     for problem in facts.problems:
+        if problem.span in rejected:
+            continue
         if problem.code == "RLS002" and _BEARS_ON_PLANS.search(problem.span.text):
             places.setdefault(problem.reason, []).append(problem.span)
     for reason, spans in places.items():

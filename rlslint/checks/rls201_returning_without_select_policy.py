@@ -4,37 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedSelectPolicy
-from rlslint.plan.model import AccessPlan
-from rlslint.rewrite.model import PolicyClause
+from rlslint.checks.model import Facts, Match, NeedNote, NeedSelectPolicy
+from rlslint.rewrite.model import StatementName
+from rlslint.rewrite.rowsecurity import applicable_quals
 
 
 def check(facts: Facts) -> Iterator[Match]:
-    """One match an INSERT policy and role whose new rows must pass a SELECT policy that there is none of."""
+    """One match an INSERT policy and role whose new rows must pass a SELECT policy that there is none of.
+
+    Where the role has an UPDATE policy too, upsert is RLS214's business. Where the files grant INSERT and withhold
+    SELECT, writing only is what the author meant: said all the same, as information.
+    """
     for plan in facts.plans:
         if plan.statement != "insert_returning" or plan.row_security.bypass is not None:
             continue
-        insert = _inserting(plan)
-        if not insert or not _no_select(plan) or facts.never_true(insert):
+        insert = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True).permissive
+        if facts.never_true(insert) or not facts.blind(plan.relid, plan.role):
             continue
+        relation = facts.catalog.relations[plan.relid]
+        if not facts.granted(plan.role, relation, "insert"):
+            continue
+        readable = facts.granted(plan.role, relation, "select")
+        update = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False).permissive
+        upserts = readable and not facts.never_true(update) and facts.granted(plan.role, relation, "update")
+        statements: tuple[StatementName, ...] = ("insert_returning",) if upserts else ("insert_returning", "upsert")
         clause = insert[-1]
         yield Match(
             span=clause.policy.origin or clause.stored.span,
-            relation=facts.catalog.relations[plan.relid],
+            relation=relation,
             policy=clause.policy,
-            statements=("insert_returning", "upsert"),
+            statements=statements,
             roles=(plan.role,),
-            facts={"table": facts.name(plan.relid), "sqlstate": "42501"},
-            needs=(NeedSelectPolicy(plan.relid, (plan.role,), clause),),
+            severity=None if readable else "info",
+            message=None if readable else "no_privilege",
+            facts={"table": facts.name(plan.relid), "relname": relation.relname, "sqlstate": "42501"},
+            needs=(NeedSelectPolicy(plan.relid, (plan.role,), clause),) if readable else (_GRANT,),
         )
 
 
-def _inserting(plan: AccessPlan) -> tuple[PolicyClause, ...]:
-    for option in plan.row_security.with_check_options:
-        if option.kind == "insert":
-            return option.quals.permissive
-    return ()
-
-
-def _no_select(plan: AccessPlan) -> bool:
-    return any(option.kind == "select" and option.quals.denies_all for option in plan.row_security.with_check_options)
+_GRANT = NeedNote(
+    "leave it so if the role is meant to write only; else give it the SELECT privilege and a SELECT policy"
+)

@@ -59,20 +59,26 @@ def qualify_names(catalog: Catalog, needs: Sequence[NeedQualify]) -> Suggestion 
 
 
 def add_select_policy(catalog: Catalog, need: NeedSelectPolicy, roles: Sequence[str]) -> Suggestion:
-    """A SELECT policy for the rows that the role may insert."""
+    """A SELECT policy for the rows that the role may write."""
     table = catalog.relations[need.relid]
-    name = f"{need.insert.policy.polname} (select)"[:63]
+    name = f"{need.clause.policy.polname} (select)"[:63]
     target = quote_qualified(catalog.nspname(table.relnamespace), table.relname)
     to = ", ".join("PUBLIC" if role == "public" else quote_identifier(role) for role in roles)
-    condition = need.insert.stored.text
+    condition = need.clause.stored.text
     return Suggestion(
         kind="add_policy",
-        title=f"let {to} see the rows it may insert (or ask the client for no row back: return=minimal)",
+        title=_title(need, to),
         applicability="unsafe",
         assumes=(f"{to} is meant to read these rows",),
         up=f"CREATE POLICY {quote_identifier(name)} ON {target} FOR SELECT TO {to} USING ({condition});",
         down=f"DROP POLICY {quote_identifier(name)} ON {target};",
     )
+
+
+def _title(need: NeedSelectPolicy, to: str) -> str:
+    if need.clause.policy.polcmd == "a":
+        return f"let {to} see the rows it may insert (or ask the client for no row back: return=minimal)"
+    return f"let {to} see the rows it may change"
 
 
 def _altered(

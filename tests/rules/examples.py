@@ -54,18 +54,24 @@ def lint(sql: str, options: Mapping[str, Any]) -> Result:
     return check(settings, cwd=Path.cwd(), stdin=sql)
 
 
-def apply(connection: psycopg.Connection[Any], sql: str) -> None:
-    """Run a script statement by statement, as psql does: one that fails does not stop the rest."""
+def apply(connection: psycopg.Connection[Any], sql: str, fails: str = "") -> set[str]:
+    """Run a script statement by statement, as psql does: one that fails does not stop the rest.
+
+    Returns the SQLSTATEs met: 42601 (the linter's own business) and the one that the example says ``fails``.
+    """
     from rlslint.source.model import SourceFile
     from rlslint.source.split import split
 
     text = SourceFile("script", sql).text
+    met: set[str] = set()
     for start, end in split(text, 0, len(text)):
         try:
             connection.execute(text[start:end].encode())
         except psycopg.Error as error:
-            if error.sqlstate != "42601":
+            if error.sqlstate not in ("42601", fails):
                 raise
+            met.add(str(error.sqlstate))
+    return met
 
 
 def outcome(connection: psycopg.Connection[Any], probe: Mapping[str, Any]) -> set[str]:

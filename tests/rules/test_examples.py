@@ -10,7 +10,7 @@ from tests.rules.examples import MARK, Case, apply, cases, lint, missing, outcom
 
 CASES = cases()
 CURED = [case for case in CASES if not case.example.advice]
-SERVER = [case for case in CASES if case.example.probes or case.example.plans]
+SERVER = [case for case in CASES if case.example.probes or case.example.plans or case.example.fails]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -57,7 +57,9 @@ def test_the_server_agrees(case: Case, server: Server) -> None:
         if form == "good" and case.example.good is None:
             continue
         with server.database() as connection:
-            apply(connection, case.bad if form == "bad" else case.good)
+            fails = case.example.fails
+            met = apply(connection, case.bad if form == "bad" else case.good, fails)
+            assert (fails in met) == (bool(fails) and form == "bad"), (form, met)
             apply(connection, case.example.rows)
             for probe in case.example.probes:
                 assert str(probe[form]) in outcome(connection, probe), (form, probe)
