@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from rlslint import __version__
+
+if TYPE_CHECKING:
+    from rlslint.baseline import Ratchet
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -55,6 +58,12 @@ def _common(function: Function) -> Function:
     type=click.Choice(["error", "warning", "info", "never"]),
     help="Least severe finding that makes the exit status 1 (default: warning).",
 )
+@click.option("--since", metavar="REF", help="Report only what the changes since this git commit cause.")
+@click.option(
+    "--baseline",
+    type=click.Path(),
+    help="Report only what this file does not hold; it is made when it is not there, and only shrinks.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the text.")
 def check(
@@ -70,6 +79,8 @@ def check(
     select: str | None,
     ignore: str | None,
     fail_on: str | None,
+    since: str | None,
+    baseline: str | None,
     quiet: bool,
     color: str,
 ) -> None:
@@ -92,6 +103,8 @@ def check(
             select=_codes(select),
             ignore=_codes(ignore),
             fail_on=fail_on,
+            since=since,
+            baseline=baseline,
         )
         result = pipeline.check(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
         if format_ == "json":
@@ -99,6 +112,8 @@ def check(
         else:
             text = text_report.render(result, colour=_colour(color, output), quiet=quiet)
         _write(text, output)
+        if result.ratchet is not None:
+            _keep_baseline(cwd / options.baseline, result.ratchet, quiet)
     if options.fail_on != "never" and result.worst_at_least(options.fail_on):  # type: ignore[arg-type]
         sys.exit(1)
 
@@ -192,6 +207,7 @@ class _one_line_errors:  # noqa: N801 - used as a statement
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from rlslint.baseline import BaselineError
         from rlslint.config import ConfigError
         from rlslint.registry import RuleError
         from rlslint.source.model import InputError
@@ -200,9 +216,23 @@ class _one_line_errors:  # noqa: N801 - used as a statement
             # the reader went away: nothing more to say, and nothing for the interpreter to flush
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        if isinstance(error, (InputError, ConfigError, RuleError, ValueError, OSError)):
+        if isinstance(error, (InputError, BaselineError, ConfigError, RuleError, ValueError, OSError)):
             click.echo(f"rlslint: {error}", err=True)
             sys.exit(2)
+
+
+def _keep_baseline(path: Path, ratchet: Ratchet, quiet: bool) -> None:
+    if ratchet.text == ratchet.was:
+        return
+    path.write_text(ratchet.text, encoding="utf-8")
+    if quiet:
+        return
+    if ratchet.was is None:
+        click.echo(
+            f"rlslint: {ratchet.held} findings recorded in {path}: from now on only others are reported", err=True
+        )
+    else:
+        click.echo(f"rlslint: {ratchet.cured} findings cured and taken out of {path}", err=True)
 
 
 def _codes(text: str | None) -> tuple[str, ...]:

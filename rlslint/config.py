@@ -31,6 +31,10 @@ class Options:
     ignore: tuple[str, ...] = ()
     fail_on: str = "warning"
     hot: tuple[str, ...] = ()
+    since: str = ""
+    """A git reference: report only what changed since."""
+    baseline: str = ""
+    """A file of findings that are known and not reported."""
 
 
 _KINDS: Final[Mapping[str, type]] = {
@@ -43,6 +47,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "ignore": list,
     "fail-on": str,
     "hot": list,
+    "baseline": str,
 }
 _CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
     "preset": ("auto", "supabase", "postgrest", "none"),
@@ -62,6 +67,8 @@ def load_options(cwd: Path, given: Path | None = None) -> Options:
     }
     if "paths" in values:
         values["paths"] = tuple(str(path.parent / item) for item in values["paths"])
+    if "baseline" in values:
+        values["baseline"] = str(path.parent / values["baseline"])
     return Options(**values)
 
 

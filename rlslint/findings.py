@@ -170,7 +170,7 @@ def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
         facts=data,
         related=first.related,
         needs=tuple(dict.fromkeys(need for match in matches for need in match.needs)),
-        fingerprint=_fingerprint(rule.code, relation.relname if relation else "", first),
+        fingerprint=_fingerprint(rule.code, catalog.qualified_name(relation) if relation else "", first),
     )
 
 

@@ -2,35 +2,106 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rlslint.baseline import Ratchet, ratchet
 from rlslint.catalog.catalog import Catalog
+from rlslint.change import caused, was_there
 from rlslint.checks.model import Facts
 from rlslint.config import Options
 from rlslint.findings import Finding, find, unsuppressed
 from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
-from rlslint.registry import load_rules, selected
+from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.model import Result
-from rlslint.source.model import Problem, Project, Span
-from rlslint.source.read import load_project
+from rlslint.source.changed import Changes, changes_since, tree_at
+from rlslint.source.model import InputError, Problem, Project, Span
+from rlslint.source.read import load_project, shown_path
 from rlslint.suggest.suggest import suggest
 
 
 def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>") -> Result:
-    """Lint. Raises InputError, ConfigError, RuleError and ValueError (an unknown code) with one clear line."""
+    """Lint. Raises InputError, ConfigError, RuleError, BaselineError and ValueError (an unknown code) with one clear
+    line."""
     rules = load_rules()
     codes = selected(rules, options.select, options.ignore)
+    chosen = [rule for code, rule in rules.items() if code in codes]
+    changes = changes_since(options.since, cwd) if options.since else None
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    catalog = replayed.catalog
-    plans = predict_all(catalog)
-    facts = gather(replayed, plans, options)
-    findings = find((rule for code, rule in rules.items() if code in codes), facts)
-    findings = suggest(catalog, unsuppressed(_asked_for(findings, project), project))
-    return _result(project, replayed, findings)
+    findings = lint(project, replayed, options, chosen)
+    whole = project.reported is None and changes is None
+    cured: list[Finding] = []
+    if changes is not None:
+        findings, cured = _since(changes, findings, project, replayed, options, chosen, cwd)
+    elif project.reported is not None:
+        findings, cured = _named(findings, project, replayed, options, chosen)
+    held = None
+    if options.baseline:
+        held = ratchet(cwd / options.baseline, findings, whole=whole, codes=codes)
+        findings = held.new
+    findings = suggest(replayed.catalog, findings)
+    return _result(project, replayed, findings, cured=None if whole else cured, held=held)
+
+
+def lint(project: Project, replayed: Replayed, options: Options, rules: Sequence[Rule]) -> list[Finding]:
+    """All findings that no comment suppresses, without suggestions."""
+    facts = gather(replayed, predict_all(replayed.catalog), options)
+    return unsuppressed(find(rules, facts), project)
+
+
+def _since(
+    changes: Changes,
+    findings: list[Finding],
+    project: Project,
+    replayed: Replayed,
+    options: Options,
+    rules: Sequence[Rule],
+    cwd: Path,
+) -> tuple[list[Finding], list[Finding]]:
+    """What the working tree causes and cures beside the commit that it left."""
+    if not _concerns(changes, project, cwd):
+        return [], []
+    added = {shown_path(path, cwd) for path in changes.added}
+    with tree_at(changes) as root:
+        here = root / os.path.relpath(cwd.resolve(), changes.root)
+        paths = tuple(os.path.relpath((cwd / path).resolve(), cwd.resolve()) for path in options.paths)
+        try:
+            earlier = load_project(
+                tuple(str(here / path) for path in paths) or (str(here),), layout=options.layout, cwd=here
+            )
+        except InputError:
+            # nothing that could be read was there
+            return findings, []
+        was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
+        before = lint(earlier, was, options, rules)
+    return caused(before, findings, lambda finding: finding.span.source.path in added)
+
+
+def _concerns(changes: Changes, project: Project, cwd: Path) -> bool:
+    """Whether a change can bear on the project: it is SQL, or lies where the migrations do."""
+    files = [(cwd / migration.source.path).resolve() for migration in project.migrations]
+    homes = {folder for file in files for folder in file.parents[:2]}
+    touched = changes.added | changes.altered | changes.removed
+    return any(path.suffix == ".sql" or not homes.isdisjoint(path.parents[:2]) for path in touched)
+
+
+def _named(
+    findings: list[Finding], project: Project, replayed: Replayed, options: Options, rules: Sequence[Rule]
+) -> tuple[list[Finding], list[Finding]]:
+    """What the files named on the command line cause and cure, beside the project without them."""
+    reported = project.reported or frozenset()
+    rest = tuple(one for one in project.migrations if one.source.path not in reported)
+    earlier = replace(project, migrations=rest, reported=None)
+    was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
+    before = lint(earlier, was, options, rules)
+    new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
+    theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
+    return theirs, [one for one in cured if one.table is not None]
 
 
 def load(
@@ -64,14 +135,14 @@ def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) 
     )
 
 
-def _asked_for(findings: list[Finding], project: Project) -> list[Finding]:
-    """When files were named, only what they hold; the rest of their folder was context."""
-    if project.reported is None:
-        return findings
-    return [finding for finding in findings if finding.span.source.path in project.reported]
-
-
-def _result(project: Project, replayed: Replayed, findings: list[Finding]) -> Result:
+def _result(
+    project: Project,
+    replayed: Replayed,
+    findings: list[Finding],
+    *,
+    cured: list[Finding] | None,
+    held: Ratchet | None,
+) -> Result:
     catalog: Catalog = replayed.catalog
     own = {id(migration.source) for migration in project.migrations}
     tables = [row for row in catalog.relations if row.relkind in ("r", "p") and _from(row.origin, own)]
@@ -85,6 +156,8 @@ def _result(project: Project, replayed: Replayed, findings: list[Finding]) -> Re
         layout=project.layout,
         preset=replayed.preset,
         not_analysed=tuple(sorted({_place(problem) for problem in replayed.problems if problem.code == "RLS002"})),
+        cured=None if cured is None else tuple(cured),
+        ratchet=held,
     )
 
 

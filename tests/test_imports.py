@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STAGES = (
-    "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "checks", "registry", "findings", "suggest",
+    "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "checks", "registry", "findings", "change", "baseline",
+    "suggest",
     "verify", "report", "config", "pipeline", "cli", "__main__",
 )  # fmt: skip
 FOREIGN = {

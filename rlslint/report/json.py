@@ -11,7 +11,7 @@ from rlslint.report.model import Result
 
 def render(result: Result) -> str:
     """The JSON text, with a line end."""
-    data = {
+    data: dict[str, Any] = {
         "version": 1,
         "findings": [finding_json(finding) for finding in result.findings],
         "summary": {
@@ -25,6 +25,8 @@ def render(result: Result) -> str:
         },
         "not_analysed": [{"path": path, "line": line, "reason": reason} for path, line, reason in result.not_analysed],
     }
+    if result.cured is not None:
+        data["cured"] = [finding_json(finding) for finding in result.cured]
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 

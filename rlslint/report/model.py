@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlslint.baseline import Ratchet
 from rlslint.checks.model import Severity
 from rlslint.findings import SEVERITIES, Finding
 
@@ -21,6 +22,10 @@ class Result:
     preset: str
     not_analysed: tuple[tuple[str, int, str], ...]
     """Path, line, reason."""
+    cured: tuple[Finding, ...] | None = None
+    """Where only a change is reported: what was found before it and is no more. None in a run over everything."""
+    ratchet: Ratchet | None = None
+    """What the baseline did, if there is one."""
 
     def count(self, severity: Severity) -> int:
         """Number of findings of a severity."""

@@ -17,6 +17,8 @@ def render(result: Result, *, colour: bool = False, quiet: bool = False) -> str:
     paint = _Paint(colour)
     blocks = [_finding(finding, paint) for finding in result.findings]
     if not quiet:
+        if result.cured:
+            blocks.append("".join(_cured(finding, paint) for finding in result.cured))
         blocks.append(_summary(result, paint))
     return "\n".join(blocks)
 
@@ -41,6 +43,12 @@ def _finding(finding: Finding, paint: _Paint) -> str:
     for suggestion in finding.suggestions:
         lines += _suggestion(suggestion, paint)
     return "\n".join(lines) + "\n"
+
+
+def _cured(finding: Finding, paint: _Paint) -> str:
+    path, line, _ = finding.place
+    head = f"{paint(f'cured[{finding.rule.code}]', 'green')} {paint(finding.rule.name, 'bold')}"
+    return f"{head}: {printable(path)}:{line}{_subject(finding)}\n"
 
 
 def _subject(finding: Finding) -> str:
@@ -92,7 +100,11 @@ def _summary(result: Result, paint: _Paint) -> str:
     found = ", ".join(counts) if counts else "no findings"
     read = ", ".join((_count(result.files, "file"), _count(result.statements, "statement")))
     held = f"{_count(result.policies, 'policy')} on {_count(result.tables, 'table')}"
+    if result.cured is not None:
+        found = f"the change causes {found}" + (f" and cures {len(result.cured)}" if result.cured else "")
     text = f"{paint(found, 'bold')} in {read}, {held}\n"
+    if result.ratchet is not None and result.ratchet.held:
+        text += f"{_count(result.ratchet.held, 'finding')} held by the baseline\n"
     if result.not_analysed:
         text += f"{_count(len(result.not_analysed), 'statement')} not followed: --format json lists them\n"
     return text

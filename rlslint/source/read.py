@@ -62,7 +62,7 @@ def load_project(
         files.update(dict.fromkeys(file.resolve() for file in found))
     if not files:
         raise InputError(f"no SQL migrations found in {', '.join(paths) or 'the working directory'}")
-    only = None if whole or len(files) == len(reported) else frozenset(_shown(path, cwd) for path in reported)
+    only = None if whole or len(files) == len(reported) else frozenset(shown_path(path, cwd) for path in reported)
     return Project("+".join(layouts), tuple(_read(path, cwd) for path in files), only)
 
 
@@ -121,7 +121,7 @@ def _require_readable(path: Path) -> None:
 
 
 def _read(path: Path, cwd: Path) -> Migration:
-    shown = _shown(path, cwd)
+    shown = shown_path(path, cwd)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -156,7 +156,8 @@ def _migration(source: SourceFile, problems: tuple[Problem, ...] = ()) -> Migrat
     )
 
 
-def _shown(path: Path, cwd: Path) -> str:
+def shown_path(path: Path, cwd: Path) -> str:
+    """The path as users see it: relative to the working directory, with forward slashes."""
     try:
         return Path(os.path.relpath(path, cwd.resolve())).as_posix()
     except ValueError:  # another drive on Windows
