@@ -105,4 +105,5 @@ def _entries(path: Path, text: str) -> list[dict[str, Any]]:
             or entry.get("severity") not in SEVERITIES
         ):
             raise BaselineError(f"{path}: an entry lacks its fingerprint, code or severity: {entry!r}")
-    return data["findings"]
+    entries: list[dict[str, Any]] = data["findings"]
+    return entries

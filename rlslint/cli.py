@@ -113,7 +113,7 @@ def check(
             text = text_report.render(result, colour=_colour(color, output), quiet=quiet)
         _write(text, output)
         if result.ratchet is not None:
-            _keep_baseline(cwd / options.baseline, result.ratchet, quiet)
+            _keep_baseline(Path(options.baseline), result.ratchet, quiet)
     if options.fail_on != "never" and result.worst_at_least(options.fail_on):  # type: ignore[arg-type]
         sys.exit(1)
 
@@ -228,11 +228,9 @@ def _keep_baseline(path: Path, ratchet: Ratchet, quiet: bool) -> None:
     if quiet:
         return
     if ratchet.was is None:
-        click.echo(
-            f"rlslint: {ratchet.held} findings recorded in {path}: from now on only others are reported", err=True
-        )
+        click.echo(f"rlslint: known from now on, recorded in {path}: {ratchet.held}", err=True)
     else:
-        click.echo(f"rlslint: {ratchet.cured} findings cured and taken out of {path}", err=True)
+        click.echo(f"rlslint: cured and taken out of {path}: {ratchet.cured}", err=True)
 
 
 def _codes(text: str | None) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from rlslint.settings import SETTINGS, SettingError, validate
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +20,9 @@ class ConfigError(Exception):
     """The configuration cannot be used; the message is one line with the file's name. Exit status 2."""
 
 
+Codes = tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Everything a run can be told. The command line wins over the configuration."""
@@ -27,54 +31,98 @@ class Options:
     layout: str = "auto"
     preset: str = "auto"
     pg_version: int = 17
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
+    select: Codes = ()
+    ignore: Codes = ()
     fail_on: str = "warning"
     hot: tuple[str, ...] = ()
+    exposed_schemas: tuple[str, ...] = ()
+    """Schemas that an API serves; empty: what the preset says."""
+    connects_as_owner: bool = False
+    """The application connects as the role that owns the tables (RLS309)."""
+    user_editable_claims: tuple[str, ...] = ("user_metadata", "raw_user_meta_data", "unsafe_metadata")
+    """Claims and columns that users can change themselves (RLS304)."""
     since: str = ""
     """A git reference: report only what changed since."""
     baseline: str = ""
     """A file of findings that are known and not reported."""
+    per_file_ignores: tuple[tuple[str, Codes], ...] = ()
+    per_object_ignores: tuple[tuple[str, Codes], ...] = ()
+    severities: tuple[tuple[str, str], ...] = ()
+    """Code or prefix, and the severity of its findings; the longest prefix wins."""
+    own_rules: tuple[str, ...] = ()
+    databases: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Name, and the fields it has other values for."""
+    root: str = field(default="", compare=False)
+    """The configuration's folder; globs of paths are relative to it."""
 
 
-_KINDS: Final[Mapping[str, type]] = {
-    "extend": str,
-    "paths": list,
-    "layout": str,
-    "preset": str,
-    "pg-version": int,
-    "select": list,
-    "ignore": list,
-    "fail-on": str,
-    "hot": list,
-    "baseline": str,
-}
-_CHOICES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "preset": ("auto", "supabase", "postgrest", "none"),
-    "pg-version": (14, 15, 16, 17, 18),
-    "fail-on": ("error", "warning", "info", "never"),
-}
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Options and where they come from."""
+
+    options: Options
+    values: Mapping[str, Any]
+    """Every key that is set, as TOML has it."""
+    origins: Mapping[str, Path]
+    """The file that sets a key."""
+
+
+_OWN_FILE: Final = "rlslint.toml"
 
 
 def load_options(cwd: Path, given: Path | None = None) -> Options:
+    """The options of `load_configuration`."""
+    return load_configuration(cwd, given).options
+
+
+def load_configuration(cwd: Path, given: Path | None = None) -> Configuration:
     """The configuration named by ``--config``, or the nearest above ``cwd``, or the defaults. Raises ConfigError."""
     path = given if given is not None else _nearest(cwd)
     if path is None:
-        return Options()
-    settings = _settings(path, ())
-    values: dict[str, Any] = {
-        key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in settings.items()
-    }
-    if "paths" in values:
-        values["paths"] = tuple(str(path.parent / item) for item in values["paths"])
-    if "baseline" in values:
-        values["baseline"] = str(path.parent / values["baseline"])
-    return Options(**values)
+        return Configuration(Options(), {}, {})
+    values: dict[str, Any] = {}
+    origins: dict[str, Path] = {}
+    for file, table in reversed(_chain(path)):
+        for key, value in table.items():
+            values[key] = _placed(key, value, file.parent)
+            origins[key] = file
+    return Configuration(Options(root=str(path.parent.absolute()), **_fields(values)), values, origins)
+
+
+def _placed(key: str, value: Any, folder: Path) -> Any:
+    """The value with paths relative to the file's folder made paths from here."""
+    if key == "databases":
+        return {
+            name: {inner: _placed(inner, one, folder) for inner, one in table.items()} for name, table in value.items()
+        }
+    if not SETTINGS[key].is_path:
+        return value
+    return [str(folder / item) for item in value] if isinstance(value, list) else str(folder / value)
+
+
+def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        match SETTINGS[key].kind:
+            case "texts":
+                fields[name] = tuple(value)
+            case "codes by pattern":
+                fields[name] = tuple((pattern, tuple(codes)) for pattern, codes in value.items())
+            case "rules":
+                fields["severities"] = tuple(
+                    (code.upper(), table["severity"]) for code, table in value.items() if "severity" in table
+                )
+            case "databases":
+                fields[name] = tuple((database, _fields(table)) for database, table in value.items())
+            case _:
+                fields[name] = value
+    return fields
 
 
 def _nearest(cwd: Path) -> Path | None:
     for folder in (cwd, *cwd.parents):
-        own = folder / "rlslint.toml"
+        own = folder / _OWN_FILE
         if own.is_file():
             return own
         project = folder / "pyproject.toml"
@@ -85,21 +133,29 @@ def _nearest(cwd: Path) -> Path | None:
     return None
 
 
-def _settings(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    """The file's table over those it extends."""
-    resolved = path.resolve()
-    if resolved in seen:
-        ring = " -> ".join(one.name for one in (*seen, resolved))
-        raise ConfigError(f"{path}: extends itself: {ring}")
-    data = _read(path)
-    table = data.get("tool", {}).get("rlslint", {}) if path.name == "pyproject.toml" else data
-    if not isinstance(table, dict):
-        raise ConfigError(f"{path}: tool.rlslint is not a table")
-    _validate(path, table)
-    base = table.pop("extend", None)
-    if base is None:
-        return table
-    return {**_settings(path.parent / base, (*seen, resolved)), **table}
+def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The file's table, then those it extends, each without ``extend``."""
+    chain: list[tuple[Path, dict[str, Any]]] = []
+    seen: list[Path] = []
+    while True:
+        resolved = path.resolve()
+        if resolved in seen:
+            ring = " -> ".join(one.name for one in (*seen, resolved))
+            raise ConfigError(f"{path}: extends itself: {ring}")
+        seen.append(resolved)
+        data = _read(path)
+        table = data.get("tool", {}).get("rlslint", {}) if path.name == "pyproject.toml" else data
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}: tool.rlslint is not a table")
+        try:
+            validate(table)
+        except SettingError as error:
+            raise ConfigError(f"{path}: {error}") from None
+        base = table.pop("extend", None)
+        chain.append((path, table))
+        if base is None:
+            return chain
+        path = path.parent / base
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -110,19 +166,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
     return data
-
-
-def _validate(path: Path, table: dict[str, Any]) -> None:
-    for key, value in table.items():
-        if key not in _KINDS:
-            close = get_close_matches(key, _KINDS, n=1)
-            hint = f": did you mean {close[0]!r}?" if close else ""
-            raise ConfigError(f"{path}: unknown key {key!r}{hint}")
-        kind = _KINDS[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ConfigError(f"{path}: {key!r} must be a {kind.__name__}, not {value!r}")
-        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise ConfigError(f"{path}: {key!r} must be a list of strings")
-        if key in _CHOICES and value not in _CHOICES[key]:
-            allowed = ", ".join(str(choice) for choice in _CHOICES[key])
-            raise ConfigError(f"{path}: {key!r} is {value!r}, not one of {allowed}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rlslint.change import caused, was_there
 from rlslint.checks.model import Facts
 from rlslint.config import Options
 from rlslint.findings import Finding, find, unsuppressed
+from rlslint.ignores import as_configured
 from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
@@ -30,16 +31,17 @@ def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filena
     line."""
     rules = load_rules()
     codes = selected(rules, options.select, options.ignore)
+    _require_known(rules, options)
     chosen = [rule for code, rule in rules.items() if code in codes]
     changes = changes_since(options.since, cwd) if options.since else None
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    findings = lint(project, replayed, options, chosen)
+    findings = lint(project, replayed, options, chosen, cwd)
     whole = project.reported is None and changes is None
     cured: list[Finding] = []
     if changes is not None:
         findings, cured = _since(changes, findings, project, replayed, options, chosen, cwd)
     elif project.reported is not None:
-        findings, cured = _named(findings, project, replayed, options, chosen)
+        findings, cured = _named(findings, project, replayed, options, chosen, cwd)
     held = None
     if options.baseline:
         held = ratchet(cwd / options.baseline, findings, whole=whole, codes=codes)
@@ -48,10 +50,23 @@ def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filena
     return _result(project, replayed, findings, cured=None if whole else cured, held=held)
 
 
-def lint(project: Project, replayed: Replayed, options: Options, rules: Sequence[Rule]) -> list[Finding]:
-    """All findings that no comment suppresses, without suggestions."""
+def lint(project: Project, replayed: Replayed, options: Options, rules: Sequence[Rule], cwd: Path) -> list[Finding]:
+    """All findings that neither a comment nor the configuration suppresses, without suggestions."""
     facts = gather(replayed, predict_all(replayed.catalog), options)
-    return unsuppressed(find(rules, facts), project)
+    root = Path(options.root or cwd)
+    return as_configured(
+        unsuppressed(find(rules, facts), project),
+        files=options.per_file_ignores,
+        objects=options.per_object_ignores,
+        severities=options.severities,
+        relative=lambda path: shown_path(cwd / path, root),
+    )
+
+
+def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
+    """Raises ValueError for a code that the configuration names and no rule has."""
+    named = [code for _, codes in (*options.per_file_ignores, *options.per_object_ignores) for code in codes]
+    selected(rules, (), (*named, *(code for code, _ in options.severities)))
 
 
 def _since(
@@ -78,7 +93,7 @@ def _since(
             # nothing that could be read was there
             return findings, []
         was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-        before = lint(earlier, was, options, rules)
+        before = lint(earlier, was, options, rules, cwd)
     return caused(before, findings, lambda finding: finding.span.source.path in added)
 
 
@@ -91,14 +106,19 @@ def _concerns(changes: Changes, project: Project, cwd: Path) -> bool:
 
 
 def _named(
-    findings: list[Finding], project: Project, replayed: Replayed, options: Options, rules: Sequence[Rule]
+    findings: list[Finding],
+    project: Project,
+    replayed: Replayed,
+    options: Options,
+    rules: Sequence[Rule],
+    cwd: Path,
 ) -> tuple[list[Finding], list[Finding]]:
     """What the files named on the command line cause and cure, beside the project without them."""
     reported = project.reported or frozenset()
     rest = tuple(one for one in project.migrations if one.source.path not in reported)
     earlier = replace(project, migrations=rest, reported=None)
     was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-    before = lint(earlier, was, options, rules)
+    before = lint(earlier, was, options, rules, cwd)
     new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
     theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
     return theirs, [one for one in cured if one.table is not None]

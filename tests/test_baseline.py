@@ -38,7 +38,7 @@ def test_recorded_then_held(project: Path) -> None:
     status, out, err = check(project)
     assert (status, codes(project)) == (0, ["RLS106"])
     assert "held by the baseline" in out
-    assert "1 findings recorded in known.json" in err
+    assert "recorded in known.json: 1" in err
     recorded = (project / "known.json").read_bytes()
     status, _, err = check(project)
     assert (status, err) == (0, "")
@@ -63,7 +63,7 @@ def test_what_is_cured_leaves_the_file_and_does_not_come_back(project: Path) -> 
     index.write_text("CREATE INDEX ON notes (owner);\n")
     status, _, err = check(project)
     assert (status, codes(project)) == (0, [])
-    assert "1 findings cured" in err
+    assert "taken out of known.json: 1" in err
     index.unlink()
     assert check(project)[0] == 1
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from rlslint.config import ConfigError, Options, load_options
+from rlslint.config import ConfigError, Options, load_configuration, load_options
+from rlslint.settings import SETTINGS, SettingError, json_schema, validate
 
 
 def test_defaults_without_a_file(tmp_path: Path) -> None:
@@ -36,9 +39,16 @@ def test_extend_is_overridden_by_the_extending_file(tmp_path: Path) -> None:
     [
         ('ignroe = ["RLS1"]', "unknown key 'ignroe': did you mean 'ignore'?"),
         ("pg-version = 13", "'pg-version' is 13, not one of 14, 15, 16, 17, 18"),
-        ('select = "RLS1"', "'select' must be a list"),
+        ('select = "RLS1"', "'select' must be a list of strings, not 'RLS1'"),
         ("select = [1]", "must be a list of strings"),
-        ("pg-version = true", "must be a int"),
+        ("pg-version = true", "must be a whole number"),
+        ('connects-as-owner = "yes"', "must be true or false"),
+        ("per_file_ignores = {}", "unknown key 'per_file_ignores': did you mean 'per-file-ignores'?"),
+        ('per-file-ignores = ["RLS1"]', "must be a table of lists of codes"),
+        ('[rules.RLS104]\nseverty = "info"', "unknown key 'rules.RLS104.severty': did you mean 'severity'?"),
+        ('[rules.RLS104]\nseverity = "low"', "'rules.RLS104.severity' is 'low', not one of error, warning, info"),
+        ('rules = ["RLS104"]', "must be a table of tables"),
+        ('[databases.app]\npath = ["a"]', "unknown key 'databases.app.path': did you mean 'paths'?"),
         ("layout = ", "Invalid value"),
         ('extend = "missing.toml"', "missing.toml: No such file"),
         ('extend = "rlslint.toml"', "extends itself: rlslint.toml -> rlslint.toml"),
@@ -52,3 +62,55 @@ def test_mistakes_are_one_line_with_the_file(tmp_path: Path, text: str, said: st
     assert said in message
     assert ".toml" in message
     assert "\n" not in message
+
+
+def test_tables_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "rlslint.toml").write_text(
+        """
+        connects-as-owner = true
+        own-rules = ["lint"]
+        baseline = "known.json"
+        [per-file-ignores]
+        "old/*" = ["RLS1"]
+        [per-object-ignores]
+        "public.logs" = []
+        [rules.rls104]
+        severity = "info"
+        [databases.app]
+        paths = ["app/migrations"]
+        preset = "supabase"
+        """
+    )
+    assert load_options(tmp_path) == Options(
+        connects_as_owner=True,
+        own_rules=(str(tmp_path / "lint"),),
+        baseline=str(tmp_path / "known.json"),
+        per_file_ignores=(("old/*", ("RLS1",)),),
+        per_object_ignores=(("public.logs", ()),),
+        severities=(("RLS104", "info"),),
+        databases=(("app", {"paths": (str(tmp_path / "app/migrations"),), "preset": "supabase"}),),
+    )
+
+
+def test_where_each_value_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('fail-on = "error"\nhot = ["metrics"]\n')
+    (tmp_path / "rlslint.toml").write_text('extend = "base.toml"\nfail-on = "info"\n')
+    found = load_configuration(tmp_path)
+    assert found.values == {"fail-on": "info", "hot": ["metrics"]}
+    assert {key: path.name for key, path in found.origins.items()} == {"fail-on": "rlslint.toml", "hot": "base.toml"}
+
+
+def test_every_setting_is_an_option_and_the_schema_takes_what_validates(tmp_path: Path) -> None:
+    fields = {field.name for field in dataclasses.fields(Options)}
+    named = {key.replace("-", "_") for key in SETTINGS} - {"extend", "rules"}
+    assert named <= fields
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    right = {"hot": ["a"], "rules": {"RLS104": {"severity": "info"}}, "databases": {"a": {"paths": ["b"]}}}
+    validator.validate(right)
+    validate(right)
+    for wrong in ({"colour": 1}, {"pg-version": 13}, {"rules": {"RLS104": {"severity": "low"}}}, {"hot": "a"}):
+        assert not validator.is_valid(wrong)
+        with pytest.raises(SettingError):
+            validate(wrong)
