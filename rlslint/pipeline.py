@@ -18,6 +18,7 @@ from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
 from rlslint.registry import Rule, load_rules, selected
+from rlslint.replay.presets.presets import exposed_schemas
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.model import Result
 from rlslint.source.changed import Changes, changes_since, tree_at
@@ -152,6 +153,9 @@ def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) 
         steps=tuple(replayed.steps),
         hot=hot_tables(replayed.catalog, options.hot),
         rejected=tuple(replayed.rejected_policies),
+        exposed=exposed_schemas(replayed.preset, options.exposed_schemas),
+        connects_as_owner=options.connects_as_owner,
+        user_editable_claims=options.user_editable_claims,
     )
 
 

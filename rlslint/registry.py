@@ -55,7 +55,8 @@ class Example:
     rows: str = ""
     """SQL that loads rows before the probes."""
     probes: tuple[Mapping[str, Any], ...] = ()
-    """``role``, ``sql``, and what it gives in the bad and in the good form: an SQLSTATE or ``rows N``."""
+    """``role``, ``settings`` (name: value), statements to run ``before``, ``sql``, and what it gives in the bad and in the
+    good form: an SQLSTATE, ``ok``, ``rows N`` or ``value V``."""
     plans: tuple[Mapping[str, Any], ...] = ()
     """``role``, ``sql``, and what EXPLAIN must hold in the bad and in the good form."""
     advice: bool = False

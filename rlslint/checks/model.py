@@ -165,6 +165,10 @@ class Facts:
     """Tables that take many inserts, with the evidence."""
     rejected: tuple[RejectedPolicy, ...] = ()
     """Policies that PostgreSQL would refuse to make."""
+    exposed: frozenset[str] | None = None
+    """Names of the schemas that an API serves; None where neither preset nor configuration says."""
+    connects_as_owner: bool = False
+    user_editable_claims: tuple[str, ...] = ()
 
     @cached_property
     def tables(self) -> tuple[Relation, ...]:

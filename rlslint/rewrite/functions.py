@@ -20,6 +20,7 @@ from rlslint.source.parse import parse_plpgsql, parse_synthetic
 Name = tuple[str | None, str]
 """(schema or None, name)."""
 
+_SESSION_VALUES = frozenset({"current_user", "session_user", "user", "current_role"})
 _ASSIGNMENT = re.compile(r'\s*[\w."$\[\]]+\s*(?::=|=)\s*')
 
 
@@ -29,6 +30,10 @@ class BodyNames:
 
     tables: tuple[Name, ...]
     functions: tuple[Name, ...]
+    words: frozenset[str] = frozenset()
+    """Its string literals, and the last part of each column's name."""
+    session_values: frozenset[str] = frozenset()
+    """current_user and its like, in lower case."""
 
 
 def body_tables(catalog: Catalog, proc: Proc) -> tuple[Oid, ...]:
@@ -47,6 +52,40 @@ def body_functions(catalog: Catalog, proc: Proc) -> tuple[Proc, ...]:
             if row.statement is not None:
                 rows[row.oid] = row
     return tuple(rows.values())
+
+
+def body_words(proc: Proc) -> frozenset[str]:
+    """String literals and column names in the body."""
+    return _names(proc).words
+
+
+def session_reads(catalog: Catalog, proc: Proc, seen: frozenset[Oid] = frozenset()) -> str | None:
+    """What of the session the function's answer depends on (``current_setting``, ``current_user``), functions that it
+    calls included; None for nothing that can be seen, or a language that is not seen into."""
+    if proc.oid in seen:
+        return None
+    names = _names(proc)
+    if names.session_values:
+        return min(names.session_values)
+    if any(name == "current_setting" and schema in (None, "pg_catalog") for schema, name in names.functions):
+        return "current_setting"
+    for called in body_functions(catalog, proc):
+        found = session_reads(catalog, called, seen | {proc.oid})
+        if found is not None:
+            return found
+    return None
+
+
+def calls_closure(catalog: Catalog, proc: Proc) -> tuple[Proc, ...]:
+    """The function and every user function that it calls, through any depth."""
+    found: dict[Oid, Proc] = {}
+    stack = [proc]
+    while stack:
+        row = stack.pop()
+        if row.oid not in found:
+            found[row.oid] = row
+            stack.extend(body_functions(catalog, row))
+    return tuple(found.values())
 
 
 def function_search_path(proc: Proc) -> tuple[str, ...]:
@@ -68,6 +107,8 @@ def _body_names(language: str, body: str, create_function: str) -> BodyNames:
     texts = [body] if language == "sql" else list(_plpgsql_expressions(parse_plpgsql(create_function)))
     tables: dict[Name, None] = {}
     functions: dict[Name, None] = {}
+    words: set[str] = set()
+    session_values: set[str] = set()
     for text in texts:
         for node in _parse(text):
             ctes = {cte["CommonTableExpr"]["ctename"] for cte in _find(node, "ctes") for cte in cte}
@@ -78,7 +119,15 @@ def _body_names(language: str, body: str, create_function: str) -> BodyNames:
             for call in _nodes(node, "FuncCall"):
                 parts = [part["String"]["sval"] for part in call["funcname"] if "String" in part]
                 functions[(parts[-2] if len(parts) > 1 else None, parts[-1])] = None
-    return BodyNames(tuple(tables), tuple(functions))
+            for value in _nodes(node, "SQLValueFunction"):
+                function = str(value["op"]).removeprefix("SVFOP_").lower()
+                if function in _SESSION_VALUES:
+                    session_values.add(function)
+            for const in _nodes(node, "A_Const"):
+                words.add(str(const.get("sval", {}).get("sval", "")))
+            for column in _nodes(node, "ColumnRef"):
+                words.update(part["String"]["sval"] for part in column["fields"][-1:] if "String" in part)
+    return BodyNames(tuple(tables), tuple(functions), frozenset(words), frozenset(session_values))
 
 
 def _parse(text: str) -> Iterator[Any]:

@@ -49,7 +49,12 @@ def cases() -> list[Case]:
 def lint(sql: str, options: Mapping[str, Any]) -> Result:
     only = tuple(options.get("only", ()))
     settings = Options(
-        paths=("-",), preset=options.get("preset", "none"), select=only, hot=tuple(options.get("hot", ()))
+        paths=("-",),
+        preset=options.get("preset", "none"),
+        select=only,
+        hot=tuple(options.get("hot", ())),
+        exposed_schemas=tuple(options.get("exposed_schemas", ())),
+        connects_as_owner=bool(options.get("connects_as_owner", False)),
     )
     return check(settings, cwd=Path.cwd(), stdin=sql)
 
@@ -81,6 +86,10 @@ def outcome(connection: psycopg.Connection[Any], probe: Mapping[str, Any]) -> se
         try:
             if "role" in probe:
                 cursor.execute(f"SET LOCAL ROLE {probe['role']}".encode())
+            for name, value in probe.get("settings", {}).items():
+                cursor.execute("SELECT set_config(%s, %s, true)", (name, str(value)))
+            for statement in probe.get("before", ()):
+                cursor.execute(str(statement).encode())
             cursor.execute(str(probe["sql"]).encode())
             rows = cursor.fetchall() if cursor.description else []
             found = {"ok", f"rows {len(rows)}"}

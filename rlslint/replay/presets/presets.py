@@ -26,6 +26,17 @@ _LOGIN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Who runs the project's files, with which search_path, where it is not the bootstrap superuser with the default."""
 
+_EXPOSED: Final[dict[str, frozenset[str]]] = {
+    "supabase": frozenset({"public", "graphql_public"}),
+    "postgrest": frozenset({"public", "api"}),
+}
+"""Schemas that the API of each serves unless told otherwise: Supabase's default, and PostgREST's with its tutorials'."""
+
+
+def exposed_schemas(preset: str, configured: tuple[str, ...]) -> frozenset[str] | None:
+    """Names of the schemas that an API serves; None where nothing says so."""
+    return frozenset(configured) if configured else _EXPOSED.get(preset)
+
 
 def choose_preset(project: Project) -> str:
     """``supabase``, ``postgrest`` or ``none``: what the project's layout and SQL take for granted."""

@@ -1,0 +1,43 @@
+"""RLS301: a table that an API serves, and no row security on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.catalog.rows import Relation
+from rlslint.checks.exposure import clients_with, exposed
+from rlslint.checks.model import Facts, Match, NeedNote
+
+_PRIVILEGES = ("select", "insert", "update", "delete")
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match a table in an exposed schema that some client role has a privilege on.
+
+    A partition is named with its partitioned table where that is open as well; where only the partition is, it is
+    RLS311's business.
+    """
+    for relation in facts.tables:
+        if relation.relrowsecurity or not exposed(facts, relation.relnamespace) or relation.inhparents:
+            continue
+        roles = clients_with(facts, relation, *_PRIVILEGES)
+        span = relation.rls_origin or relation.origin
+        if not roles or span is None:
+            continue
+        yield Match(
+            span=span,
+            relation=relation,
+            roles=roles,
+            facts={
+                "table": facts.name(relation.oid),
+                "schema": facts.catalog.nspname(relation.relnamespace),
+                "children": [facts.name(child.oid) for child in _below(facts, relation) if not child.relrowsecurity],
+            },
+            needs=(NeedNote(f"ALTER TABLE {facts.name(relation.oid)} ENABLE ROW LEVEL SECURITY, then its policies"),),
+        )
+
+
+def _below(facts: Facts, relation: Relation) -> Iterator[Relation]:
+    for child in facts.catalog.children_of(relation.oid):
+        yield child
+        yield from _below(facts, child)

@@ -1,0 +1,19 @@
+"""RLS310: a function is declared LEAKPROOF, and PostgreSQL believes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.checks.exposure import signature
+from rlslint.checks.model import Facts, Match, NeedNote
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match a function of the files with LEAKPROOF."""
+    for proc in facts.catalog.procs:
+        if proc.origin is not None and proc.proleakproof:
+            yield Match(
+                span=proc.origin,
+                facts={"function": signature(facts, proc)},
+                needs=(NeedNote("leave LEAKPROOF out: no policy's own condition is faster for it"),),
+            )

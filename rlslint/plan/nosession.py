@@ -1,0 +1,68 @@
+"""A condition in, what is left of it when the session's settings are not there out: nobody is logged in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType
+from rlslint.plan import clauses
+from rlslint.plan.flatten import shift_levels_out
+from rlslint.plan.inline import simple_expression
+from rlslint.plan.mutate import mutate
+from rlslint.plan.simplify import Simplifier, self_equality
+
+_TEXT: Final = 25
+
+
+def unwrapped(expr: Expr) -> Expr:
+    """Scalar subqueries of a bare expression, ``(SELECT auth.uid())``, replaced by that expression."""
+
+    def change(node: Expr, level: int) -> Expr:
+        if isinstance(node, SubLink) and node.kind is SubLinkType.EXPR:
+            inner = simple_expression(node.subselect)
+            if inner is not None:
+                return shift_levels_out(inner)
+        return node
+
+    return mutate(expr, change)
+
+
+def without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None = None) -> Expr | None:
+    """The condition simplified with every ``current_setting(name, true)`` NULL, or ``value`` (a setting that was set
+    locally is empty afterwards, not absent). None where it reads no such setting."""
+    simplifier = Simplifier(catalog, role)
+    opened = unwrapped(simplifier.expression(unwrapped(expr)))
+    if not any(_missing(catalog, node) for node, _ in walk_deep(opened)):
+        return None
+
+    def change(node: Expr, level: int) -> Expr:
+        return Const(type=_TEXT, value=value, location=node.location) if _missing(catalog, node) else _nullif(node)
+
+    simple = opened
+    for _ in range(4):
+        changed = simplifier.expression(mutate(simple, change))
+        if changed == simple:
+            break
+        simple = changed
+    parts = tuple(self_equality(catalog, part) for part in simplifier.qual(simple))
+    if not parts:
+        return clauses.make_bool(True, expr)
+    return parts[0] if len(parts) == 1 else BoolExpr(type=clauses.BOOL, op="and", args=parts)
+
+
+def _missing(catalog: Catalog, node: Expr) -> bool:
+    if not isinstance(node, FuncExpr) or len(node.args) != 2:
+        return False
+    proc = catalog.procs.get(node.funcid)
+    flag = node.args[1]
+    return proc is not None and proc.proname == "current_setting" and clauses.is_true(flag)
+
+
+def _nullif(node: Expr) -> Expr:
+    if isinstance(node, OpExpr) and node.kind == "nullif":
+        left, right = node.args
+        if isinstance(left, Const) and (left.value is None or (isinstance(right, Const) and left.value == right.value)):
+            return Const(type=node.type, value=None, location=node.location)
+    return node
