@@ -32,8 +32,8 @@ from rlslint.plan.mutate import mutate
 from rlslint.rewrite.functions import function_search_path
 
 
-def inline_function(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> Expr | str:
-    """The body's expression with the arguments put in, or the reason it is not inlined."""
+def inlinable_body(catalog: Catalog, role: Oid, proc: Proc) -> Expr | str:
+    """The body's expression in terms of the function's parameters, or the reason why no call of it is inlined."""
     if proc.prolang != "sql":
         return f"LANGUAGE {proc.prolang}"
     if proc.prosecdef:
@@ -44,8 +44,6 @@ def inline_function(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> 
         return "it returns a set"
     if not has_privilege(catalog, role, proc, "execute"):
         return "the role may not execute it"
-    if len(proc.proargtypes) != len(call.args):
-        return "its arguments have defaults that are not known here"
     body = analyze_function_body(catalog, proc, function_search_path(proc))
     if body is None or len(body) != 1:
         return "its body is not one statement" if body else "its body could not be read"
@@ -60,13 +58,14 @@ def inline_function(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> 
         if not _same_but_relabel(expr, proc.prorettype):
             return "its body has another type than it returns"
         expr = RelabelType(type=proc.prorettype, arg=expr)
-    refused = _volatility(catalog, proc, expr) or _strictness(catalog, proc, expr)
-    if refused:
-        return refused
-    usage = _refused_arguments(catalog, call, expr)
-    if usage:
-        return usage
-    return _substitute(expr, call)
+    return _volatility(catalog, proc, expr) or _strictness(catalog, proc, expr) or expr
+
+
+def inline_call(catalog: Catalog, proc: Proc, body: Expr, call: FuncExpr) -> Expr | str:
+    """An inlinable body with the call's arguments put in, or the reason why this call is not inlined."""
+    if len(proc.proargtypes) != len(call.args):
+        return "its arguments have defaults that are not known here"
+    return _refused_arguments(catalog, call, body) or _substitute(body, call)
 
 
 def simple_expression(query: Query) -> Expr | None:

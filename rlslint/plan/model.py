@@ -158,6 +158,9 @@ class AccessPlan:
     error_reason: str | None = None
     scan: RelationScan
     subqueries: tuple[SubqueryPlan, ...] = ()
+    """Those written in the table's own policies."""
+    nested_subqueries: tuple[SubqueryPlan, ...] = ()
+    """Those written in policies of the tables that ``subqueries`` read; ``clause`` is such a policy's."""
     calls: tuple[CallPlan, ...] = ()
     arms: tuple[ArmMatch, ...] = ()
     growth: str = "O(1)"

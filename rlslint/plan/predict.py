@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import roles_with_privileges_of
@@ -67,10 +67,11 @@ def roles_of(catalog: Catalog, relation: Relation) -> tuple[Oid, ...]:
 class _Work:
     """What one statement's plan is gathered in."""
 
-    subqueries: list[SubqueryPlan]
-    calls: list[CallPlan]
-    terms: list[Term]
-    assumptions: dict[str, None]
+    subqueries: list[SubqueryPlan] = field(default_factory=list)
+    nested: list[SubqueryPlan] = field(default_factory=list)
+    calls: list[CallPlan] = field(default_factory=list)
+    terms: list[Term] = field(default_factory=list)
+    assumptions: dict[str, None] = field(default_factory=dict)
     arms: tuple[ArmMatch, ...] = ()
 
 
@@ -79,7 +80,7 @@ class Predictor:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._simplifiers: dict[Oid, Simplifier] = {}
+        self._planners: dict[Oid, Planner] = {}
         self._plans: dict[tuple[object, ...], AccessPlan] = {}
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
@@ -104,19 +105,26 @@ class Predictor:
             for clause in quals.clauses
         )
         shape = tuple((len(quals.permissive), len(quals.restrictive)) for quals in security.security_quals)
-        checks = tuple((o.kind, len(o.quals.permissive), len(o.quals.restrictive)) for o in security.with_check_options)
+        checks = tuple((o.row, len(o.quals.permissive), len(o.quals.restrictive)) for o in security.with_check_options)
         role: object = tuple(sorted(roles_with_privileges_of(self.catalog, security.role)))
         return (security.relid, security.statement, security.bypass, conditions, shape, checks, role)
 
     def simplifier(self, role: Oid) -> Simplifier:
         """The one for a role."""
-        return self._simplifiers.setdefault(role, Simplifier(self.catalog, role))
+        return self.planner(role).simplifier
+
+    def planner(self, role: Oid) -> Planner:
+        """The one for a role: it remembers subqueries that it has planned."""
+        planner = self._planners.get(role)
+        if planner is None:
+            planner = self._planners[role] = Planner(self.catalog, Simplifier(self.catalog, role), role)
+        return planner
 
     def _plan(self, security: RowSecurity, *, recursive: bool) -> AccessPlan:
         relation = self.catalog.relations[security.relid]
-        work = _Work([], [], [], {})
-        simplifier = self.simplifier(security.role)
-        planner = Planner(self.catalog, simplifier, security.role)
+        work = _Work()
+        planner = self.planner(security.role)
+        simplifier = planner.simplifier
         error = reason = None
         scan = _no_scan(self.catalog, relation, "none")
         if recursive:
@@ -125,9 +133,9 @@ class Predictor:
             )
         if security.statement in _SCANNING:
             scan = self._scan(security, relation, planner, simplifier, work)
-        for option in security.with_check_options:
-            always = self._check(option, relation, planner, simplifier, work)
-            if always and option.kind in ("insert", "select") and security.statement not in _SCANNING:
+        for row, conditions in distinct_checks(security.with_check_options):
+            always = self._check(conditions, planner, simplifier, work)
+            if always and row == "inserted":
                 error = "42501"
                 reason = f'new row violates row-level security policy for table "{relation.relname}"'
         self._unknowns(security, work)
@@ -140,6 +148,7 @@ class Predictor:
             error_reason=reason,
             scan=scan,
             subqueries=tuple(work.subqueries),
+            nested_subqueries=tuple(work.nested),
             calls=tuple(work.calls),
             arms=work.arms,
             growth=growth(work.terms or [ONE]),
@@ -182,7 +191,7 @@ class Predictor:
         sublinks = [
             planned for qual in rel.quals for planned in planner.sublinks(qual.expr, path.cost.rows * 2.0, None)
         ]
-        owner = _Owners(security.security_quals)
+        owner = _Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
         self._subqueries(sublinks, owner, visited, work, in_check=False)
         uses = uses_of(path.conditions, path.filters, sublinks)
         for clause in owner.clauses:
@@ -190,11 +199,11 @@ class Predictor:
         return scan
 
     def _security_quals(self, rel: Rel, quals: Quals, simplifier: Simplifier, level: int) -> int:
-        for expr, clause in conditions_of(quals):
+        for expr, own in conditions_of(quals):
             for conjunct in simplifier.qual(expr):
                 leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
                 if not any(conjunct == other.expr for other in rel.quals):
-                    rel.quals.append(Qual(conjunct, level, leaky, clause))
+                    rel.quals.append(Qual(conjunct, level, leaky, own[0] if len(own) == 1 else None))
             level += 1
         return level
 
@@ -214,14 +223,18 @@ class Predictor:
     # The checks -------------------------------------------------------------------------------------------------------
 
     def _check(
-        self, option: WithCheckOption, relation: Relation, planner: Planner, simplifier: Simplifier, work: _Work
+        self,
+        conditions: Sequence[tuple[Expr, tuple[PolicyClause, ...]]],
+        planner: Planner,
+        simplifier: Simplifier,
+        work: _Work,
     ) -> bool:
-        """Plans one WITH CHECK option; true when no row can ever pass it."""
-        owner = _Owners((option.quals,))
+        """Plans what one row is checked for; true when no row can ever pass it."""
+        owner = _Owners(dict.fromkeys(clause for _, own in conditions for clause in own))
         sublinks: list[PlannedSubLink] = []
         filters: list[Expr] = []
         never = False
-        for expr, _ in conditions_of(option.quals):
+        for expr, _ in conditions:
             simplified = simplifier.qual(expr)
             filters += simplified
             never = never or any(clauses.is_false_or_null(part) for part in simplified)
@@ -268,12 +281,13 @@ class Predictor:
         work: _Work,
         *,
         in_check: bool,
+        nested: bool = False,
     ) -> None:
         scans = tuple(planned.plan.every_scan())
         each = inner_term(scans)
         term = times(rows, each) if planned.evaluation == "subplan" else each
         work.terms.append(term)
-        work.subqueries.append(
+        (work.nested if nested else work.subqueries).append(
             SubqueryPlan(
                 clause=clause,
                 sublink=planned.sublink,
@@ -292,8 +306,8 @@ class Predictor:
                 name = path.indexes[0].index.relname
                 work.assumptions[f"index {name} is read from end to end: its first column is not compared"] = None
         for below in planned.plan.sublinks:
-            if below.nested is None:
-                self._subquery(below, owner, clause, ONE, depth + 1, work, in_check=in_check)
+            inside = nested or below.nested is not None
+            self._subquery(below, owner, below.nested or clause, ONE, depth + 1, work, in_check=in_check, nested=inside)
 
     def _unknowns(self, security: RowSecurity, work: _Work) -> None:
         every = [clause for quals in security.security_quals for clause in quals.clauses]
@@ -307,8 +321,8 @@ class Predictor:
 class _Owners:
     """Which policy a subquery was written in."""
 
-    def __init__(self, quals: Sequence[Quals]) -> None:
-        self.clauses = tuple(dict.fromkeys(clause for one in quals for clause in one.clauses))
+    def __init__(self, clauses: Iterable[PolicyClause]) -> None:
+        self.clauses = tuple(clauses)
         self._by_raw: dict[int, PolicyClause] = {}
         for clause in self.clauses:
             for node, _ in walk_deep(clause.expr):
@@ -322,17 +336,37 @@ class _Owners:
         return self.clauses[0]
 
 
-def conditions_of(quals: Quals) -> Iterator[tuple[Expr, PolicyClause | None]]:
+def conditions_of(quals: Quals) -> Iterator[tuple[Expr, tuple[PolicyClause, ...]]]:
     """The conditions in security order: each restrictive one, then the OR of the permissive (add_security_quals)."""
     if quals.denies_all:
-        yield Const(type=16, value="false"), None
+        yield Const(type=16, value="false"), ()
         return
     for clause in quals.restrictive:
-        yield clause.expr, clause
+        yield clause.expr, (clause,)
     if len(quals.permissive) == 1:
-        yield quals.permissive[0].expr, quals.permissive[0]
+        yield quals.permissive[0].expr, quals.permissive
     else:
-        yield BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in quals.permissive)), None
+        yield BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in quals.permissive)), quals.permissive
+
+
+def distinct_checks(
+    options: Sequence[WithCheckOption],
+) -> Iterator[tuple[str, list[tuple[Expr, tuple[PolicyClause, ...]]]]]:
+    """The row and the conditions of each WITH CHECK option, without those that the same row has met already.
+
+    add_with_check_options() of rowsecurity.c appends with list_append_unique: an option equals another if its kind, its
+    qual and, of a restrictive policy, its name do.
+    """
+    seen: list[tuple[str, str | None, Expr]] = []
+    for option in options:
+        kept: list[tuple[Expr, tuple[PolicyClause, ...]]] = []
+        for expr, own in conditions_of(option.quals):
+            name = own[0].policy.polname if own and not own[0].policy.polpermissive else None
+            if (option.row, name, expr) not in seen:
+                seen.append((option.row, name, expr))
+                kept.append((expr, own))
+        if kept:
+            yield option.row, kept
 
 
 def primary_key(catalog: Catalog, relation: Relation) -> tuple[Expr, ...]:

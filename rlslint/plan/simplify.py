@@ -28,7 +28,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan import clauses
 from rlslint.plan.clauses import BOOL, bool_value, make_bool
-from rlslint.plan.inline import inline_function
+from rlslint.plan.inline import inlinable_body, inline_call
 from rlslint.plan.mutate import mutate, mutate_query
 
 
@@ -41,6 +41,7 @@ class Simplifier:
         self.not_inlined: dict[int, str] = {}
         """Reasons by id of the call's parse node."""
         self._active: list[Oid] = []
+        self._bodies: dict[Oid, Expr | str] = {}
 
     def expression(self, expr: Expr) -> Expr:
         """The expression, simplified; subqueries in it are left as they are."""
@@ -119,7 +120,11 @@ class Simplifier:
             if proc.prolang != "sql" and node.form == "call" and proc.statement is not None:
                 self._note(node, f"LANGUAGE {proc.prolang}")
             return node
-        inlined = inline_function(self.catalog, self.role, proc, node)
+        inlined = self._bodies.get(proc.oid)
+        if inlined is None:
+            inlined = self._bodies[proc.oid] = inlinable_body(self.catalog, self.role, proc)
+        if not isinstance(inlined, str):
+            inlined = inline_call(self.catalog, proc, inlined, node)
         if isinstance(inlined, str):
             self._note(node, inlined)
             return node

@@ -30,7 +30,7 @@ def plan_json(catalog: Catalog, plan: AccessPlan) -> dict[str, Any]:
         "statement": plan.statement,
         "error": plan.error,
         "scan": {"method": plan.scan.method, "indexes": _indexes(catalog, plan.scan)},
-        "subqueries": [_subquery(catalog, subquery) for subquery in plan.subqueries],
+        "subqueries": [_subquery(catalog, one) for one in (*plan.subqueries, *plan.nested_subqueries)],
         "calls": [_call(call) for call in plan.calls],
         "growth": plan.growth,
         "assumptions": list(plan.assumptions),

@@ -56,10 +56,13 @@ class WithCheckOption:
 
     ``kind``: ``insert`` and ``update`` are the policies' checks; ``select`` is a SELECT policy that the new row must pass
     because the statement reads columns of it; ``conflict`` is a USING that the existing row of ON CONFLICT must pass.
+    ``row`` is what it is asked of: the row inserted, the one that is in the way, or the one updated (PostgreSQL's
+    WCO_RLS_INSERT_CHECK, WCO_RLS_CONFLICT_CHECK and WCO_RLS_UPDATE_CHECK).
     """
 
     kind: Literal["insert", "update", "select", "conflict"]
     quals: Quals
+    row: Literal["inserted", "conflicting", "updated"] = "inserted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,16 +44,17 @@ def row_security(
             options = (
                 WithCheckOption("insert", quals("a", check=True)),
                 WithCheckOption("select", quals("r", check=False)),
-                WithCheckOption("conflict", quals("w", check=False)),
-                WithCheckOption("conflict", quals("r", check=False)),
-                WithCheckOption("update", quals("w", check=True)),
+                WithCheckOption("conflict", quals("w", check=False), "conflicting"),
+                WithCheckOption("conflict", quals("r", check=False), "conflicting"),
+                WithCheckOption("update", quals("w", check=True), "updated"),
+                WithCheckOption("select", quals("r", check=False), "updated"),
             )
         case "update":
             security_quals = (quals("w", check=False),)
-            options = (WithCheckOption("update", quals("w", check=True)),)
+            options = (WithCheckOption("update", quals("w", check=True), "updated"),)
             if reads_columns:
                 security_quals += (quals("r", check=False),)
-                options += (WithCheckOption("select", quals("r", check=False)),)
+                options += (WithCheckOption("select", quals("r", check=False), "updated"),)
         case "delete":
             security_quals = (quals("d", check=False),)
             if reads_columns:
