@@ -30,6 +30,10 @@ PER_VALUE: Final = 1.0 / 2000
 """Share of the rows that one value of a column finds."""
 
 
+CLOSE: Final = 1.3
+"""Two plans of which the dearer costs less than so many times the other: statistics may turn the choice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Startup and total cost with the rows that come out."""
@@ -57,6 +61,11 @@ class Size:
 
 
 _WIDTH: Final = {16: 1, 21: 2, 23: 4, 20: 8, 26: 4, 700: 4, 701: 8, 1082: 4, 1114: 8, 1184: 8, 2950: 16, 1700: 8}
+
+
+def type_width(atttypid: int) -> float:
+    """Average bytes of a value of a type, 32 for what varies (get_typavgwidth)."""
+    return float(_WIDTH.get(atttypid, 32))
 
 
 def relation_size(relation: Relation, rows: float) -> Size:
@@ -96,49 +105,103 @@ def pages_fetched(tuples: float, pages: float) -> float:
     return min(pages, math.ceil(2.0 * pages * tuples / (2.0 * pages + tuples)))
 
 
-def index_scan(
-    size: Size,
-    index_rows: float,
-    key_width: int,
-    *,
-    bound: float,
-    selectivity: float,
-    conditions: int,
-    scans: float,
-    filter_cost: float,
-    rows: float,
-    only: bool,
-    loops: float = 1.0,
-) -> Cost:
-    """cost_index with btcostestimate: ``bound`` is the share of the index that is read, ``selectivity`` what comes out."""
+@dataclass(frozen=True, slots=True)
+class IndexSize:
+    """An index's entries, pages and the height of its tree."""
+
+    rows: float
+    pages: float
+    height: int
+
+
+_FANOUT: Final = 250.0
+"""Entries of an inner page, with half of it filled by keys of some sixteen bytes."""
+
+
+def index_size(rows: float, key_width: float) -> IndexSize:
+    """A btree of so many entries, leaf pages filled to 90 per cent."""
     entries = max(1.0, (PAGE - 40) * 0.9 // (12 + key_width))
-    index_pages = max(1.0, math.ceil(index_rows / entries))
-    tuples = max(1.0, round(bound * index_rows / scans))
-    read = max(1.0, math.ceil(tuples / entries))
-    read_total = read * scans
-    if loops > 1 or scans > 1:
-        # index_pages_fetched over all the loops
-        total = loops * scans * read
-        read_total = min(total, pages_fetched(total, index_pages)) / loops
-    descent = math.ceil(math.log2(max(2.0, index_rows))) * CPU_OPERATOR
-    height = 1 if index_pages > 1 else 0
-    if index_pages > entries:
-        height = 2
-    descent += (height + 1) * 50 * CPU_OPERATOR
-    startup = scans * descent
-    total = startup + read_total * RANDOM_PAGE + tuples * scans * (CPU_INDEX_TUPLE + conditions * CPU_OPERATOR)
-    fetched = clamp(selectivity * index_rows)
+    pages = max(1.0, math.ceil(rows / entries))
+    height = 0 if pages <= 1 else math.ceil(math.log(pages) / math.log(_FANOUT))
+    return IndexSize(rows, pages + 1, height)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCost:
+    """Cost of reading an index alone, and the share of the table's rows that it finds."""
+
+    startup: float
+    total: float
+    selectivity: float
+    pages: float
+
+
+def generic_index(
+    index: IndexSize,
+    tuples: float,
+    selectivity: float,
+    *,
+    conditions: int,
+    argument_cost: float,
+    scans: float,
+    loops: float,
+) -> IndexCost:
+    """genericcostestimate() of selfuncs.c: ``tuples`` entries are read in each of ``scans`` descents."""
+    tuples = min(max(tuples, 1.0), max(index.rows, 1.0))
+    pages = math.ceil(tuples * index.pages / max(index.rows, 1.0)) if index.pages > 1 else 1.0
+    every = scans * loops
+    read = pages_fetched(pages * every, index.pages) / loops if every > 1 else pages
+    total = read * RANDOM_PAGE + argument_cost
+    total += tuples * scans * (CPU_INDEX_TUPLE + CPU_OPERATOR * conditions)
+    return IndexCost(argument_cost, total, selectivity, index.pages)
+
+
+def tree_descent(index: IndexSize, cost: IndexCost, scans: float, base: float) -> IndexCost:
+    """The way down to the leaves added, once for each descent (btcostestimate, gistcostestimate)."""
+    down = (index.height + 1) * 50 * CPU_OPERATOR
+    if index.rows > 1:
+        down += math.ceil(math.log(index.rows) / math.log(base)) * CPU_OPERATOR
+    return IndexCost(cost.startup + down, cost.total + scans * down, cost.selectivity, cost.pages)
+
+
+def gin_index(
+    index: IndexSize, selectivity: float, table_rows: float, searches: float, scans: float, argument_cost: float
+) -> IndexCost:
+    """gincostestimate() of selfuncs.c for ``searches`` exact entries, its own guess of the index's inside."""
+    entry_pages = max(1.0, math.floor(max(index.pages, 10.0) * 0.9))
+    entries = max(1.0, entry_pages * 100)
+    data_pages = max(0.0, max(index.pages, 10.0) - entry_pages)
+    first = math.ceil(searches * round(entry_pages**0.15))
+    found = math.ceil(data_pages * searches / entries)
+    by_share = math.ceil(math.ceil(selectivity * table_rows / (PAGE / 3)))
+    startup = argument_cost + scans * (first + found) * RANDOM_PAGE
+    startup += math.ceil(math.log2(max(entries, 2.0))) * CPU_OPERATOR * searches * scans
+    startup += 50 * CPU_OPERATOR * (first + found) * scans
+    total = startup + scans * by_share * RANDOM_PAGE
+    total += selectivity * table_rows * (CPU_INDEX_TUPLE + CPU_OPERATOR) * scans
+    return IndexCost(startup, total, selectivity, index.pages)
+
+
+def index_scan(size: Size, index: IndexCost, filter_cost: float, rows: float, *, only: bool, loops: float) -> Cost:
+    """cost_index() of costsize.c, with no correlation of the index's order with the table's; ``only``: no heap pages,
+    for a table that has been vacuumed."""
+    fetched = clamp(index.selectivity * size.rows)
+    run = index.total - index.startup
     if not only:
-        if loops > 1:
-            total += RANDOM_PAGE * pages_fetched(fetched * loops, size.pages) / loops
-        else:
-            total += RANDOM_PAGE * pages_fetched(fetched, size.pages)
-    total += fetched * (CPU_TUPLE + filter_cost)
-    return Cost(startup, total, rows)
+        pages = pages_fetched(fetched * loops, size.pages)
+        run += pages * RANDOM_PAGE / loops
+    run += fetched * (CPU_TUPLE + filter_cost)
+    return Cost(index.startup, index.startup + run, rows)
 
 
-def bitmap_scan(size: Size, index_cost: float, fetched: float, filter_cost: float, rows: float) -> Cost:
-    """cost_bitmap_heap_scan over an index cost."""
+def bitmap_index(index: IndexCost, rows: float) -> float:
+    """A bitmap index scan alone (cost_bitmap_tree_node)."""
+    return index.total + 0.1 * CPU_OPERATOR * rows
+
+
+def bitmap_scan(size: Size, index_cost: float, selectivity: float, filter_cost: float, rows: float) -> Cost:
+    """cost_bitmap_heap_scan() over the cost of its indexes; every condition is charged as rechecked."""
+    fetched = clamp(selectivity * size.rows)
     pages = pages_fetched(fetched, size.pages)
     per_page = RANDOM_PAGE - (RANDOM_PAGE - SEQ_PAGE) * math.sqrt(pages / size.pages) if pages >= 2 else RANDOM_PAGE
     run = pages * per_page + fetched * (CPU_TUPLE + filter_cost)

@@ -179,7 +179,7 @@ def _joined(
         rows = max(rows, outer.cost.rows)
     made: list[JoinPath] = []
     once = rel.join in ("semi", "anti")
-    for path in inner.paths(quals):
+    for path in inner.paths(quals, max(1.0, outer.cost.rows)):
         again = path.cost.run / max(1.0, path.cost.rows) if once else path.cost.total
         total = outer.cost.total + outer.cost.rows * (max(again, 0.0) if once else path.cost.total)
         if once:

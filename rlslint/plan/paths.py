@@ -3,20 +3,24 @@ and cost_seqscan()."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Expr, Var
+from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, RowCompareExpr, ScalarArrayOpExpr, Var
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost, Size
 from rlslint.plan.flatten import Qual, Rel
-from rlslint.plan.indexes import IndexClause, IndexInfo, index_infos, match_clause
+from rlslint.plan.indexes import IndexClause, IndexInfo, IndexKeyInfo, index_infos, match_clause
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.selectivity import Selectivity
 from rlslint.plan.simplify import Simplifier
+
+PLAIN_SCANS: Final = frozenset({"btree", "hash", "gist", "spgist"})
+"""Access methods that return rows one by one (amgettuple); the others only fill bitmaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,8 @@ class RelPaths:
         """Rows that pass the relation's own conditions."""
         return cost.clamp(self.size.rows * self.selectivity.of_all([qual.expr for qual in self.rel.quals]))
 
-    def paths(self, joins: Sequence[Qual] = ()) -> list[Path]:
-        """Ways to read it; ``joins`` are conditions whose other relations are known before each scan."""
+    def paths(self, joins: Sequence[Qual] = (), loops: float = 1.0) -> list[Path]:
+        """Ways to read it; ``joins`` are conditions whose other relations are known before each of ``loops`` scans."""
         rel = self.rel
         if rel.relation is None:
             method: Literal["function_scan", "none"] = "function_scan" if rel.kind == "function" else "none"
@@ -64,7 +68,7 @@ class RelPaths:
         quals_cost = sum(cost.expression_cost(self.catalog, expr) for expr in exprs)
         found = [Path(cost.seq_scan(self.size, quals_cost, rows), "seq_scan", filters=exprs)]
         for info in self.infos:
-            path = self._index_path(info, quals, quals, rows)
+            path = self._index_path(info, quals, rows, loops)
             if path is not None:
                 found.append(path)
         for qual in quals:
@@ -78,24 +82,49 @@ class RelPaths:
         """Whether the index holds every row wanted (check_index_predicates)."""
         return implied_by(self.catalog, info.predicate, given)
 
-    def _index_path(self, info: IndexInfo, quals: Sequence[Qual], given: Sequence[Qual], rows: float) -> Path | None:
-        exprs = tuple(qual.expr for qual in given)
+    def _index_path(self, info: IndexInfo, quals: Sequence[Qual], rows: float, loops: float) -> Path | None:
+        exprs = tuple(qual.expr for qual in quals)
         if not self.usable(info, exprs):
             return None
         matches = self.matches(info, quals)
         if not matches and not info.predicate:
             return None
-        filters = tuple(
+        best = self._index_path_with(info, matches, exprs, rows, loops)
+        if info.index.amname == "btree" and self.catalog.pg_version < 17:
+            # a list on a later column makes many descents: PostgreSQL also tries to leave it to a filter
+            fewer = tuple(m for m in matches if not m.column or not isinstance(m.clause, ScalarArrayOpExpr))
+            if fewer and len(fewer) < len(matches):
+                other = self._index_path_with(info, fewer, exprs, rows, loops)
+                best = other if other.cost.total < best.cost.total else best
+        return best
+
+    def _index_path_with(
+        self, info: IndexInfo, matches: tuple[IndexClause, ...], exprs: tuple[Expr, ...], rows: float, loops: float
+    ) -> Path:
+        filters = self._filters(info, matches, exprs)
+        conditions = tuple(match.clause for match in matches)
+        index, leading = self.index_cost(info, matches, loops)
+        bitmap_cost = cost.bitmap_index(index, rows)
+        every_cost = self._qual_cost(exprs)
+        best = cost.bitmap_scan(self.size, bitmap_cost, index.selectivity, every_cost, rows)
+        if info.index.amname in PLAIN_SCANS:
+            only = info.index.amname == "btree" and self._covers(info)
+            plain = cost.index_scan(self.size, index, self._qual_cost(filters), rows, only=only, loops=loops)
+            best = plain if plain.total <= best.total else best
+        # an index read as a whole counts as a scan of the table
+        return Path(best, "index_scan" if conditions else "seq_scan", (info,), conditions, filters, leading)
+
+    def _filters(self, info: IndexInfo, matches: Sequence[IndexClause], exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """Conditions that neither the index nor its predicate takes care of (extract_nonindex_conditions)."""
+        return tuple(
             expr
             for expr in exprs
             if not any(expr is match.clause for match in matches)
             and not (info.predicate and implied_by(self.catalog, (expr,), info.predicate))
         )
-        conditions = tuple(match.clause for match in matches)
-        plain, bitmap, leading = self._costs(info, matches, filters, rows)
-        best = plain if plain is not None and plain.total <= bitmap.total else bitmap
-        # an index read as a whole counts as a scan of the table
-        return Path(best, "index_scan" if conditions else "seq_scan", (info,), conditions, filters, leading)
+
+    def _qual_cost(self, exprs: Sequence[Expr]) -> float:
+        return sum(cost.expression_cost(self.catalog, expr) for expr in exprs)
 
     def matches(self, info: IndexInfo, quals: Sequence[Qual]) -> tuple[IndexClause, ...]:
         """The conditions that the index serves, those that must wait for others left out."""
@@ -110,65 +139,119 @@ class RelPaths:
             return ()
         return tuple(sorted(found, key=lambda match: match.column))
 
-    def _costs(
-        self, info: IndexInfo, matches: Sequence[IndexClause], filters: tuple[Expr, ...], rows: float
-    ) -> tuple[Cost | None, Cost, bool]:
+    def index_cost(
+        self, info: IndexInfo, matches: Sequence[IndexClause], loops: float = 1.0
+    ) -> tuple[cost.IndexCost, bool]:
+        """Cost of reading the index for these conditions; false when they do not bound what is read of it."""
         am = info.index.amname
-        table = self.size.rows
-        index_rows = cost.clamp(table * self.selectivity.of_all(info.predicate))
-        served = self.selectivity.of_all([match.clause for match in matches])
-        bound, leading = 1.0, True
+        clauses_ = [match.clause for match in matches]
+        extra = [part for part in info.predicate if not implied_by(self.catalog, (part,), tuple(clauses_))]
+        selectivity = self.selectivity.of_all([*extra, *clauses_])
+        entries = cost.clamp(self.size.rows * self.selectivity.of_all(info.predicate))
+        size = cost.index_size(entries, sum(key_width(self.rel, key) for key in info.keys))
+        argument_cost = self._qual_cost([match.other for match in matches if match.other is not None])
+        scans = self.selectivity.array_scans(clauses_)
         if am == "btree":
-            bound, leading = self._btree_bound(info, matches)
-        elif am == "brin":
+            return self._btree_cost(info, matches, extra, size, selectivity, argument_cost, loops)
+        if am == "gin":
+            return cost.gin_index(
+                size, selectivity, self.size.rows, float(len(matches) or 1), scans, argument_cost
+            ), True
+        if am == "brin":
             # block ranges of a table in no order hold every value
-            bound = served = 1.0
-        else:
-            bound = served
-        filter_cost = sum(cost.expression_cost(self.catalog, expr) for expr in filters)
-        only = am == "btree" and self._covers(info)
-        width = sum(8 if key.attnum else 24 for key in info.keys)
-        plain = cost.index_scan(
-            self.size,
-            index_rows,
-            width,
-            bound=bound,
-            selectivity=served,
-            conditions=len(matches),
-            scans=self.selectivity.array_scans([match.clause for match in matches]) if leading else 1.0,
-            filter_cost=filter_cost,
-            rows=rows,
-            only=only,
+            found = cost.generic_index(
+                cost.IndexSize(self.size.pages / 128, 2.0, 0),
+                self.size.pages / 128,
+                1.0,
+                conditions=len(matches),
+                argument_cost=argument_cost,
+                scans=1.0,
+                loops=loops,
+            )
+            return found, True
+        tuples = round(selectivity * self.size.rows / scans)
+        found = cost.generic_index(
+            size, tuples, selectivity, conditions=len(matches), argument_cost=argument_cost, scans=scans, loops=loops
         )
-        fetched = cost.clamp(index_rows * served)
-        bare = cost.index_scan(
-            Size(table, 1.0),
-            index_rows,
-            width,
-            bound=bound,
-            selectivity=0.0,
-            conditions=len(matches),
-            scans=self.selectivity.array_scans([match.clause for match in matches]) if leading else 1.0,
-            filter_cost=0.0,
-            rows=rows,
-            only=True,
-        )
-        bitmap = cost.bitmap_scan(self.size, bare.total, fetched, filter_cost, rows)
-        return (plain if am in ("btree", "hash", "gist", "spgist") else None), bitmap, leading
+        return (found if am == "hash" else cost.tree_descent(size, found, scans, math.e)), True
 
-    def _btree_bound(self, info: IndexInfo, matches: Sequence[IndexClause]) -> tuple[float, bool]:
-        """Share of the index between the bounds that the conditions set (btcostestimate)."""
-        bounding: list[Expr] = []
-        for column in range(len(info.keys)):
-            here = [match for match in matches if match.column == column]
-            if not here:
+    def _btree_cost(
+        self,
+        info: IndexInfo,
+        matches: Sequence[IndexClause],
+        extra: Sequence[Expr],
+        size: cost.IndexSize,
+        selectivity: float,
+        argument_cost: float,
+        loops: float,
+    ) -> tuple[cost.IndexCost, bool]:
+        """btcostestimate(): only ``=`` on the leading columns and what follows them bound the part that is read.
+
+        From version 18 columns without ``=`` are skipped over where they hold few values. Before 17 every list counts as
+        so many descents, even one that does not bound anything.
+        """
+        version = self.catalog.pg_version
+        bounds, scans, exact = self._btree_bounds(info, matches, size.pages)
+        if exact:
+            tuples, scans = 1.0, 1.0
+        else:
+            if version >= 17:
+                scans = max(1.0, min(scans, math.ceil(size.pages / 3)))
+            tuples = round(self.selectivity.of_all([*extra, *bounds]) * self.size.rows / scans)
+        if version < 17:
+            scans = self.selectivity.array_scans([match.clause for match in matches])
+        found = cost.generic_index(
+            size, tuples, selectivity, conditions=len(matches), argument_cost=argument_cost, scans=scans, loops=loops
+        )
+        return cost.tree_descent(size, found, scans, 2.0), bool(bounds) or not matches
+
+    def _btree_bounds(
+        self, info: IndexInfo, matches: Sequence[IndexClause], pages: float
+    ) -> tuple[list[Expr], float, bool]:
+        """Conditions that bound the scan, the descents it makes, and whether it can find one entry only."""
+        bounds: list[Expr] = []
+        scans, column = 1.0, 0
+        equal = array = null = False
+        skipped: list[Expr] = []
+        for match in matches:
+            if column < match.column:
+                before = scans
+                if equal:
+                    column, skipped = column + 1, []
+                elif self.catalog.pg_version < 18:
+                    break
+                equal = False
+                while column < match.column and self.catalog.pg_version >= 18:
+                    values = self.selectivity.distinct(info.keys[column].attnum)
+                    if skipped:
+                        share = self.selectivity.of_all(skipped)
+                        if share < 0.005:
+                            scans = before
+                            break
+                        values = max(1.0, round(values * share))
+                    else:
+                        values += 1
+                    scans *= values
+                    if pages < scans:
+                        scans = before
+                        break
+                    array, skipped, column = True, [], column + 1
+                if column != match.column:
+                    break
+            if isinstance(match.clause, RowCompareExpr):
+                bounds.append(match.clause)
                 break
-            bounding += [match.clause for match in here]
-            if not any(match.equality for match in here):
-                break
-        if not bounding:
-            return 1.0, not matches
-        return self.selectivity.of_all(bounding), True
+            if isinstance(match.clause, ScalarArrayOpExpr):
+                array = True
+                scans *= self.selectivity.array_scans([match.clause])
+            if isinstance(match.clause, NullTest):
+                null = null or match.clause.is_null
+            equal = equal or match.equality
+            bounds.append(match.clause)
+            if not equal:
+                skipped.append(match.clause)
+        exact = info.index.indisunique and column == len(info.keys) - 1 and equal and not array and not null
+        return bounds, scans, exact
 
     def _covers(self, info: IndexInfo) -> bool:
         held = {key.attnum for key in info.keys if key.attnum} | set(info.index.include)
@@ -183,33 +266,28 @@ class RelPaths:
         share = 0.0
         others = [other for other in quals if other is not qual]
         for arm in qual.expr.args:
-            best = self.arm_path(arm, qual, others, rows)
+            best = self.arm_path(arm, qual, others)
             if best is None:
                 return None
-            path, arm_share = best
-            index_cost += path.cost.startup
-            share += arm_share
-            indexes += path.indexes
-            conditions += path.conditions
-        fetched = cost.clamp(self.size.rows * min(1.0, share))
+            index_cost += best.cost
+            share += best.selectivity
+            indexes += best.indexes
+            conditions += best.conditions
         exprs = tuple(other.expr for other in quals)
-        filter_cost = sum(cost.expression_cost(self.catalog, expr) for expr in exprs)
-        total = cost.bitmap_scan(self.size, index_cost, fetched, filter_cost, rows)
+        total = cost.bitmap_scan(self.size, index_cost, min(1.0, share), self._qual_cost(exprs), rows)
         filters = tuple(other.expr for other in others)
         return Path(total, "bitmap_or", tuple(indexes), tuple(conditions), filters)
 
-    def arm_path(self, arm: Expr, qual: Qual, others: Sequence[Qual], rows: float) -> tuple[Path, float] | None:
-        """The cheapest index for one arm of an OR, and the share of the table it finds."""
+    def arm_path(self, arm: Expr, qual: Qual, others: Sequence[Qual]) -> ArmPath | None:
+        """The cheapest index for one arm of an OR (generate_bitmap_or_paths)."""
         parts = [
             Qual(part, qual.level, qual.level > 0 and clauses.contain_leaked_vars(self.catalog, part), qual.clause)
             for part in clauses.make_and((arm,))
         ]
-        best: tuple[Path, float] | None = None
+        best: ArmPath | None = None
         for part in parts:
             if isinstance(part.expr, BoolExpr) and part.expr.op == "or" and self.rel.promotable(part):
-                nested = self._bitmap_or(part, [*others, *[p for p in parts if p is not part], part], rows)
-                if nested is not None:
-                    best = (nested, self.selectivity.of(part.expr))
+                best = self._arms(part, [*others, *[p for p in parts if p is not part], part])
         for info in self.infos:
             given = tuple(q.expr for q in [*parts, *others])
             if not self.usable(info, given):
@@ -219,12 +297,56 @@ class RelPaths:
             if not own and not helped:
                 continue
             matches = tuple(sorted([*own, *self.matches(info, others)], key=lambda match: match.column))
-            served = self.selectivity.of_all([match.clause for match in matches] + list(info.predicate))
-            _, bitmap, leading = self._costs(info, matches, (), rows)
-            path = Path(bitmap, "index_scan", (info,), tuple(match.clause for match in matches), (), leading)
-            if best is None or path.cost.total < best[0].cost.total:
-                best = (path, served)
+            index, leading = self.index_cost(info, matches)
+            found = ArmPath(
+                cost.bitmap_index(index, index.selectivity * self.size.rows),
+                index.selectivity,
+                (info,),
+                tuple(match.clause for match in matches),
+                leading,
+            )
+            if best is None or self._heap_cost(found) < self._heap_cost(best):
+                best = found
         return best
+
+    def _heap_cost(self, arm: ArmPath) -> float:
+        """What the arm alone would cost with the rows it finds (choose_bitmap_and)."""
+        return cost.bitmap_scan(self.size, arm.cost, arm.selectivity, 0.0, 1.0).total
+
+    def _arms(self, qual: Qual, quals: Sequence[Qual]) -> ArmPath | None:
+        """An OR inside an arm."""
+        assert isinstance(qual.expr, BoolExpr)
+        found: list[ArmPath] = []
+        others = [other for other in quals if other is not qual]
+        for arm in qual.expr.args:
+            best = self.arm_path(arm, qual, others)
+            if best is None:
+                return None
+            found.append(best)
+        return ArmPath(
+            sum(arm.cost for arm in found),
+            min(1.0, sum(arm.selectivity for arm in found)),
+            tuple(info for arm in found for info in arm.indexes),
+            tuple(expr for arm in found for expr in arm.conditions),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPath:
+    """A bitmap for one arm of an OR."""
+
+    cost: float
+    selectivity: float
+    indexes: tuple[IndexInfo, ...]
+    conditions: tuple[Expr, ...]
+    leading: bool = True
+
+
+def key_width(rel: Rel, key: IndexKeyInfo) -> float:
+    """Bytes of an index key."""
+    if not key.attnum or rel.relation is None:
+        return 24.0
+    return cost.type_width(rel.relation.column(key.attnum).atttypid)
 
 
 def rel_paths(catalog: Catalog, simplifier: Simplifier, rel: Rel, rows: float, used: frozenset[int]) -> RelPaths:

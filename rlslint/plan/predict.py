@@ -217,7 +217,7 @@ class Predictor:
         others = [one for one in prepared.paths() if one.method != path.method or one.indexes != path.indexes]
         if others and path.cost.total > 0:
             second = min(others, key=lambda one: one.cost.total)
-            if second.cost.total < 1.2 * path.cost.total and second.method != path.method:
+            if second.cost.total < cost.CLOSE * path.cost.total and second.method != path.method:
                 work.assumptions[f"{path.method} and {second.method} cost about the same"] = None
 
     # The checks -------------------------------------------------------------------------------------------------------
@@ -301,6 +301,9 @@ class Predictor:
                 growth=growth([term]),
             )
         )
+        if planned.close:
+            names = ", ".join(scan.name for scan in planned.plan.scans)
+            work.assumptions[f"the EXISTS over {names}: a hash table and a search per row cost about the same"] = None
         for path in planned.plan.paths:
             if path.method == "index_scan" and not path.leading:
                 name = path.indexes[0].index.relname

@@ -29,8 +29,10 @@ from rlslint.plan import clauses
 from rlslint.plan.cost import PER_VALUE
 from rlslint.plan.flatten import Rel
 
-LITERAL: Final = 0.01
-"""Share of the rows that hold one literal value: a status, a kind, true."""
+LITERAL: Final = 0.05
+"""Share of the rows that hold one literal value: a status, a kind."""
+FLAG: Final = 0.01
+"""Share of the rows in which a flag is set: who tests for it, and indexes it, expects few."""
 NULLS: Final = 0.005
 RANGE: Final = 0.005
 """Share of a range whose end is known when planning."""
@@ -77,9 +79,9 @@ class Selectivity:
             case NullTest(is_null=is_null):
                 return NULLS if is_null else 1.0 - NULLS
             case BooleanTest():
-                return LITERAL if expr.test in ("is_true", "is_null") else 0.5
+                return FLAG if expr.test == "is_true" else 0.5
             case Var():
-                return LITERAL
+                return FLAG
             case SubLink():
                 return 0.5
             case OpExpr():
@@ -122,6 +124,15 @@ class Selectivity:
                 if isinstance(other, Const) and not other_is_key(other):
                     return LITERAL
         return PER_VALUE
+
+    def distinct(self, attnum: int) -> float:
+        """Number of values that a column holds (get_variable_numdistinct); an expression (0) has some thousands."""
+        if attnum and self.unique(attnum):
+            return self.rows
+        relation = self.rel.relation
+        if attnum and relation is not None and relation.column(attnum).atttypid == clauses.BOOL:
+            return 2.0
+        return 1.0 / PER_VALUE
 
     def unique(self, attnum: int) -> bool:
         """Whether a unique index on the column alone exists."""

@@ -209,18 +209,20 @@ class Planner:
         if isinstance(hashed, str):
             return PlannedSubLink(sublink, "subplan", plan, True, nested, hashed)
         table = self.query(hashed.query, 0.0)
-        if self._cheaper_hashed(plan, table, hashed.outer, executions):
-            return PlannedSubLink(sublink, "hashed_subplan", table, True, nested)
-        return PlannedSubLink(
-            sublink, "subplan", plan, True, nested, "for so few rows probing an index is cheaper than a hash table"
-        )
+        probing, hashing = self._alternatives(plan, table, hashed.outer, executions)
+        close = max(probing, hashing) < cost.CLOSE * min(probing, hashing)
+        if hashing <= probing:
+            return PlannedSubLink(sublink, "hashed_subplan", table, True, nested, close=close)
+        reason = "for so few rows probing an index is cheaper than a hash table"
+        return PlannedSubLink(sublink, "subplan", plan, True, nested, reason, close=close)
 
-    def _cheaper_hashed(self, plan: Planned, table: Planned, outer: Sequence[Expr], executions: float) -> bool:
-        """Which of the alternatives costs less for so many evaluations (fix_alternative_subplan)."""
+    def _alternatives(
+        self, plan: Planned, table: Planned, outer: Sequence[Expr], executions: float
+    ) -> tuple[float, float]:
+        """Costs of so many evaluations, probing and hashed (cost_subplan, fix_alternative_subplan)."""
         each = plan.cost.run / max(1.0, plan.cost.rows) + plan.cost.startup
         build = table.cost.total + cost.CPU_OPERATOR * table.cost.rows
-        probe = cost.CPU_OPERATOR * len(outer)
-        return build + executions * probe <= executions * each
+        return executions * each, build + executions * cost.CPU_OPERATOR * len(outer)
 
     def _any(self, sublink: SubLink, plan: Planned, correlated: bool, nested: PolicyClause | None) -> PlannedSubLink:
         reason = None
