@@ -172,7 +172,13 @@ def catalog(
         options = pipeline.merged(
             load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
         )
-        _, replayed = pipeline.load(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
+        _, replayed = pipeline.load(
+            options,
+            cwd=cwd,
+            stdin=_stdin(options.paths),
+            stdin_filename=stdin_filename,
+            assume_missing=False,
+        )
         _write(render_json(replayed) if format_ == "json" else catalog_sql(replayed.catalog), output)
 
 

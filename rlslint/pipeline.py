@@ -126,11 +126,16 @@ def _named(
 
 
 def load(
-    options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>"
+    options: Options,
+    *,
+    cwd: Path,
+    stdin: str | None = None,
+    stdin_filename: str = "<stdin>",
+    assume_missing: bool = True,
 ) -> tuple[Project, Replayed]:
-    """Read the files and replay them."""
+    """Read the files and replay them, with or without the assumption that what they miss exists elsewhere."""
     project = load_project(options.paths, layout=options.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    return project, replay(project, preset=options.preset, pg_version=options.pg_version)
+    return project, replay(project, preset=options.preset, pg_version=options.pg_version, assume_missing=assume_missing)
 
 
 def plan(

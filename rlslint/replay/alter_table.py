@@ -20,7 +20,7 @@ from rlslint.replay.partitions import (
     merge_into_existing,
 )
 from rlslint.replay.references import Address
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Span, Statement
 
 Command = Callable[[Session, Statement, Oid, Raw], None]
@@ -86,7 +86,7 @@ def _without_table(session: Session, statement: Statement, rangevar: Raw, comman
         if statement.node.get("missing_ok"):
             return
         kind = "index" if statement.node.get("objtype") == "OBJECT_INDEX" else "table"
-        raise NotFollowed(f"{kind} {shown(rangevar)} is created by no file")
+        raise Missing("42P01", f"{kind} {shown(rangevar)} is created by no file")
     for command in commands:
         match command["subtype"]:
             case "AT_AttachPartition":
@@ -142,7 +142,7 @@ def _required_constraint(session: Session, table: Relation, name: str) -> Constr
         if row.conname == name:
             return row
     if not table.complete:
-        raise NotFollowed(f'constraint "{name}" of {table.relname} is created by no file')
+        raise Missing("42704", f'constraint "{name}" of {table.relname} is created by no file')
     raise DDLError("42704", f'constraint "{name}" of relation "{table.relname}" does not exist')
 
 

@@ -13,7 +13,7 @@ from rlslint.catalog.rows import Attribute, Relation, StoredExpr
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid
 from rlslint.replay.grants import default_acl
 from rlslint.replay.naming import choose_relation_name
-from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 _COLLATIONS: Final = {"default": 100, "C": 950, "POSIX": 951, "ucs_basic": 962, "unicode": 963, "pg_c_utf8": 811}
@@ -230,7 +230,7 @@ def required_column(table: Relation, name: str) -> Attribute:
     if found is not None:
         return found
     if not table.complete:
-        raise NotFollowed(f'column "{name}" of {table.relname} is created by no file')
+        raise Missing("42703", f'column "{name}" of {table.relname} is created by no file')
     if name in _SYSTEM_COLUMNS:
         raise DDLError("0A000", f'cannot alter system column "{name}"')
     raise DDLError("42703", f'column "{name}" of relation "{table.relname}" does not exist')

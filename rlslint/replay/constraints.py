@@ -26,7 +26,7 @@ from rlslint.replay.indexes import (
 from rlslint.replay.inherit import inherited_check
 from rlslint.replay.lookup import find_index
 from rlslint.replay.naming import choose_constraint_name, index_name, truncate
-from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 _KEYS = ("CONSTR_PRIMARY", "CONSTR_UNIQUE", "CONSTR_EXCLUSION")
@@ -119,7 +119,7 @@ def attnums(table: Relation, names: list[str], sqlstate: str, message: str) -> t
         attribute = table.attribute(name)
         if attribute is None:
             if not table.complete:
-                raise NotFollowed(f'column "{name}" of {table.relname} is created by no file')
+                raise Missing("42703", f'column "{name}" of {table.relname} is created by no file')
             raise DDLError(sqlstate, message.format(name))
         found.append(attribute.attnum)
     return tuple(found)

@@ -10,7 +10,7 @@ from rlslint.replay import extensions, functions, policies, schemas, triggers, t
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import find_index_named, relation_named
 from rlslint.replay.references import Address
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 DropOne = Callable[[Session, Statement, Raw, bool, bool], None]
@@ -67,7 +67,7 @@ def _relation(session: Session, kind: str, item: Raw, missing_ok: bool) -> Addre
     if relation is None and index is None:
         if missing_ok:
             return None
-        raise NotFollowed(f"{words} {'.'.join(part['String']['sval'] for part in parts)} is created by no file")
+        raise Missing("42P01", f"{words} {'.'.join(part['String']['sval'] for part in parts)} is created by no file")
     if index is not None:
         if kind != "OBJECT_INDEX":
             raise DDLError("42809", f'"{name}" is not a {words}')

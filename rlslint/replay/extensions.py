@@ -41,6 +41,8 @@ _MAKES_SCHEMAS: Final = {
     "timescaledb": ("timescaledb_information", "_timescaledb_catalog", "_timescaledb_internal"),
 }
 """Schemas whose contents are unknown once the extension is there."""
+_KEEPS_TO_ITSELF: Final = frozenset({"pg_cron", "pg_net", "pgsodium", "supabase_vault", "pg_graphql", "pgmq"})
+"""Extensions with nothing outside the schemas that they make."""
 
 
 def create_extension(session: Session, statement: Statement) -> None:
@@ -73,7 +75,7 @@ def _install(session: Session, name: str, schema: str, *, cascade: bool) -> None
         ensure_namespace(session, made)
         catalog.unknown_schemas.add(made)
     namespace = _namespace(session, name, schema)
-    known = load_extension(catalog, name, namespace)
+    known = load_extension(catalog, name, namespace) or name in _KEEPS_TO_ITSELF
     catalog.extensions[name] = Extension(name, namespace, known)
 
 

@@ -12,7 +12,7 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.replay.inherit import mapped_numbers
 from rlslint.replay.lookup import find_relation, reject_index
 from rlslint.replay.naming import choose_constraint_name, name_addition, truncate
-from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 
@@ -126,7 +126,7 @@ def _referenced(session: Session, target: Relation, node: Raw) -> tuple[tuple[in
         attribute = target.attribute(name)
         if attribute is None:
             if not target.complete:
-                raise NotFollowed(f'column "{name}" of {target.relname} is created by no file')
+                raise Missing("42703", f'column "{name}" of {target.relname} is created by no file')
             raise DDLError("42703", f'column "{name}" referenced in foreign key constraint does not exist')
         numbers.append(attribute.attnum)
     if len(set(numbers)) < len(numbers):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
+from rlslint.analyze.entry import analyze_function_body
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.analyze.types import element_type
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
@@ -16,6 +17,7 @@ from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import is_preset, target_namespace
 from rlslint.replay.names import flag, options, role_of, word
 from rlslint.replay.references import Address
+from rlslint.replay.require import require_query
 from rlslint.replay.routines import KINDS, find_function
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
 from rlslint.replay.settings import change_config
@@ -88,7 +90,17 @@ def create_function(session: Session, statement: Statement) -> None:
         origin=statement.span,
         statement=statement,
     )
-    _store(session, _with_options(session, statement, proc), bool(node.get("replace")))
+    made = _store(session, _with_options(session, statement, proc), bool(node.get("replace")))
+    _check_body(session, statement, made)
+
+
+def _check_body(session: Session, statement: Statement, proc: Proc) -> None:
+    """What PostgreSQL rejects in a SQL function's queries when it is made (fmgr_sql_validator), where the files are all
+    there is. Raises DDLError, Missing."""
+    if session.require_known is None or session.settings.get("check_function_bodies") in ("off", "false", "no", "0"):
+        return
+    for query in analyze_function_body(session.catalog, proc, session.search_path) or ():
+        require_query(session, statement, query)
 
 
 def _parameters(session: Session, given: list[Raw], procedure: bool) -> _Parameters:

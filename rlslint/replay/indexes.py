@@ -16,7 +16,7 @@ from rlslint.replay.inherit import column_map, mapped, mapped_numbers
 from rlslint.replay.lookup import is_taken, relation, require_free
 from rlslint.replay.names import options, word
 from rlslint.replay.naming import index_name, truncate
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 _UNIQUE_METHODS: Final = frozenset({"btree"})
@@ -153,7 +153,7 @@ def _column(table: Relation, name: str) -> int:
     if attribute is not None:
         return attribute.attnum
     if not table.complete:
-        raise NotFollowed(f'column "{name}" of {table.relname} is created by no file')
+        raise Missing("42703", f'column "{name}" of {table.relname} is created by no file')
     if name in ("ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"):
         raise DDLError("0A000", "index creation on system columns is not supported")
     raise DDLError("42703", f'column "{name}" does not exist')

@@ -8,7 +8,7 @@ from rlslint.catalog.rows import Index, Namespace, Proc, Relation, Role
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.references import Address
-from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw
 
 
@@ -28,7 +28,7 @@ def relation(session: Session, rangevar: Raw) -> Relation:
     found = find_relation(session, rangevar)
     if found is None:
         reject_index(session, rangevar)
-        raise NotFollowed(f"table {shown(rangevar)} is created by no file")
+        raise Missing("42P01", f"table {shown(rangevar)} is created by no file")
     return found
 
 

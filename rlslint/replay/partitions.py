@@ -11,7 +11,7 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.replay.foreign import foreign_to_partition
 from rlslint.replay.indexes import attach_index, clone_index, constraint_of, mapped_index, shape
 from rlslint.replay.lookup import find_index, relation, shown
-from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 _STRATEGIES: Final = {
@@ -31,7 +31,7 @@ def partition_key(table: Relation, partspec: Raw) -> tuple[str, ...]:
             continue
         if table.attribute(element["name"]) is None:
             if not table.complete:
-                raise NotFollowed(f'column "{element["name"]}" of {table.relname} is created by no file')
+                raise Missing("42703", f'column "{element["name"]}" of {table.relname} is created by no file')
             raise DDLError("42703", f'column "{element["name"]}" named in partition key does not exist')
         parts.append(element["name"])
     if parts[0] == "list" and len(parts) > 2:
@@ -154,7 +154,7 @@ def attach_index_partition(session: Session, statement: Statement, rangevar: Raw
     above = find_index(session, rangevar.get("schemaname"), rangevar["relname"])
     index = find_index(session, node["name"].get("schemaname"), node["name"]["relname"])
     if above is None or index is None:
-        raise NotFollowed(f"index {shown(node['name'] if above is not None else rangevar)} is created by no file")
+        raise Missing("42P01", f"index {shown(node['name'] if above is not None else rangevar)} is created by no file")
     if index.inhparent == above.oid:
         return
     source, table = catalog.relations[above.indrelid], catalog.relations[index.indrelid]

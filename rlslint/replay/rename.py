@@ -16,7 +16,7 @@ from rlslint.replay.lookup import ensure_namespace, find_index, find_relation, r
 from rlslint.replay.names import role_of
 from rlslint.replay.naming import truncate
 from rlslint.replay.rowtypes import move_row_type
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 _RENAMES: Final[dict[str, Handler]] = {
@@ -89,7 +89,7 @@ def _target(session: Session, statement: Statement, kind: str) -> Relation | Ind
         return index
     if statement.node.get("missing_ok"):
         return None
-    raise NotFollowed(f"{words} {shown(rangevar)} is created by no file")
+    raise Missing("42P01", f"{words} {shown(rangevar)} is created by no file")
 
 
 def _rename_relation(session: Session, statement: Statement) -> None:
@@ -164,7 +164,7 @@ def _rename_constraint(session: Session, statement: Statement) -> None:
             break
     else:
         if not table.complete:
-            raise NotFollowed(f'constraint "{old}" of {table.relname} is created by no file')
+            raise Missing("42704", f'constraint "{old}" of {table.relname} is created by no file')
         raise DDLError("42704", f'constraint "{old}" for table "{table.relname}" does not exist')
     if row.contype == "c":
         parents = [catalog.relations[oid] for oid in table.inhparents]

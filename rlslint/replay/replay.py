@@ -29,6 +29,7 @@ from rlslint.replay import (
     views,
 )
 from rlslint.replay.presets.presets import choose_preset, load_preset
+from rlslint.replay.require import require_known
 from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session, Step
 from rlslint.source.model import Problem, Project, Statement
 
@@ -102,8 +103,11 @@ def _select(session: Session, statement: Statement) -> None:
         settings.select(session, statement)
 
 
-def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> Replayed:
+def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assume_missing: bool = True) -> Replayed:
     """Replay a project's migrations in order.
+
+    ``assume_missing``: a table that no file creates is taken to exist elsewhere, as far as that is possible (a foreign
+    key to it is kept); otherwise the preset and the files are all there is, as on a server that ran nothing else.
 
     A statement that PostgreSQL would reject (`DDLError`) or that cannot be followed (`NotFollowed`) leaves the catalog
     as it was and becomes a problem. PostgreSQL would give up the whole file; here the next statement is replayed, since
@@ -113,6 +117,8 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17) -> R
     replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
     replayed.preset = choose_preset(project) if preset == "auto" else preset
     load_preset(session, replayed.preset)
+    if not assume_missing:
+        session.require_known = require_known
     for number, migration in enumerate(project.migrations):
         session.migration = number
         session.problems.extend(migration.problems)

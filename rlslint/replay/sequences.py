@@ -11,7 +11,7 @@ from rlslint.replay.columns import required_column
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import find_relation, is_taken, relation_named, require_free, shown, target_namespace
 from rlslint.replay.names import options, strings
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 
@@ -46,7 +46,7 @@ def alter_sequence(session: Session, statement: Statement) -> None:
     if sequence is None:
         if node.get("missing_ok"):
             return
-        raise NotFollowed(f"sequence {shown(node['sequence'])} is created by no file")
+        raise Missing("42P01", f"sequence {shown(node['sequence'])} is created by no file")
     if sequence.relkind != "S":
         raise DDLError("42809", f'"{sequence.relname}" is not a sequence')
     owner = _owner(session, node, sequence.relnamespace)
@@ -66,7 +66,7 @@ def _owner(session: Session, node: Raw, namespace: Oid) -> tuple[Oid, int] | Non
             raise DDLError("42601", "invalid OWNED BY option")
         table = relation_named(session, element["arg"]["List"]["items"][:-1])
         if table is None:
-            raise NotFollowed(f"table {'.'.join(words[:-1])} is created by no file")
+            raise Missing("42P01", f"table {'.'.join(words[:-1])} is created by no file")
         if table.relnamespace != namespace:
             raise DDLError("55000", "sequence must be in same schema as table it is linked to")
         return table.oid, required_column(table, words[-1]).attnum

@@ -28,6 +28,18 @@ class NotFollowed(Exception):
     """The statement may be right, but it depends on what the files do not say (an unknown table, data, dynamic SQL)."""
 
 
+class Missing(NotFollowed):
+    """It names an object that no file creates.
+
+    PostgreSQL rejects it with ``sqlstate`` (42P01 undefined_table, 42703 undefined_column, 42704 undefined_object ...)
+    where the files are all there is, and runs it where something else made the object.
+    """
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One replayed statement, for rules about the steps themselves (RLS307, RLS4xx)."""
@@ -103,12 +115,29 @@ class Session:
     """The open transaction, under an empty name, and the savepoints in it; empty outside a transaction."""
     local_settings: Savepoint | None = None
     """Settings to go back to when the transaction ends, where SET LOCAL changed some."""
+    require_known: Callable[[Session, Statement, Oid], None] | None = None
+    """Where the files are all there is: raises `Missing` when what a statement has made (what is newer than the OID)
+    stands on something that no file creates. None: such things are taken to exist elsewhere."""
 
     def run(self, statement: Statement) -> None:
         """Dispatch one statement; a kind without a handler changes nothing that is followed here."""
         handler = self.handlers.get(statement.kind)
-        if handler is not None:
+        if handler is None:
+            return
+        if self.require_known is None:
             handler(self, statement)
+            return
+        newest = self.catalog.newest_oid
+        try:
+            handler(self, statement)
+            self.require_known(self, statement, newest)
+        except Missing as missing:
+            raise DDLError(missing.sqlstate, str(missing)) from None
+
+    def absent(self, sqlstate: str, message: str) -> None:
+        """Raise `Missing` where the files are all there is; elsewhere the object is taken to exist."""
+        if self.require_known is not None:
+            raise Missing(sqlstate, message)
 
     def savepoint(self) -> Savepoint:
         """The state now, catalog and settings, for `restore`."""

@@ -24,7 +24,7 @@ from rlslint.replay.lookup import is_taken, relation, require_free, target_names
 from rlslint.replay.names import options, word
 from rlslint.replay.partitions import clone_from_parent, partition_key
 from rlslint.replay.rowtypes import add_row_type
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
 
 
@@ -125,7 +125,7 @@ def _columns_of_type(session: Session, statement: Statement, parts: LikeParts) -
     oid, _ = resolve_type_name(catalog, statement.node["ofTypename"], session.search_path)
     row = catalog.types.get(oid)
     if row is None:
-        raise NotFollowed("the type that the table is made of is created by no file")
+        raise Missing("42704", "the type that the table is made of is created by no file")
     if row.typtype != "c" or catalog.relations[row.typrelid].relkind != "c":
         raise DDLError("42809", f"type {row.typname} is not a composite type")
     for attribute in catalog.relations[row.typrelid].attributes:

@@ -8,7 +8,7 @@ from typing import Final
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Trigger
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.lookup import find_relation, relation_named
+from rlslint.replay.lookup import find_relation, relation_named, shown
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 
@@ -19,6 +19,7 @@ def create_trigger(session: Session, statement: Statement) -> None:
     catalog = session.catalog
     relation = find_relation(session, node["relation"])
     if relation is None:
+        session.absent("42P01", f"table {shown(node['relation'])} is created by no file")
         return
     schema, name = names_of(node["funcname"])
     procs = [row for row in catalog.find_procs(schema, name, session.search_path) if not row.proargtypes]

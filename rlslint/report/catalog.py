@@ -43,7 +43,7 @@ def catalog_json(replayed: Replayed) -> Entry:
     """The schema as plain dictionaries and lists, everything sorted by schema, table and name."""
     catalog = replayed.catalog
     tables = own_tables(catalog)
-    constraints = [row for row in catalog.constraints if row.contype in _CONSTRAINTS and row.conrelid]
+    constraints = [row for row in catalog.constraints if is_written(row)]
     notes = {
         (problem.span.source.path, problem.span.source.position(problem.span.start)[0], problem.reason)
         for problem in replayed.problems
@@ -91,6 +91,11 @@ def _is_own(catalog: Catalog, row: Index | Constraint) -> bool:
     relid = row.indrelid if isinstance(row, Index) else row.conrelid
     table = catalog.relations.get(relid)
     return row.origin is not None and table is not None and catalog.nspname(table.relnamespace) != "pg_temp"
+
+
+def is_written(row: Constraint) -> bool:
+    """Whether a constraint is shown: not one of a domain, not NOT NULL, not a foreign key to a table that is unknown."""
+    return row.contype in _CONSTRAINTS and row.conrelid != 0 and (row.contype != "f" or row.confrelid != 0)
 
 
 def _sorted(entries: list[Entry]) -> list[Entry]:

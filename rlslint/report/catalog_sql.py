@@ -13,7 +13,7 @@ from rlslint.analyze.typename import format_type, quote_identifier, quote_litera
 from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Attribute, Constraint, Proc, Relation, Type
 from rlslint.nodes.primnodes import Const, FuncExpr
-from rlslint.report.catalog import own_tables
+from rlslint.report.catalog import is_written, own_tables
 from rlslint.report.definitions import (
     arguments,
     constraint_definition,
@@ -167,7 +167,7 @@ def _default(catalog: Catalog, one: Attribute) -> str:
 def _constraints(catalog: Catalog, made: Sequence[Relation]) -> Iterator[str]:
     """Keys first, then what may refer to them; each belongs to its table, partitions follow their parent."""
     tables = {row.oid for row in made if row.relkind in "rp" and not row.relispartition}
-    rows = [row for row in catalog.constraints if row.conrelid in tables and row.contype in "pufcx"]
+    rows = [row for row in catalog.constraints if row.conrelid in tables and is_written(row)]
     for row in sorted(rows, key=lambda row: row.contype == "f"):
         yield _constraint(catalog, row)
     for sequence in catalog.relations:
