@@ -51,6 +51,8 @@ class Finding:
     needs: tuple[Need, ...]
     fingerprint: str
     suggestions: tuple[Suggestion, ...] = field(default=())
+    cure: tuple[Need, ...] = ()
+    """The needs that its own check named."""
     includes: tuple[str, ...] = ()
     """Codes of findings with the same cause that gave way to this one."""
 
@@ -73,7 +75,7 @@ def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
         for match in rule.check(facts):
             merged.setdefault(_key(match), []).append(match)
         found += [_finding(rule, facts, matches) for matches in merged.values()]
-    found = settle(found)
+    found = grouped(settle(found))
     found.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
     return _numbered(found)
 
@@ -102,6 +104,33 @@ def settle(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for kept in standing.values() for finding in kept]
 
 
+def grouped(findings: Iterable[Finding]) -> list[Finding]:
+    """What a rule says ``once_per`` cure or table, said once: at its first place, the others named beside it."""
+    result: list[Finding] = []
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: finding.place):
+        if finding.rule.once_per is None:
+            result.append(finding)
+            continue
+        cure = finding.cure if finding.rule.once_per == "cure" else ()
+        groups.setdefault((finding.rule.code, finding.relid, cure), []).append(finding)
+    for group in groups.values():
+        first = group[0]
+        others = {one.spans[0]: f"the same in {one.policy}" if one.policy else "the same" for one in group[1:]}
+        result.append(
+            replace(
+                first,
+                severity=max((one.severity for one in group), key=SEVERITIES.index),
+                statements=tuple(name for name in STATEMENTS if any(name in one.statements for one in group)),
+                roles=tuple(sorted({role for one in group for role in one.roles})),
+                related=(*first.related, *((span, text) for span, text in others.items() if span != first.span)),
+                needs=tuple(dict.fromkeys(need for one in group for need in one.needs)),
+                includes=tuple(dict.fromkeys(code for one in group for code in one.includes)),
+            )
+        )
+    return result
+
+
 def _winner(finding: Finding, standing: Mapping[str, Sequence[Finding]]) -> Finding | None:
     for scope, codes in finding.rule.yields_to.items():
         for code in codes:
@@ -120,7 +149,7 @@ def _share(scope: Scope, one: Finding, other: Finding) -> bool:
                 _within(a, b) or _within(b, a) for a in one.spans for b in other.spans
             )
         case "cure":
-            return bool(set(one.needs) & set(other.needs))
+            return bool(set(one.cure) & set(other.cure))
         case "policy":
             return one.policy_oid == other.policy_oid != 0
         case "table":
@@ -149,6 +178,7 @@ def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
     template = rule.messages[first.message] if first.message else rule.message
     words = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in data.items()}
     ordered = tuple(name for name in STATEMENTS if name in statements)
+    needs = tuple(dict.fromkeys(need for match in matches for need in match.needs))
     words.update(
         roles=", ".join(names) or "every role",
         statements=_verbs(ordered),
@@ -169,7 +199,8 @@ def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
         roles=names,
         facts=data,
         related=first.related,
-        needs=tuple(dict.fromkeys(need for match in matches for need in match.needs)),
+        needs=needs,
+        cure=needs,
         fingerprint=_fingerprint(rule.code, catalog.qualified_name(relation) if relation else "", first),
     )
 

@@ -29,7 +29,9 @@ _KEYS: Final = {
     "references",
     "examples",
     "yields_to",
+    "once_per",
 }
+Group = Literal["cure", "table"]
 Scope = Literal["place", "cure", "policy", "table"]
 _EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice", "fails"}
 HOME: Final = "docs/rules"
@@ -83,6 +85,8 @@ class Rule:
     examples: tuple[Example, ...] = ()
     yields_to: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     """Codes that a finding of this rule gives way to, by what the two must have in common (`findings.settle`)."""
+    once_per: Group | None = None
+    """Findings of one table that share this become one, which names the other places."""
 
 
 @lru_cache(maxsize=1)
@@ -130,8 +134,9 @@ def load_rule(path: Path) -> Rule:
     _require(path, data, _KEYS, {"code", "name", "severity", "confidence", "message", "rationale", "help"})
     if not path.stem.startswith(str(data["code"]).lower() + "_"):
         raise RuleError(f"{path.name}: its name does not start with its code {data['code']}")
-    for key, allowed in (("severity", get_args(Severity)), ("confidence", get_args(Confidence))):
-        if data[key] not in allowed:
+    choices = {"severity": get_args(Severity), "confidence": get_args(Confidence), "once_per": get_args(Group)}
+    for key, allowed in choices.items():
+        if key in data and data[key] not in allowed:
             raise RuleError(f"{path.name}: {key} is {data[key]!r}, not one of {', '.join(allowed)}")
     return Rule(
         code=data["code"],
@@ -147,6 +152,7 @@ def load_rule(path: Path) -> Rule:
         check=_check(path),
         stem=path.stem,
         yields_to=_yields_to(path, data.get("yields_to", {})),
+        once_per=data.get("once_per"),
     )
 
 

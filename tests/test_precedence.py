@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlslint.checks.model import NeedIndex, NeedNote
-from rlslint.findings import Finding, settle
+from rlslint.findings import Finding, grouped, settle
 from rlslint.registry import Rule, RuleError, Scope, by_precedence, load_rule, load_rules
 from rlslint.source.model import SourceFile, Span
 
@@ -72,10 +72,10 @@ def test_another_place_that_the_winner_names_counts() -> None:
 
 def test_the_same_cure_policy_and_table() -> None:
     index = NeedIndex(7, (1,))
-    cured = replace(finding(STRONG), needs=(index,))
-    weak = replace(finding(rule("RLS902", cure=("RLS901",)), 20, 30, relid=3), needs=(index,))
+    cured = replace(finding(STRONG), cure=(index,))
+    weak = replace(finding(rule("RLS902", cure=("RLS901",)), 20, 30, relid=3), cure=(index,))
     assert codes(settle([cured, weak])) == ["RLS901"]
-    assert codes(settle([cured, replace(weak, needs=(NeedIndex(7, (2,)),))])) == ["RLS901", "RLS902"]
+    assert codes(settle([cured, replace(weak, cure=(NeedIndex(7, (2,)),))])) == ["RLS901", "RLS902"]
     by_policy = rule("RLS902", policy=("RLS901",))
     assert codes(settle([finding(STRONG), finding(by_policy, 20, 30)])) == ["RLS901"]
     assert codes(settle([finding(STRONG), finding(by_policy, 20, 30, policy=2)])) == ["RLS901", "RLS902"]
@@ -89,6 +89,22 @@ def test_the_winner_takes_over_the_needs() -> None:
     (left,) = settle([finding(weak, need="second"), finding(STRONG, need="first")])
     assert left.needs == (NeedNote("first"), NeedNote("second"))
     assert left.includes == ("RLS902",)
+
+
+def test_once_per_cure_and_table() -> None:
+    index, other = NeedIndex(7, (1,)), NeedIndex(7, (2,))
+    by_cure, by_table = (replace(STRONG, once_per=group) for group in ("cure", "table"))
+    three = [
+        replace(finding(by_cure, start, start + 5), cure=(need,), needs=(need,))
+        for start, need in ((0, index), (10, other), (20, index))
+    ]
+    left = grouped(three)
+    assert [(one.span.start, [span.start for span, _ in one.related]) for one in left] == [(0, [20]), (10, [])]
+    (left_one,) = grouped([replace(one, rule=by_table) for one in three])
+    assert [span.start for span, _ in left_one.related] == [10, 20]
+    assert left_one.needs == (index, other)
+    elsewhere = replace(three[2], relid=2)
+    assert len(grouped([three[0], elsewhere])) == 2
 
 
 def test_what_has_given_way_displaces_nothing() -> None:

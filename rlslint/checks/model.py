@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
@@ -16,6 +16,9 @@ from rlslint.rewrite.model import PolicyClause, StatementName
 from rlslint.rewrite.privileges import has_any_column
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 from rlslint.source.model import Problem, Span
+
+SMALL: Final = 1000
+"""Rows. PostgreSQL reads a hundred narrow rows a page, and its planner prefers the whole table up to some ten pages."""
 
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["high", "medium", "low"]
@@ -169,6 +172,12 @@ class Facts:
     """Names of the schemas that an API serves; None where neither preset nor configuration says."""
     connects_as_owner: bool = False
     user_editable_claims: tuple[str, ...] = ()
+    rows: Mapping[Oid, int] = field(default_factory=dict)
+    """Live rows of the tables that ``--stats`` tells of."""
+
+    def small(self, relid: Oid) -> bool:
+        """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does."""
+        return self.rows.get(relid, SMALL) < SMALL
 
     @cached_property
     def tables(self) -> tuple[Relation, ...]:

@@ -36,7 +36,7 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
     """
     for subquery in plan.subqueries:
         for scan in subquery.relations:
-            if scan.method != "seq_scan" or not scan.key_columns:
+            if scan.method != "seq_scan" or not scan.key_columns or facts.small(scan.relid):
                 continue
             index = _leading(facts, scan)
             if index is None:

@@ -25,9 +25,11 @@ from rlslint.nodes.primnodes import (
 from rlslint.plan import clauses
 from rlslint.plan.flatten import Qual
 from rlslint.plan.indexes import IndexInfo, collations_agree, in_family, is_key, match_clause
+from rlslint.plan.inline import inline_if_plain
 from rlslint.plan.model import ArmMatch, Obstacle
-from rlslint.plan.mutate import relids
+from rlslint.plan.mutate import mutate, relids
 from rlslint.plan.paths import RelPaths, columns_used
+from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.model import PolicyClause
 
 
@@ -72,6 +74,7 @@ def match_arms(
             continue
         for arm, parts in _arms(conjuncts):
             verdict, conjunct = _best(prepared, parts, others if len(permissive) == 1 else [], level)
+            index, held_by = (0, "") if verdict.index else _if_inlined(prepared, conjunct, parts, level)
             found.append(
                 ArmMatch(
                     clause=clause,
@@ -82,6 +85,8 @@ def match_arms(
                     obstacle=verdict.obstacle,
                     near_index=verdict.near_index,
                     detail=verdict.detail,
+                    if_inlined=index,
+                    held_by=held_by,
                 )
             )
     return tuple(found)
@@ -133,6 +138,28 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
     if near.obstacle != "none":
         return near
     return _diagnose(prepared, expr, columns)
+
+
+def _if_inlined(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) -> tuple[Oid, str]:
+    """The index that would serve the condition with its helper's body in the helper's place, and what holds it back."""
+    catalog = prepared.catalog
+    reasons: list[str] = []
+
+    def put(node: Expr, depth: int) -> Expr:
+        if isinstance(node, FuncExpr) and depth == 0 and prepared.rel.rtindex in relids(node):
+            proc = catalog.procs.get(node.funcid)
+            found = None if proc is None else inline_if_plain(catalog, prepared.rel.role, proc, node)
+            if found is not None:
+                reasons.append(found[0])
+                return found[1]
+        return node
+
+    body = mutate(expr, put)
+    if not reasons:
+        return 0, ""
+    parts = Simplifier(catalog, prepared.rel.role).qual(body)
+    verdict, _ = _best(prepared, parts, given, level)
+    return verdict.index, reasons[0] if verdict.index else ""
 
 
 def _leads(prepared: RelPaths, info: IndexInfo, column: int, given: tuple[Expr, ...]) -> bool:

@@ -68,6 +68,23 @@ def inline_call(catalog: Catalog, proc: Proc, body: Expr, call: FuncExpr) -> Exp
     return _refused_arguments(catalog, call, body) or _substitute(body, call)
 
 
+def inline_if_plain(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> tuple[str, Expr] | None:
+    """What a call would be replaced by were its function declared without what keeps it from being inlined, with that
+    obstacle; None where the body itself is not one expression."""
+    if proc.prolang != "sql" or proc.prokind != "f" or proc.proretset or len(proc.proargtypes) != len(call.args):
+        return None
+    reason = inline_function(catalog, role, proc, call)
+    body = analyze_function_body(catalog, proc, function_search_path(proc))
+    if not isinstance(reason, str) or body is None or len(body) != 1:
+        return None
+    expr = simple_expression(body[0])
+    if expr is None or any(isinstance(node, Unresolved) for node in walk(expr)):
+        return None
+    if expr.type != proc.prorettype and not _same_but_relabel(expr, proc.prorettype):
+        return None
+    return reason, _substitute(expr, call)
+
+
 def simple_expression(query: Query) -> Expr | None:
     """The one output column of a bare SELECT: nothing but a target list of one."""
     if (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, walk
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 from rlslint.source.extent import expression_extent
@@ -71,6 +72,29 @@ class SubqueryPlan:
     """Runs for new rows (WITH CHECK), not as a filter of a scan."""
     growth: str = "O(1)"
     """Of the subquery alone, per statement."""
+    outer_column: int = 0
+    """Column of the policy's table that the same condition compares in the form ``column = ANY (ARRAY(SELECT ...))``,
+    0 where there is no such form (`plan/uncorrelate.py`)."""
+
+    @property
+    def kind(self) -> Literal["exists", "all", "any", "rowcompare", "expr", "array"]:
+        """EXISTS, IN (``any``), a scalar subquery (``expr``) ..."""
+        return self.sublink.kind.value
+
+    @property
+    def bare(self) -> bool:
+        """Without FROM: ``(SELECT auth.uid())``."""
+        return not self.sublink.subselect.fromlist and self.sublink.subselect.setop is None
+
+    @property
+    def nested_relations(self) -> tuple[Oid, ...]:
+        """Tables that only the policies of the tables it reads look into."""
+        found: dict[Oid, None] = {}
+        for clause in self.nested_clauses:
+            for node, _ in walk_deep(clause.expr):
+                if isinstance(node, SubLink):
+                    found.update(dict.fromkeys(rte.relid for rte in node.subselect.rtable if rte.relid))
+        return tuple(found)
 
     @property
     def span(self) -> Span:
@@ -132,6 +156,10 @@ class ArmMatch:
     near_index: Oid = 0
     """The index that holds the column but cannot be used."""
     detail: str = ""
+    if_inlined: Oid = 0
+    """The index that would serve the condition if the helper function in it were inlined; what stands against that is
+    in ``held_by``."""
+    held_by: str = ""
 
     @property
     def span(self) -> Span:

@@ -19,6 +19,7 @@ from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, Sca
 from rlslint.plan.paths import Path, RelPaths, rel_paths
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import PlannedSubLink, Planner
+from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName, WithCheckOption
 from rlslint.rewrite.recursion import statement_error
 from rlslint.rewrite.rowsecurity import row_security
@@ -299,6 +300,7 @@ class Predictor:
                 nested_clauses=tuple(dict.fromkeys(planned.plan.every_clause())),
                 in_check=in_check,
                 growth=growth([term]),
+                outer_column=comparable_column(self.catalog, clause.expr, planned.sublink) if not depth else 0,
             )
         )
         if planned.close:

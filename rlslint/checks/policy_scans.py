@@ -1,0 +1,78 @@
+"""What the rules on a policy's own table share: the plan of a whole-table statement in, whether indexes could serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rlslint.checks.model import Facts
+from rlslint.nodes.primnodes import Oid
+from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, SubqueryPlan
+
+_MISSING: Final = frozenset[Obstacle]({"no_index", "not_leading"})
+_DEFEATED: Final = frozenset[Obstacle](
+    {"function_on_column", "cast_on_column", "opclass", "collation", "partial", "volatile"}
+)
+
+
+def whole_scans(facts: Facts) -> Iterator[AccessPlan]:
+    """Plans that read every row of a table that is not known to be small."""
+    for plan in facts.plans:
+        if plan.statement in ("select", "update", "delete") and plan.error is None:
+            if plan.scan.method == "seq_scan" and not facts.small(plan.relid):
+                yield plan
+
+
+def missing_index(arm: ArmMatch) -> bool:
+    """Whether a plain index on the column would serve the arm. A literal in the policy is seldom selective."""
+    return arm.obstacle in _MISSING and not arm.literal
+
+
+def curable(facts: Facts, plan: AccessPlan, arm: ArmMatch) -> bool:
+    """Whether an index serves the arm, or would after another form of the condition or another index."""
+    if arm.index or missing_index(arm):
+        return True
+    if arm.obstacle in _DEFEATED or turnable(facts, arm):
+        return not arm.literal
+    return bool(arm.if_inlined) or any(serving_index(facts, one) for one in subqueries_of(plan, arm))
+
+
+def turnable(facts: Facts, arm: ArmMatch) -> bool:
+    """``x = ANY (array column)``, which ``array column @> ARRAY[x]`` says in a form that a GIN index serves."""
+    near = facts.catalog.indexes.get(arm.near_index)
+    return arm.obstacle == "operator" and "ANY (column)" in arm.detail and near is not None and near.amname == "gin"
+
+
+def index_would_help(facts: Facts, plan: AccessPlan) -> bool:
+    """With an OR, an index helps only when every arm has one or could have one."""
+    return all(curable(facts, plan, arm) for arm in plan.arms)
+
+
+def subqueries_of(plan: AccessPlan, arm: ArmMatch) -> Iterator[SubqueryPlan]:
+    """Subqueries that stand in the arm's condition and run as part of the filter."""
+    where = arm.span
+    for subquery in plan.subqueries:
+        span = subquery.span
+        if not subquery.in_check and not subquery.depth and subquery.clause == arm.clause:
+            if where.source is span.source and where.start <= span.start and span.end <= where.end:
+                yield subquery
+
+
+def serving_index(facts: Facts, subquery: SubqueryPlan) -> Oid:
+    """An index that leads with the column that the subquery's array form would be compared with; 0 for none."""
+    for index in facts.catalog.indexes_of(subquery.clause.policy.polrelid):
+        if index.indisvalid and index.indpred is None and index.amname in ("btree", "hash") and index.keys:
+            if subquery.outer_column and index.keys[0].attnum == subquery.outer_column:
+                return index.oid
+    return 0
+
+
+def repeated(plan: AccessPlan, call: CallPlan) -> bool:
+    """A call that is the same for every row, run for every row that is read."""
+    if call.in_check or call.depends_on_row or call.wrapped or not call.costly:
+        return False
+    if call.evaluation not in ("per_row", "inlined"):
+        return False
+    if call.depth == 0:
+        return plan.scan.method == "seq_scan"
+    return call.inner_scan == "seq_scan"

@@ -1,0 +1,45 @@
+"""RLS108: one arm of an OR has its index, another can have none, and so the whole table is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.checks.policy_scans import curable, whole_scans
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match an arm that no index can serve beside arms that have theirs."""
+    for plan in whole_scans(facts):
+        served = [arm for arm in plan.arms if arm.index]
+        if not served:
+            continue
+        for arm in plan.arms:
+            if curable(facts, plan, arm):
+                continue
+            lost = [index.relname for one in served if (index := facts.catalog.indexes.get(one.index)) is not None]
+            elsewhere = next((one.clause.policy.polname for one in served if one.clause != arm.clause), "")
+            yield Match(
+                span=arm.span,
+                relation=facts.catalog.relations[plan.relid],
+                policy=arm.clause.policy,
+                statements=(plan.statement,),
+                roles=(plan.role,),
+                message="policy" if elsewhere and all(one.clause != arm.clause for one in served) else None,
+                facts={
+                    "table": facts.name(plan.relid),
+                    "index": lost[0],
+                    "indexes": list(dict.fromkeys(lost)),
+                    "obstacle": arm.obstacle,
+                    "other": elsewhere,
+                },
+                needs=(NeedNote(_ADVICE.get(arm.obstacle, _OTHERS)),),
+            )
+
+
+_OTHERS = "give this condition a form that an index serves, or a policy of its own for the role that it is meant for"
+_ADVICE = {
+    "constant": "grant this to a role: a policy of its own, TO that role, leaves the index to everybody else",
+    "no_index": "if few rows match, a partial index over them (... WHERE condition) serves this arm as well",
+    "not_leading": "if few rows match, a partial index over them (... WHERE condition) serves this arm as well",
+}

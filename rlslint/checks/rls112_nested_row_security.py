@@ -1,0 +1,45 @@
+"""RLS112: a subquery reads a table whose own policies look into further tables, each time that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.plan.model import AccessPlan, SubqueryPlan
+
+_ADVICE = (
+    "a SECURITY DEFINER function that returns the ids (with SET search_path, owned by the tables' owner) asks once"
+)
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match a subquery in which policies of other tables add scans of their own."""
+    for plan in facts.plans:
+        if plan.statement in ("select", "insert", "update", "delete") and plan.error is None:
+            for subquery in plan.subqueries:
+                if not subquery.depth and (subquery.in_check == (plan.statement == "insert")):
+                    yield from _nested(facts, plan, subquery)
+
+
+def _nested(facts: Facts, plan: AccessPlan, subquery: SubqueryPlan) -> Iterator[Match]:
+    further = [scan for scan in subquery.relations if scan.relid in subquery.nested_relations and scan.relid]
+    if not further:
+        return
+    policies = list(dict.fromkeys(clause.policy for clause in subquery.nested_clauses))
+    read = list(dict.fromkeys(facts.name(scan.relid) for scan in further))
+    yield Match(
+        span=subquery.span,
+        relation=facts.catalog.relations[plan.relid],
+        policy=subquery.clause.policy,
+        statements=(plan.statement,),
+        roles=(plan.role,),
+        facts={
+            "table": facts.name(plan.relid),
+            "relation": list(dict.fromkeys(facts.name(policy.polrelid) for policy in policies)),
+            "policies": list(dict.fromkeys(policy.polname for policy in policies)),
+            "reads": read,
+            "often": "for every row" if subquery.evaluation == "subplan" else "once a statement",
+            "methods": list(dict.fromkeys(scan.method for scan in further)),
+        },
+        needs=(NeedNote(_ADVICE),),
+    )

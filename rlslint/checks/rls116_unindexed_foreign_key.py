@@ -1,0 +1,38 @@
+"""RLS116: a foreign key of a table with row security that no index covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.catalog.rows import Constraint
+from rlslint.checks.model import Facts, Match, NeedIndex
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match a foreign key; the registry makes one finding a table of them."""
+    for relation in facts.tables:
+        if not relation.relrowsecurity or relation.relispartition or facts.small(relation.oid):
+            continue
+        for constraint in facts.catalog.constraints_of(relation.oid):
+            if constraint.contype != "f" or constraint.origin is None or _covered(facts, constraint):
+                continue
+            yield Match(
+                span=constraint.origin,
+                relation=relation,
+                facts={
+                    "table": facts.name(relation.oid),
+                    "columns": facts.column_names(relation.oid, constraint.conkey),
+                    "relation": facts.name(constraint.confrelid) if constraint.confrelid else "",
+                },
+                needs=(NeedIndex(relation.oid, constraint.conkey),),
+            )
+
+
+def _covered(facts: Facts, constraint: Constraint) -> bool:
+    """An index whose first keys are the columns, in any order; one of a part of the rows counts when NULLs are left out."""
+    wanted = set(constraint.conkey)
+    for index in facts.catalog.indexes_of(constraint.conrelid):
+        leading = {key.attnum for key in index.keys[: len(wanted)]}
+        if index.indisvalid and index.amname in ("btree", "hash") and leading == wanted:
+            return True
+    return False
