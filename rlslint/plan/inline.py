@@ -73,7 +73,7 @@ def inline_if_plain(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> 
     obstacle; None where the body itself is not one expression."""
     if proc.prolang != "sql" or proc.prokind != "f" or proc.proretset or len(proc.proargtypes) != len(call.args):
         return None
-    reason = inline_function(catalog, role, proc, call)
+    reason = inlinable_body(catalog, role, proc)
     body = analyze_function_body(catalog, proc, function_search_path(proc))
     if not isinstance(reason, str) or body is None or len(body) != 1:
         return None
