@@ -15,6 +15,8 @@ from rlslint import __version__
 if TYPE_CHECKING:
     from rlslint.baseline import Ratchet
 
+FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -50,7 +52,7 @@ def _common(function: Function) -> Function:
 
 @main.command()
 @_common
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="Output format.")
 @click.option("--select", help="Codes or prefixes to report, separated by commas.")
 @click.option("--ignore", help="Codes or prefixes not to report, separated by commas.")
 @click.option(
@@ -88,8 +90,7 @@ def check(
     # imported late: --version and --help need none of it
     from rlslint import pipeline
     from rlslint.config import load_options
-    from rlslint.report import json as json_report
-    from rlslint.report import text as text_report
+    from rlslint.report.formats import render
 
     cwd = Path.cwd()
     with _one_line_errors():
@@ -107,10 +108,7 @@ def check(
             baseline=baseline,
         )
         result = pipeline.check(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
-        if format_ == "json":
-            text = json_report.render(result)
-        else:
-            text = text_report.render(result, colour=_colour(color, output), quiet=quiet)
+        text = render(result, format_, colour=_colour(color, output), quiet=quiet)
         _write(text, output)
         if result.ratchet is not None:
             _keep_baseline(Path(options.baseline), result.ratchet, quiet)
@@ -184,26 +182,39 @@ def catalog(
 
 @main.command()
 @click.argument("code")
-def explain(code: str) -> None:
-    """Print one rule's page."""
-    from rlslint.registry import load_rules
-    from rlslint.report.rules import page
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="Output format."
+)
+def explain(code: str, format_: str) -> None:
+    """Print one rule's page: CODE is its code or its name."""
+    from rlslint.registry import find_rule, load_rules
+    from rlslint.report.rules import markdown, page, rules_json
 
     with _one_line_errors():
-        rules = load_rules()
-        if code.upper() not in rules:
-            raise ValueError(f"unknown rule code {code!r}: `rlslint rules` lists them")
-        click.echo(page(rules[code.upper()]), nl=False)
+        rule = find_rule(load_rules(), code)
+        if format_ == "json":
+            _write(rules_json([rule]), None)
+        else:
+            _write(page(rule) if format_ == "text" else markdown(rule), None)
 
 
 @main.command()
-def rules() -> None:
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="Output format."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal.")
+@click.option("--pages", type=click.Path(path_type=Path), help="Write one Markdown page a rule into this folder.")
+def rules(format_: str, output: Path | None, pages: Path | None) -> None:
     """List every rule."""
     from rlslint.registry import load_rules
+    from rlslint.report.rules import listing, rules_json, table, write_pages
 
     with _one_line_errors():
-        for rule in load_rules().values():
-            click.echo(f"{rule.code}  {rule.severity:<7}  {rule.name}")
+        every = load_rules().values()
+        if pages is not None:
+            write_pages(every, pages)
+            return
+        _write({"text": listing, "json": rules_json, "markdown": table}[format_](every), output)
 
 
 class _one_line_errors:  # noqa: N801 - used as a statement

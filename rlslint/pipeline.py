@@ -36,7 +36,8 @@ def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filena
     chosen = [rule for code, rule in rules.items() if code in codes]
     changes = changes_since(options.since, cwd) if options.since else None
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    findings = lint(project, replayed, options, chosen, cwd)
+    plans = predict_all(replayed.catalog)
+    findings = lint(project, replayed, plans, options, chosen, cwd)
     whole = project.reported is None and changes is None
     cured: list[Finding] = []
     if changes is not None:
@@ -48,12 +49,20 @@ def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filena
         held = ratchet(cwd / options.baseline, findings, whole=whole, codes=codes)
         findings = held.new
     findings = suggest(replayed.catalog, findings)
-    return _result(project, replayed, findings, cured=None if whole else cured, held=held)
+    result = _result(project, replayed, findings, cured=None if whole else cured, held=held)
+    return replace(result, rules=tuple(chosen), plans=_own_plans(project, replayed.catalog, plans), prefix=_prefix(cwd))
 
 
-def lint(project: Project, replayed: Replayed, options: Options, rules: Sequence[Rule], cwd: Path) -> list[Finding]:
+def lint(
+    project: Project,
+    replayed: Replayed,
+    plans: tuple[AccessPlan, ...],
+    options: Options,
+    rules: Sequence[Rule],
+    cwd: Path,
+) -> list[Finding]:
     """All findings that neither a comment nor the configuration suppresses, without suggestions."""
-    facts = gather(replayed, predict_all(replayed.catalog), options)
+    facts = gather(replayed, plans, options)
     root = Path(options.root or cwd)
     return as_configured(
         unsuppressed(find(rules, facts), project),
@@ -94,7 +103,7 @@ def _since(
             # nothing that could be read was there
             return findings, []
         was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-        before = lint(earlier, was, options, rules, cwd)
+        before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd)
     return caused(before, findings, lambda finding: finding.span.source.path in added)
 
 
@@ -119,7 +128,7 @@ def _named(
     rest = tuple(one for one in project.migrations if one.source.path not in reported)
     earlier = replace(project, migrations=rest, reported=None)
     was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-    before = lint(earlier, was, options, rules, cwd)
+    before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd)
     new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
     theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
     return theirs, [one for one in cured if one.table is not None]
@@ -143,10 +152,21 @@ def plan(
 ) -> tuple[Catalog, tuple[AccessPlan, ...]]:
     """Predict only."""
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
+    return replayed.catalog, _own_plans(project, replayed.catalog, predict_all(replayed.catalog))
+
+
+def _own_plans(project: Project, catalog: Catalog, plans: tuple[AccessPlan, ...]) -> tuple[AccessPlan, ...]:
     own = {id(migration.source) for migration in project.migrations}
-    catalog = replayed.catalog
-    plans = predict_all(catalog)
-    return catalog, tuple(one for one in plans if _from(catalog.relations[one.relid].rls_origin, own))
+    return tuple(one for one in plans if _from(catalog.relations[one.relid].rls_origin, own))
+
+
+def _prefix(cwd: Path) -> str:
+    """From the repository's folder to the working directory: hosts know files by their path from the former."""
+    here = cwd.resolve()
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return "" if folder == here else f"{here.relative_to(folder).as_posix()}/"
+    return ""
 
 
 def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) -> Facts:
@@ -187,6 +207,12 @@ def _result(
         not_analysed=tuple(sorted({_place(problem) for problem in replayed.problems if problem.code == "RLS002"})),
         cured=None if cured is None else tuple(cured),
         ratchet=held,
+        paths=tuple(
+            migration.source.path
+            for migration in project.migrations
+            if project.reported is None or migration.source.path in project.reported
+        ),
+        catalog=catalog,
     )
 
 

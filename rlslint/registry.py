@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -156,6 +157,22 @@ def load_rule(path: Path) -> Rule:
     )
 
 
+def find_rule(rules: Mapping[str, Rule], given: str) -> Rule:
+    """The rule of a code or a name. Raises ValueError, with the nearest of them."""
+    by_name = {rule.name: rule for rule in rules.values()}
+    rule = rules.get(given.upper()) or by_name.get(given.lower())
+    if rule is None:
+        raise ValueError(_unknown(rules, given))
+    return rule
+
+
+def _unknown(rules: Mapping[str, Rule], given: str) -> str:
+    names = [*rules, *(rule.name for rule in rules.values())]
+    near = get_close_matches(given.upper(), names, n=1) or get_close_matches(given.lower(), names, n=1)
+    hint = f": did you mean {near[0]}?" if near else ": `rlslint rules` lists them"
+    return f"unknown rule code {given!r}{hint}"
+
+
 def selected(rules: Mapping[str, Rule], select: tuple[str, ...], ignore: tuple[str, ...]) -> frozenset[str]:
     """Codes that ``select`` names and ``ignore`` does not; prefixes name families, no ``select`` means all.
 
@@ -163,7 +180,7 @@ def selected(rules: Mapping[str, Rule], select: tuple[str, ...], ignore: tuple[s
     """
     for given in (*select, *ignore):
         if not any(code.startswith(given.upper()) for code in rules) or not given.upper().startswith("RLS"):
-            raise ValueError(f"unknown rule code {given!r}: `rlslint rules` lists them")
+            raise ValueError(_unknown(rules, given))
     chosen = {code for code in rules if not select or code.startswith(tuple(s.upper() for s in select))}
     return frozenset(code for code in chosen if not ignore or not code.startswith(tuple(i.upper() for i in ignore)))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rlslint.findings import Finding
+from rlslint.report.escape import json_text
 from rlslint.report.model import Result
 
 
@@ -27,7 +27,7 @@ def render(result: Result) -> str:
     }
     if result.cured is not None:
         data["cured"] = [finding_json(finding) for finding in result.cured]
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    return json_text(data)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

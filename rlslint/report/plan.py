@@ -11,7 +11,7 @@ from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, CallPlan, RelationScan, SubqueryPlan
-from rlslint.report.text import printable
+from rlslint.report.escape import printable
 
 
 def render_json(catalog: Catalog, plans: Sequence[AccessPlan]) -> str:

@@ -1,26 +1,137 @@
-"""A rule as a page of text, made from its YAML alone."""
+"""Rules as pages of text and Markdown and as JSON, made from their YAML alone."""
 
 from __future__ import annotations
 
-from rlslint.registry import Rule
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rlslint.registry import Example, Rule
+from rlslint.report.escape import fenced, json_text
 
 
 def page(rule: Rule) -> str:
-    """What it finds, why it matters, what to do, bad and good, references."""
+    """What it finds, why it matters, what to do, bad and good, references: plain text."""
     parts = [
         f"{rule.code} {rule.name}",
         f"severity {rule.severity}, confidence {rule.confidence}",
-        rule.rationale,
+        f"What it finds\n\n{summary(rule)}",
+        f"Why it matters\n\n{rule.rationale}",
         f"What to do\n\n{rule.help}",
     ]
     for example in rule.examples[:1]:
-        parts.append(f"Bad\n\n{_indented(example.bad)}")
+        parts.append(f"Given\n\n{_indented(example.given)}")
+        parts.append(f"Bad: {example.title}\n\n{_indented(example.bad)}")
         if example.good:
             parts.append(f"Good\n\n{_indented(example.good)}")
+    parts.append(f"When to ignore it\n\n{_indented(_ignore(rule))}")
     if rule.references:
         parts.append("References\n\n" + "\n".join(f"- {reference}" for reference in rule.references))
     return "\n\n".join(parts) + "\n"
 
 
+def markdown(rule: Rule) -> str:
+    """The same in Markdown, with every example and the plans that a server makes of it: docs/rules/RLSnnn.md."""
+    parts = [
+        f"# {rule.code} {rule.name}",
+        f"Severity {rule.severity}, confidence {rule.confidence}.",
+        f"## What it finds\n\n{summary(rule)}.",
+        f"## Why it matters\n\n{rule.rationale}",
+        f"## What to do\n\n{rule.help}",
+        "## Examples",
+    ]
+    for example in rule.examples:
+        parts += _example(example)
+    parts.append(
+        "## When to ignore it\n\nWhere you know better, say so with a reason on the statement or the line before it, or for"
+        f" a file or an object in the configuration:\n\n{fenced(_ignore(rule))}"
+    )
+    if rule.references:
+        parts.append("## References\n\n" + "\n".join(f"- <{reference}>" for reference in rule.references))
+    return "\n\n".join(parts) + "\n"
+
+
+def _example(example: Example) -> list[str]:
+    title = example.title[:1].upper() + example.title[1:]
+    parts = [f"### {title}", f"Given\n\n{fenced(example.given.strip())}", f"Bad\n\n{fenced(example.bad.strip())}"]
+    if example.good:
+        parts.append(f"Good\n\n{fenced(example.good.strip())}")
+    rows = []
+    for plan in example.plans:
+        shown = [", ".join(f"`{node}`" for node in plan[form]) for form in ("bad", "good")]
+        rows.append(f"| `{_cell(str(plan['sql']))}` | {' | '.join(shown)} |")
+    for probe in example.probes:
+        rows.append(f"| `{_cell(str(probe['sql']))}` | `{probe['bad']}` | `{probe['good']}` |")
+    if rows:
+        parts.append(
+            "What PostgreSQL does, which the tests ask of a real server:\n\n| statement | bad | good |\n|---|---|---|\n"
+            + "\n".join(rows)
+        )
+    return parts
+
+
+def _cell(sql: str) -> str:
+    return " ".join(sql.split()).replace("|", "\\|")
+
+
+def summary(rule: Rule) -> str:
+    """The message with its blanks as words: ``SELECT on (table) reads ...``."""
+    words = " ".join(rule.message.split())
+    return words.format_map(_Blanks())
+
+
+class _Blanks(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "" if key.endswith("_note") else f"({key.replace('_', ' ')})"
+
+
+def rules_json(rules: Iterable[Rule]) -> str:
+    """The registry as JSON, for programs."""
+    return json_text({"version": 1, "rules": [rule_json(rule) for rule in rules]})
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """One rule."""
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity,
+        "confidence": rule.confidence,
+        "summary": summary(rule),
+        "rationale": rule.rationale,
+        "help": rule.help,
+        "references": list(rule.references),
+        "page": f"docs/rules/{rule.code}.md",
+        "examples": [
+            {"title": one.title, "given": one.given, "bad": one.bad, "good": one.good} for one in rule.examples
+        ],
+    }
+
+
+def table(rules: Iterable[Rule]) -> str:
+    """The registry as a Markdown table."""
+    rows = [
+        f"| [{rule.code}](docs/rules/{rule.code}.md) | {rule.name} | {rule.severity} | {rule.confidence} |\n"
+        for rule in rules
+    ]
+    return "| code | name | severity | confidence |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def _ignore(rule: Rule) -> str:
+    return f"-- rlslint: ignore[{rule.code}] why it is right here"
+
+
 def _indented(sql: str) -> str:
     return "\n".join(f"    {line}".rstrip() for line in sql.strip().splitlines())
+
+
+def listing(rules: Iterable[Rule]) -> str:
+    """One line a rule."""
+    return "".join(f"{rule.code}  {rule.severity:<7}  {rule.name}\n" for rule in rules)
+
+
+def write_pages(rules: Iterable[Rule], folder: Path) -> None:
+    """One page a rule, named by its code."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for rule in rules:
+        folder.joinpath(f"{rule.code}.md").write_text(markdown(rule), encoding="utf-8")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 from rlslint.findings import SEVERITIES, Finding, Suggestion
+from rlslint.report.escape import printable
 from rlslint.report.model import Result
+from rlslint.report.words import count
 
 _COLOURS = {"error": "31", "warning": "33", "info": "36", "bold": "1", "dim": "2", "green": "32"}
 _WIDEST = 160
@@ -91,33 +93,21 @@ def _suggestion(suggestion: Suggestion, paint: _Paint) -> list[str]:
     note = "" if suggestion.applicability == "safe" or not suggestion.up else f" [{suggestion.applicability}]"
     lines = [f"  {paint('help:', 'green')} {printable(suggestion.title)}{note}"]
     lines += [f"        assumes: {printable(one)}" for one in suggestion.assumes]
-    lines += [f"        {paint(printable(row), 'green')}" for row in suggestion.up.splitlines()]
+    # the sign in front keeps a line of the SQL from being taken for a workflow command
+    lines += [f"      + {paint(printable(row), 'green')}" for row in suggestion.up.splitlines()]
     return lines
 
 
 def _summary(result: Result, paint: _Paint) -> str:
-    counts = [_count(result.count(severity), severity) for severity in reversed(SEVERITIES) if result.count(severity)]
+    counts = [count(result.count(severity), severity) for severity in reversed(SEVERITIES) if result.count(severity)]
     found = ", ".join(counts) if counts else "no findings"
-    read = ", ".join((_count(result.files, "file"), _count(result.statements, "statement")))
-    held = f"{_count(result.policies, 'policy')} on {_count(result.tables, 'table')}"
+    read = ", ".join((count(result.files, "file"), count(result.statements, "statement")))
+    held = f"{count(result.policies, 'policy')} on {count(result.tables, 'table')}"
     if result.cured is not None:
         found = f"the change causes {found}" + (f" and cures {len(result.cured)}" if result.cured else "")
     text = f"{paint(found, 'bold')} in {read}, {held}\n"
     if result.ratchet is not None and result.ratchet.held:
-        text += f"{_count(result.ratchet.held, 'finding')} held by the baseline\n"
+        text += f"{count(result.ratchet.held, 'finding')} held by the baseline\n"
     if result.not_analysed:
-        text += f"{_count(len(result.not_analysed), 'statement')} not followed: --format json lists them\n"
+        text += f"{count(len(result.not_analysed), 'statement')} not followed: --format json lists them\n"
     return text
-
-
-def _count(number: int, word: str) -> str:
-    if number == 1:
-        return f"1 {word}"
-    return f"{number} {word.removesuffix('y')}ies" if word.endswith("y") else f"{number} {word}s"
-
-
-def printable(text: str) -> str:
-    """Control characters made visible, so that a name in the SQL cannot write to the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
