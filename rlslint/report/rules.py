@@ -77,7 +77,7 @@ def _cell(sql: str) -> str:
 def summary(rule: Rule) -> str:
     """The message with its blanks as words: ``SELECT on (table) reads ...``."""
     words = " ".join(rule.message.split())
-    return words.format_map(_Blanks())
+    return words.format_map(_Blanks()).replace("(function)()", "the function")
 
 
 class _Blanks(dict[str, str]):
