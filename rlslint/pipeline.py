@@ -178,6 +178,7 @@ def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) 
         steps=tuple(replayed.steps),
         hot=hot_tables(replayed.catalog, options.hot),
         rejected=tuple(replayed.rejected_policies),
+        policy_changes=tuple(replayed.policy_changes),
         exposed=exposed_schemas(replayed.preset, options.exposed_schemas),
         connects_as_owner=options.connects_as_owner,
         user_editable_claims=options.user_editable_claims,

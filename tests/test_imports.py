@@ -8,8 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STAGES = (
-    "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "checks", "registry", "findings", "ignores",
-    "change", "baseline", "suggest", "verify", "report", "settings", "config", "pipeline", "cli", "__main__",
+    "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "registry",
+    "findings", "ignores", "change", "baseline", "suggest", "verify", "report", "settings", "config", "pipeline", "cli",
+    "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},

@@ -11,7 +11,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
-from rlslint.replay.session import RejectedPolicy, Step
+from rlslint.replay.session import PolicyChange, RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, StatementName
 from rlslint.rewrite.privileges import has_any_column
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
@@ -168,6 +168,7 @@ class Facts:
     """Tables that take many inserts, with the evidence."""
     rejected: tuple[RejectedPolicy, ...] = ()
     """Policies that PostgreSQL would refuse to make."""
+    policy_changes: tuple[PolicyChange, ...] = ()
     exposed: frozenset[str] | None = None
     """Names of the schemas that an API serves; None where neither preset nor configuration says."""
     connects_as_owner: bool = False

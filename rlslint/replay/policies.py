@@ -12,7 +12,7 @@ from rlslint.nodes.primnodes import Oid, Unresolved
 from rlslint.replay.lookup import relation as required_relation
 from rlslint.replay.lookup import relation_named
 from rlslint.replay.names import roles_of
-from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session
+from rlslint.replay.session import DDLError, Handler, NotFollowed, PolicyChange, RejectedPolicy, Session
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Raw, Span, Statement
 
@@ -40,6 +40,7 @@ def create_policy(session: Session, statement: Statement) -> None:
     qual = _expression(session, statement, node.get("qual"), relation)
     check = _expression(session, statement, node.get("with_check"), relation)
     old = _find(session, relation.oid, name)
+    before = catalog.policies_of(relation.oid)
     if old is not None and old.oid > session.unfollowed:
         raise DDLError("42710", f'policy "{name}" for table "{relation.relname}" already exists')
     if old is not None:
@@ -60,6 +61,7 @@ def create_policy(session: Session, statement: Statement) -> None:
             statement=statement,
         )
     )
+    _note(session, statement, relation.oid, before)
 
 
 def alter_policy(session: Session, statement: Statement) -> None:
@@ -79,7 +81,9 @@ def alter_policy(session: Session, statement: Statement) -> None:
         changed = replace(changed, polqual=_expression(session, statement, node["qual"], relation))
     if "with_check" in node:
         changed = replace(changed, polwithcheck=_expression(session, statement, node["with_check"], relation))
+    before = session.catalog.policies_of(relation.oid)
     session.catalog.policies.put(changed)
+    _note(session, statement, relation.oid, before)
 
 
 def drop_policy(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
@@ -93,7 +97,9 @@ def drop_policy(session: Session, statement: Statement, obj: Raw, missing_ok: bo
         raise NotFollowed(f'policy "{name}" is dropped from a table that no file creates')
     policy = _find(session, relation.oid, name)
     if policy is not None:
+        before = session.catalog.policies_of(relation.oid)
         session.catalog.policies.remove(policy.oid)
+        _note(session, statement, relation.oid, before)
     elif not missing_ok:
         raise DDLError("42704", f'policy "{name}" for table "{relation.relname}" does not exist')
 
@@ -113,6 +119,11 @@ def policy_roles(session: Session, specs: list[Raw]) -> tuple[Oid, ...]:
     """The roles of a TO clause: PUBLIC alone when it is among them (policy_role_list_to_array)."""
     roles = roles_of(session, specs)
     return (PUBLIC,) if PUBLIC in roles else tuple(dict.fromkeys(roles))
+
+
+def _note(session: Session, statement: Statement, relid: Oid, before: tuple[Policy, ...]) -> None:
+    after = session.catalog.policies_of(relid)
+    session.policy_changes.append(PolicyChange(session.migration, statement, relid, before, after))
 
 
 def _is_implicit(specs: list[Raw]) -> bool:

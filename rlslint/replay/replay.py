@@ -30,7 +30,7 @@ from rlslint.replay import (
 )
 from rlslint.replay.presets.presets import choose_preset, load_preset
 from rlslint.replay.require import require_known
-from rlslint.replay.session import DDLError, Handler, NotFollowed, RejectedPolicy, Session, Step
+from rlslint.replay.session import DDLError, Handler, NotFollowed, PolicyChange, RejectedPolicy, Session, Step
 from rlslint.source.model import Problem, Project, Statement
 
 _TOPICS: Final[tuple[Mapping[str, Handler], ...]] = (
@@ -78,6 +78,7 @@ class Replayed:
     problems: list[Problem]
     steps: list[Step]
     rejected_policies: list[RejectedPolicy] = field(default_factory=list)
+    policy_changes: list[PolicyChange] = field(default_factory=list)
     unknown_kinds: Counter[str] = field(default_factory=Counter)
     """Statements of kinds that have no handler and are not known to be without effect."""
     preset: str = "none"
@@ -114,7 +115,9 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
     the base schema that an error comes from is often not among the files.
     """
     session = Session(Catalog(pg_version), handlers=handlers())
-    replayed = Replayed(session.catalog, session.problems, session.steps, session.rejected_policies)
+    replayed = Replayed(
+        session.catalog, session.problems, session.steps, session.rejected_policies, session.policy_changes
+    )
     replayed.preset = choose_preset(project) if preset == "auto" else preset
     load_preset(session, replayed.preset)
     if not assume_missing:

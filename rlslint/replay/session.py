@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, Catalog, Extension
-from rlslint.catalog.rows import DefaultAcl
+from rlslint.catalog.rows import DefaultAcl, Policy
 from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Problem, Span, Statement
 
@@ -65,6 +65,18 @@ class RejectedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """One CREATE, ALTER or DROP POLICY that took effect: the table's policies before and after it."""
+
+    migration: int
+    """Index of its file in the project; -1 for a preset."""
+    statement: Statement
+    relid: Oid
+    before: tuple[Policy, ...]
+    after: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Savepoint:
     """A state to go back to: what `Session.savepoint` took."""
 
@@ -78,6 +90,7 @@ class Savepoint:
     login_role: Oid
     settings: tuple[tuple[str, str], ...]
     dropped_roles: frozenset[str]
+    policy_changes: int
 
 
 @dataclass(slots=True)
@@ -100,6 +113,8 @@ class Session:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     """The dispatch table, for handlers that run other statements (DO blocks, CREATE SCHEMA's elements)."""
     rejected_policies: list[RejectedPolicy] = field(default_factory=list)
+    policy_changes: list[PolicyChange] = field(default_factory=list)
+    """In order; what is rolled back is taken out again."""
     unfollowed: Oid = 0
     """The newest OID when something last ran that may have dropped objects unseen; what is older may be gone."""
     dropped_roles: set[str] = field(default_factory=set)
@@ -153,12 +168,14 @@ class Session:
             self.login_role,
             tuple(self.settings.items()),
             frozenset(self.dropped_roles),
+            len(self.policy_changes),
         )
 
     def restore(self, savepoint: Savepoint) -> None:
         """Go back: catalog and settings as they were (ROLLBACK, ROLLBACK TO, a failed block)."""
         catalog = self.catalog
         catalog.rollback(savepoint.mark)
+        del self.policy_changes[savepoint.policy_changes :]
         catalog.default_acls[:] = savepoint.default_acls
         catalog.extensions.clear()
         catalog.extensions.update(savepoint.extensions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
@@ -87,10 +88,15 @@ def applicable_quals(catalog: Catalog, relid: Oid, role: Oid, command: PolCmd, *
     ``check`` asks for WITH CHECK, for which USING stands in where there is none. A policy without the condition asked
     for (an INSERT policy has no USING) brings nothing.
     """
+    return quals_among(catalog, catalog.policies_of(relid), role, command, check=check)
+
+
+def quals_among(catalog: Catalog, policies: Iterable[Policy], role: Oid, command: PolCmd, *, check: bool) -> Quals:
+    """The same of policies of one table that need not be its policies now."""
     inherited = roles_with_privileges_of(catalog, role)
     permissive: list[PolicyClause] = []
     restrictive: list[PolicyClause] = []
-    for policy in catalog.policies_of(relid):
+    for policy in policies:
         if policy.polcmd not in ("*", command) or not applies_to(policy, inherited):
             continue
         clause = _clause(policy, check=check)
