@@ -17,7 +17,11 @@ PROJECTS = Path(__file__).parent / "projects" / "training_metrics"
 OPEN_JOBS = ("RLS301", None)
 
 EXPECTED = {
-    "as_published": [OPEN_JOBS, ("RLS201", "Allow insert metrics optimized")],
+    "as_published": [
+        OPEN_JOBS,
+        ("RLS201", "Allow insert metrics optimized"),
+        ("RLS307", "Allow insert metrics optimized"),
+    ],
     "exists_with_primary_key": [OPEN_JOBS],
     "exists_without_primary_key": [OPEN_JOBS, ("RLS101", "Allow insert metrics with valid job token")],
     "jobs_with_row_security": [("RLS202", "Allow insert metrics with valid job token")],
