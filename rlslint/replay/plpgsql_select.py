@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cmp_to_key
 from typing import Final
 
+from rlslint.replay.plpgsql_early import NOTHING, Early, early_conditions, passes
 from rlslint.replay.plpgsql_functions import compare
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate, truth
@@ -27,7 +28,8 @@ def select(node: Raw, scope: Scope) -> tuple[list[str], list[list[Value]]]:
     if "valuesLists" in node:
         rows = [[evaluate(scope, item) for item in row["List"]["items"]] for row in node["valuesLists"]]
         return [f"column{i + 1}" for i in range(len(rows[0]))], rows
-    sources = [scope.inner(row) for row in _from(node.get("fromClause", []), scope)]
+    early = early_conditions(node, scope)
+    sources = [scope.inner(row) for row in _from(node.get("fromClause", []), scope, early)]
     if "whereClause" in node:
         sources = [one for one in sources if truth(evaluate(one, node["whereClause"]))]
     targets = [item["ResTarget"] for item in node.get("targetList", ())]
@@ -81,30 +83,32 @@ def _distinct(rows: list[list[Value]]) -> list[list[Value]]:
     return seen
 
 
-def _from(items: list[Raw], scope: Scope) -> Rows:
+def _from(items: list[Raw], scope: Scope, early: Early) -> Rows:
     if not items:
         yield {}
         return
-    for row in _item(items[0], scope):
+    for row in _item(items[0], scope, early):
         # later members may be LATERAL
-        for rest in _from(items[1:], scope.inner(row)) if items[1:] else [{}]:
+        for rest in _from(items[1:], scope.inner(row), early) if items[1:] else [{}]:
             yield {**row, **rest}
 
 
-def _item(item: Raw, scope: Scope) -> Rows:
+def _item(item: Raw, scope: Scope, early: Early = NOTHING) -> Rows:
     kind, node = next(iter(item.items()))
     match kind:
         case "RangeVar":
             alias = node.get("alias", {}).get("aliasname", node["relname"])
+            conditions = early.get(alias, ())
             for row in _view(node, scope):
-                yield {alias: row}
+                if passes(row, conditions):
+                    yield {alias: row}
         case "RangeSubselect":
             names, rows = select(node["subquery"]["SelectStmt"], scope)
             yield from _aliased(node, names, rows)
         case "RangeFunction":
             yield from _function(node, scope)
         case "JoinExpr":
-            yield from _join(node, scope)
+            yield from _join(node, scope, early)
         case _:
             raise Undecided(kind)
 
@@ -161,16 +165,18 @@ def _function(node: Raw, scope: Scope) -> Rows:
     yield from _aliased({"alias": {**node.get("alias", {}), "aliasname": alias}}, columns, rows)
 
 
-def _join(node: Raw, scope: Scope) -> Rows:
+def _join(node: Raw, scope: Scope, early: Early) -> Rows:
     jointype = node.get("jointype", "JOIN_INNER")
     if jointype not in ("JOIN_INNER", "JOIN_LEFT") or node.get("isNatural"):
         raise Undecided("a join of this kind")
     using = [part["String"]["sval"] for part in node.get("usingClause", ())]
     shape: dict[str, Row] | None = None
-    table = _Hashed(node, scope) if "RangeVar" in node["rarg"] else None
-    for left in _item(node["larg"], scope):
+    # what WHERE says of the nullable side is asked of the joined row, whose columns may be NULL
+    inside = early if jointype == "JOIN_INNER" else NOTHING
+    table = _Hashed(node, scope, inside) if "RangeVar" in node["rarg"] else None
+    for left in _item(node["larg"], scope, early):
         hit = False
-        for right in table.candidates(left) if table else _item(node["rarg"], scope.inner(left)):
+        for right in table.candidates(left) if table else _item(node["rarg"], scope.inner(left), inside):
             shape = right
             both = {**left, **right}
             if using and not all(_same(left, right, name) for name in using):
@@ -188,9 +194,9 @@ class _Hashed:
     """The rows of a join's right side by the column that the join compares for equality with something on its left;
     without such a condition, all of them. Catalogs of large projects make a nested loop slow."""
 
-    def __init__(self, node: Raw, scope: Scope) -> None:
+    def __init__(self, node: Raw, scope: Scope, early: Early) -> None:
         self._scope = scope
-        self._rows = list(_item(node["rarg"], scope))
+        self._rows = list(_item(node["rarg"], scope, early))
         rangevar = node["rarg"]["RangeVar"]
         alias = rangevar.get("alias", {}).get("aliasname", rangevar["relname"])
         self._left, name = _equality(node.get("quals"), alias)
