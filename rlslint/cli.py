@@ -13,7 +13,10 @@ import click
 from rlslint import __version__
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from rlslint.baseline import Ratchet
+    from rlslint.report.inputs import Input
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
@@ -44,6 +47,7 @@ def _common(function: Function) -> Function:
             click.option("--hot", multiple=True, metavar="GLOB", help="Tables that take many inserts."),
             click.option("--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal."),
             click.option("--stdin-filename", default="<stdin>", help="Name to show for standard input."),
+            click.option("--verbose", "-v", is_flag=True, help="Say which files are read, in which order and layout."),
         )
     ):
         function = option(function)
@@ -77,6 +81,7 @@ def check(
     hot: tuple[str, ...],
     output: Path | None,
     stdin_filename: str,
+    verbose: bool,
     format_: str,
     select: str | None,
     ignore: str | None,
@@ -91,6 +96,7 @@ def check(
     from rlslint import pipeline
     from rlslint.config import load_options
     from rlslint.report.formats import render
+    from rlslint.source.stack import with_room
 
     cwd = Path.cwd()
     with _one_line_errors():
@@ -107,7 +113,9 @@ def check(
             since=since,
             baseline=baseline,
         )
-        result = pipeline.check(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
+        stdin = _stdin(options.paths)
+        result = with_room(lambda: pipeline.check(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename))
+        _say_inputs(result.inputs, verbose, quiet)
         text = render(result, format_, colour=_colour(color, output), quiet=quiet)
         _write(text, output)
         if result.ratchet is not None:
@@ -128,19 +136,30 @@ def plan(
     hot: tuple[str, ...],
     output: Path | None,
     stdin_filename: str,
+    verbose: bool,
     format_: str,
 ) -> None:
     """Predict how each statement of each role on each table will run."""
     from rlslint import pipeline
     from rlslint.config import load_options
     from rlslint.report import plan as plan_report
+    from rlslint.source.stack import with_room
 
     cwd = Path.cwd()
     with _one_line_errors():
         options = pipeline.merged(
             load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
         )
-        catalog, plans = pipeline.plan(options, cwd=cwd, stdin=_stdin(options.paths), stdin_filename=stdin_filename)
+        stdin = _stdin(options.paths)
+        catalog, plans = with_room(
+            lambda: pipeline.plan(
+                options,
+                cwd=cwd,
+                stdin=stdin,
+                stdin_filename=stdin_filename,
+                tell=lambda read: _say_inputs((read,), verbose, False),
+            )
+        )
         render = plan_report.render_json if format_ == "json" else plan_report.render_text
         _write(render(catalog, plans), output)
 
@@ -157,6 +176,7 @@ def catalog(
     hot: tuple[str, ...],
     output: Path | None,
     stdin_filename: str,
+    verbose: bool,
     format_: str,
 ) -> None:
     """Print the schema that the migrations add up to."""
@@ -164,20 +184,21 @@ def catalog(
     from rlslint.config import load_options
     from rlslint.report.catalog import render_json
     from rlslint.report.catalog_sql import catalog_sql
+    from rlslint.report.inputs import input_of
+    from rlslint.source.stack import with_room
 
     cwd = Path.cwd()
     with _one_line_errors():
         options = pipeline.merged(
             load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
         )
-        _, replayed = pipeline.load(
-            options,
-            cwd=cwd,
-            stdin=_stdin(options.paths),
-            stdin_filename=stdin_filename,
-            assume_missing=False,
+        stdin = _stdin(options.paths)
+        project, replayed = with_room(
+            lambda: pipeline.load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, assume_missing=False)
         )
-        _write(render_json(replayed) if format_ == "json" else catalog_sql(replayed.catalog), output)
+        _say_inputs((input_of(project, replayed.preset),), verbose, False)
+        text = with_room(lambda: render_json(replayed) if format_ == "json" else catalog_sql(replayed.catalog))
+        _write(text, output)
 
 
 @main.command()
@@ -227,15 +248,48 @@ class _one_line_errors:  # noqa: N801 - used as a statement
         from rlslint.baseline import BaselineError
         from rlslint.config import ConfigError
         from rlslint.registry import RuleError
+        from rlslint.report.escape import printable
         from rlslint.source.model import InputError
 
+        if error is None or isinstance(error, SystemExit):
+            return
+        if isinstance(error, KeyboardInterrupt):
+            click.echo("rlslint: interrupted", err=True)
+            sys.stderr.flush()
+            # the work goes on in its thread: leave without waiting for it
+            os._exit(2)
         if isinstance(error, BrokenPipeError):
-            # the reader went away: nothing more to say, and nothing for the interpreter to flush
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # the reader went away: nothing more to say
+            _forget_output()
             sys.exit(1)
-        if isinstance(error, (InputError, BaselineError, ConfigError, RuleError, ValueError, OSError)):
-            click.echo(f"rlslint: {error}", err=True)
-            sys.exit(2)
+        if isinstance(error, OSError):
+            _forget_output()
+            message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        elif isinstance(error, RecursionError):
+            message = "the SQL leads too deep to be followed: this is a limit of rlslint"
+        elif isinstance(error, MemoryError):
+            message = "out of memory"
+        elif isinstance(error, (InputError, BaselineError, ConfigError, RuleError, ValueError)):
+            message = str(error)
+        else:
+            return
+        click.echo(f"rlslint: {printable(message)}", err=True)
+        sys.exit(2)
+
+
+def _forget_output() -> None:
+    """Leave nothing for the interpreter to flush into a pipe that is closed or a disk that is full."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say_inputs(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> None:
+    from rlslint.report import inputs as report
+    from rlslint.report.escape import printable
+
+    lines = report.verbose(inputs) if verbose else report.notes(inputs) if not quiet else ()
+    for line in lines:
+        click.echo(f"rlslint: {printable(line)}", err=True)
 
 
 def _keep_baseline(path: Path, ratchet: Ratchet, quiet: bool) -> None:
@@ -254,12 +308,14 @@ def _codes(text: str | None) -> tuple[str, ...]:
     return tuple(code.strip() for code in text.split(",") if code.strip()) if text else ()
 
 
-def _stdin(paths: tuple[str, ...]) -> str | None:
+def _stdin(paths: tuple[str, ...]) -> BinaryIO | None:
     if "-" not in paths:
         return None
     if paths != ("-",):
         raise ValueError("- (standard input) cannot be mixed with paths")
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+    if sys.stdin is None:
+        raise ValueError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def _colour(choice: str, output: Path | None) -> bool:
@@ -276,5 +332,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is not None:
         output.write_text(text, encoding="utf-8")
         return
+    if sys.stdout is None:
+        raise ValueError("standard output is closed")
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()

@@ -50,6 +50,8 @@ class Options:
     severities: tuple[tuple[str, str], ...] = ()
     """Code or prefix, and the severity of its findings; the longest prefix wins."""
     own_rules: tuple[str, ...] = ()
+    max_file_size: int = 256_000_000
+    max_statement_size: int = 4_000_000
     databases: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Name, and the fields it has other values for."""
     root: str = field(default="", compare=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlslint.baseline import Ratchet, ratchet
@@ -20,37 +20,51 @@ from rlslint.plan.predict import predict_all
 from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.presets.presets import exposed_schemas
 from rlslint.replay.replay import Replayed, replay
-from rlslint.report.model import Result
+from rlslint.report.inputs import Input, input_of
+from rlslint.report.model import Result, together
 from rlslint.source.changed import Changes, changes_since, tree_at
-from rlslint.source.model import InputError, Problem, Project, Span
-from rlslint.source.read import load_project, shown_path
+from rlslint.source.model import InputError, Limits, Problem, Project, Span
+from rlslint.source.read import Stdin, load_projects, shown_path
 from rlslint.suggest.suggest import suggest
 
 
-def check(options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>") -> Result:
-    """Lint. Raises InputError, ConfigError, RuleError, BaselineError and ValueError (an unknown code) with one clear
-    line."""
+def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>") -> Result:
+    """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and ValueError (an unknown
+    code) with one clear line."""
     rules = load_rules()
     codes = selected(rules, options.select, options.ignore)
     _require_known(rules, options)
     chosen = [rule for code, rule in rules.items() if code in codes]
     changes = changes_since(options.since, cwd) if options.since else None
-    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    plans = predict_all(replayed.catalog)
-    findings = lint(project, replayed, plans, options, chosen, cwd)
-    whole = project.reported is None and changes is None
-    cured: list[Finding] = []
-    if changes is not None:
-        findings, cured = _since(changes, findings, project, replayed, options, chosen, cwd)
-    elif project.reported is not None:
-        findings, cured = _named(findings, project, replayed, options, chosen, cwd)
+    runs: list[_Run] = []
+    for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
+        replayed = replay(project, preset=one.preset, pg_version=one.pg_version)
+        plans = predict_all(replayed.catalog)
+        findings = lint(project, replayed, plans, one, chosen, cwd)
+        cured: list[Finding] | None = None
+        if changes is not None:
+            findings, cured = _since(changes, findings, project, replayed, one, chosen, cwd)
+        elif project.reported is not None:
+            findings, cured = _named(findings, project, replayed, one, chosen, cwd)
+        runs.append(_Run(project, replayed, plans, findings, cured))
     held = None
     if options.baseline:
-        held = ratchet(cwd / options.baseline, findings, whole=whole, codes=codes)
-        findings = held.new
-    findings = suggest(replayed.catalog, findings)
-    result = _result(project, replayed, findings, cured=None if whole else cured, held=held)
-    return replace(result, rules=tuple(chosen), plans=_own_plans(project, replayed.catalog, plans), prefix=_prefix(cwd))
+        whole = all(run.cured is None for run in runs)
+        held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
+    result = together([_result(run, held) for run in runs])
+    return replace(result, rules=tuple(chosen), prefix=_prefix(cwd))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One database, checked."""
+
+    project: Project
+    replayed: Replayed
+    plans: tuple[AccessPlan, ...]
+    findings: list[Finding]
+    cured: list[Finding] | None
+    """None where everything was reported on."""
 
 
 def lint(
@@ -96,10 +110,14 @@ def _since(
         here = root / os.path.relpath(cwd.resolve(), changes.root)
         paths = tuple(os.path.relpath((cwd / path).resolve(), cwd.resolve()) for path in options.paths)
         try:
-            earlier = load_project(
-                tuple(str(here / path) for path in paths) or (str(here),), layout=options.layout, cwd=here
+            found = load_projects(
+                tuple(str(here / path) for path in paths) or (str(here),),
+                layout=options.layout,
+                cwd=here,
+                limits=limits(options),
             )
-        except InputError:
+            earlier = next(one for one in found if one.folder == project.folder or len(found) == 1)
+        except (InputError, StopIteration):
             # nothing that could be read was there
             return findings, []
         was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
@@ -134,24 +152,58 @@ def _named(
     return theirs, [one for one in cured if one.table is not None]
 
 
+def load_all(
+    options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>"
+) -> Iterator[tuple[Options, Project]]:
+    """Read the files of every database: those the configuration tells apart, or those that are found."""
+    for one in _each_database(options):
+        for project in load_projects(
+            one.paths, layout=one.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, limits=limits(one)
+        ):
+            yield one, project
+
+
+def limits(options: Options) -> Limits:
+    """How much of a file and of a statement is read."""
+    return Limits(options.max_file_size, options.max_statement_size)
+
+
+def _each_database(options: Options) -> list[Options]:
+    if not options.databases or options.paths:
+        return [options]
+    return [replace(options, databases=(), **fields) for _, fields in options.databases]
+
+
 def load(
     options: Options,
     *,
     cwd: Path,
-    stdin: str | None = None,
+    stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
     assume_missing: bool = True,
 ) -> tuple[Project, Replayed]:
-    """Read the files and replay them, with or without the assumption that what they miss exists elsewhere."""
-    project = load_project(options.paths, layout=options.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    return project, replay(project, preset=options.preset, pg_version=options.pg_version, assume_missing=assume_missing)
+    """Read the files of one database and replay them, with or without the assumption that what they miss exists
+    elsewhere. Raises InputError, which names the databases, where there are several."""
+    found = list(load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename))
+    if len(found) > 1:
+        names = ", ".join(project.folder for _, project in found[:8])
+        raise InputError(f"{len(found)} databases found, name one: {names}")
+    one, project = found[0]
+    return project, replay(project, preset=one.preset, pg_version=one.pg_version, assume_missing=assume_missing)
 
 
 def plan(
-    options: Options, *, cwd: Path, stdin: str | None = None, stdin_filename: str = "<stdin>"
+    options: Options,
+    *,
+    cwd: Path,
+    stdin: Stdin = None,
+    stdin_filename: str = "<stdin>",
+    tell: Callable[[Input], None] | None = None,
 ) -> tuple[Catalog, tuple[AccessPlan, ...]]:
-    """Predict only."""
+    """Predict only, for one database; ``tell`` is given what it was read from."""
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
+    if tell is not None:
+        tell(input_of(project, replayed.preset))
     return replayed.catalog, _own_plans(project, replayed.catalog, predict_all(replayed.catalog))
 
 
@@ -185,35 +237,28 @@ def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) 
     )
 
 
-def _result(
-    project: Project,
-    replayed: Replayed,
-    findings: list[Finding],
-    *,
-    cured: list[Finding] | None,
-    held: Ratchet | None,
-) -> Result:
-    catalog: Catalog = replayed.catalog
+def _result(run: _Run, held: Ratchet | None) -> Result:
+    project, catalog = run.project, run.replayed.catalog
+    kept = None if held is None else {id(finding) for finding in held.new}
+    new = [finding for finding in run.findings if kept is None or id(finding) in kept]
     own = {id(migration.source) for migration in project.migrations}
     tables = [row for row in catalog.relations if row.relkind in ("r", "p") and _from(row.origin, own)]
     policies = [row for row in catalog.policies if _from(row.origin, own)]
     return Result(
-        findings=tuple(findings),
-        files=len(project.migrations),
+        findings=tuple(suggest(catalog, new)),
+        files=len(project.sources),
         statements=sum(len(migration.statements) for migration in project.migrations),
         tables=len(tables),
         policies=len(policies),
-        layout=project.layout,
-        preset=replayed.preset,
-        not_analysed=tuple(sorted({_place(problem) for problem in replayed.problems if problem.code == "RLS002"})),
-        cured=None if cured is None else tuple(cured),
+        not_analysed=tuple(sorted({_place(problem) for problem in run.replayed.problems if problem.code == "RLS002"})),
+        inputs=(input_of(project, run.replayed.preset),),
+        cured=None if run.cured is None else tuple(run.cured),
         ratchet=held,
         paths=tuple(
-            migration.source.path
-            for migration in project.migrations
-            if project.reported is None or migration.source.path in project.reported
+            source.path for source in project.sources if project.reported is None or source.path in project.reported
         ),
         catalog=catalog,
+        plans=_own_plans(project, catalog, run.plans),
     )
 
 

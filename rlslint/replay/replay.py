@@ -123,12 +123,14 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
     if not assume_missing:
         session.require_known = require_known
     for number, migration in enumerate(project.migrations):
+        if number and not migration.continues:
+            # the tool's connection, or its transaction, ended with the file
+            settings.start_session(session)
         session.migration = number
         session.problems.extend(migration.problems)
         for statement in migration.statements:
             run(session, statement, replayed, transactional=migration.transactional)
-        # the tool's connection, or its transaction, ends with the file
-        settings.start_session(session)
+    settings.start_session(session)
     return replayed
 
 

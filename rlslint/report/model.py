@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import normpath
 
@@ -11,6 +12,7 @@ from rlslint.checks.model import Severity
 from rlslint.findings import SEVERITIES, Finding
 from rlslint.plan.model import AccessPlan
 from rlslint.registry import Rule
+from rlslint.report.inputs import Input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +24,10 @@ class Result:
     statements: int
     tables: int
     policies: int
-    layout: str
-    preset: str
     not_analysed: tuple[tuple[str, int, str], ...]
     """Path, line, reason."""
+    inputs: tuple[Input, ...] = ()
+    """What each database was read from."""
     cured: tuple[Finding, ...] | None = None
     """Where only a change is reported: what was found before it and is no more. None in a run over everything."""
     ratchet: Ratchet | None = None
@@ -37,6 +39,7 @@ class Result:
     prefix: str = ""
     """From the repository's folder to the working directory, with a slash at its end."""
     catalog: Catalog | None = None
+    """None where there are several databases."""
     plans: tuple[AccessPlan, ...] = ()
     """Of the tables that the files make."""
 
@@ -52,3 +55,23 @@ class Result:
         """Whether a finding is at least as severe."""
         limit = SEVERITIES.index(severity)
         return any(SEVERITIES.index(finding.severity) >= limit for finding in self.findings)
+
+
+def together(results: Sequence[Result]) -> Result:
+    """The outcome for several databases as one."""
+    if len(results) == 1:
+        return results[0]
+    cured = [finding for one in results for finding in one.cured or ()]
+    findings = [finding for one in results for finding in one.findings]
+    return Result(
+        findings=tuple(sorted(findings, key=lambda finding: (*finding.place, finding.rule.code, finding.message))),
+        files=sum(one.files for one in results),
+        statements=sum(one.statements for one in results),
+        tables=sum(one.tables for one in results),
+        policies=sum(one.policies for one in results),
+        not_analysed=tuple(sorted({item for one in results for item in one.not_analysed})),
+        inputs=tuple(item for one in results for item in one.inputs),
+        cured=None if all(one.cured is None for one in results) else tuple(cured),
+        ratchet=results[0].ratchet,
+        paths=tuple(dict.fromkeys(path for one in results for path in one.paths)),
+    )

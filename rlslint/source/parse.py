@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from pglast import parser
 
-from rlslint.source.model import Problem, Raw, SourceFile, Span, Statement
+from rlslint.source.model import Edit, Limits, Problem, Raw, SourceFile, Span, Statement
 from rlslint.source.split import split
+from rlslint.source.templates import without_templates
 
 MAX_DEPTH: Final = 2_000
-"""Parentheses deeper than this are not handed to the C parser, which keeps its state on the C stack."""
-
-# what templates and psql leave in a statement; replaced by as many characters, so that places stay right
-_PSQL_VARIABLE = re.compile(r"""(?<![:\w]):(?=[A-Za-z_'"])""")
-_PLACEHOLDER = re.compile(r"\$\{(\w[\w.:-]*)\}|\{\{.*?\}\}|<%=?.*?%>|@@?\w+@@?")
-_STRING = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+"""Brackets of the JSON tree inside each other (an operator takes two): deeper ones are not analysed."""
+DATA: Final = {
+    "ANALYZE": "VacuumStmt",
+    "COMMENT": "CommentStmt",
+    "COPY": "CopyStmt",
+    "DELETE": "DeleteStmt",
+    "INSERT": "InsertStmt",
+    "MERGE": "MergeStmt",
+    "TRUNCATE": "TruncateStmt",
+    "UPDATE": "UpdateStmt",
+    "VACUUM": "VacuumStmt",
+}
+"""Statements told by their first word whose trees are rarely asked for: their syntax is checked, nothing is built."""
+_FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
+_STARTS: Final = re.compile(
+    r"(?:ALTER|COMMENT|COMMIT|CREATE|DELETE|DO|DROP|GRANT|INSERT|REVOKE|UPDATE)\b", re.IGNORECASE
+)
+_DATA_CHECKED: Final = 1_000_000
+"""Characters of a data statement up to which its syntax is checked."""
+_TOO_DEEP: Final = "nested too deeply to be analysed"
 
 
 def parse_script(source: SourceFile, start: int, end: int) -> tuple[list[Statement], list[Problem]]:
@@ -25,8 +41,41 @@ def parse_script(source: SourceFile, start: int, end: int) -> tuple[list[Stateme
     statements: list[Statement] = []
     problems: list[Problem] = []
     for first, last in split(source.text, start, end):
-        _parse_slice(Span(source, first, last), statements, problems)
+        parsed, broken = parse_piece(Span(source, first, last))
+        statements += parsed
+        problems += broken
     return statements, problems
+
+
+def parse_piece(
+    span: Span,
+    text: str | None = None,
+    edits: tuple[Edit, ...] = (),
+    limits: Limits = Limits(),  # noqa: B008
+) -> tuple[list[Statement], list[Problem]]:
+    """One statement (or several, where a tool cuts otherwise than PostgreSQL) at ``span``.
+
+    ``text`` is what is sent when it differs from the file's own, ``edits`` tell where.
+    """
+    sent = span.text if text is None else text
+    if len(sent) > limits.statement:
+        word = _FIRST_WORD.match(sent)
+        if word is None or word[0].upper() not in DATA:
+            reason = f"a statement of {len(sent):,} characters, longer than max-statement-size allows"
+            return [], [Problem("RLS001", span, f"{reason} ({limits.statement:,})")]
+    kind = _data_kind(sent)
+    if kind is not None:
+        broken = _check(sent) if len(sent) <= _DATA_CHECKED else None
+        if broken is None:
+            return [Statement(kind, _later(sent), sent, span, edits=edits)], []
+    parsed = _parse(sent)
+    if isinstance(parsed, _SyntaxError):
+        plain = without_templates(sent)
+        retry = parsed if plain == sent else _parse(plain)
+        if isinstance(retry, _SyntaxError):
+            return [], [_problem(span, sent, edits, parsed)]
+        sent, parsed = plain, retry
+    return [Statement(kind, node, sent, span, edits=edits) for kind, node in parsed], []
 
 
 def parse_synthetic(text: str, span: Span) -> tuple[list[Statement], list[Problem]]:
@@ -45,10 +94,12 @@ def parse_synthetic(text: str, span: Span) -> tuple[list[Statement], list[Proble
 
 def parse_plpgsql(text: str) -> Any:
     """The PL/pgSQL parse tree of a CREATE FUNCTION or DO statement; an empty list when it does not parse."""
-    try:
-        return json.loads(parser.parse_plpgsql_json(text))
-    except (parser.ParseError, json.JSONDecodeError):
-        return []
+    for attempt in dict.fromkeys((text, without_templates(text))):
+        try:
+            return _loads(parser.parse_plpgsql_json(attempt))
+        except (parser.ParseError, json.JSONDecodeError, _TooDeep):
+            continue
+    return []
 
 
 def parse_expression(text: str) -> Raw | None:
@@ -68,54 +119,90 @@ class _SyntaxError:
         self.offset = offset
 
 
-def _parse_slice(span: Span, statements: list[Statement], problems: list[Problem]) -> None:
-    text = span.text
-    parsed = _parse(text)
-    if isinstance(parsed, _SyntaxError):
-        retry = _parse(_without_templates(text))
-        if isinstance(retry, _SyntaxError):
-            place = min(span.start + max(parsed.offset, 0), max(span.end - 1, span.start))
-            problems.append(Problem("RLS001", Span(span.source, place, span.end), parsed.message))
-            return
-        parsed = retry
-    statements += [Statement(kind, node, text, span) for kind, node in parsed]
+class _TooDeep(Exception):
+    pass
+
+
+def _data_kind(text: str) -> str | None:
+    word = _FIRST_WORD.match(text)
+    return DATA.get(word[0].upper()) if word else None
+
+
+def _later(text: str) -> Callable[[], Raw]:
+    def node() -> Raw:
+        parsed = _parse(text)
+        return {} if isinstance(parsed, _SyntaxError) or not parsed else parsed[0][1]
+
+    return node
+
+
+def _check(text: str) -> _SyntaxError | None:
+    """The syntax error of a statement, without building anything from it; None for one or no statement."""
+    if "\0" in text:
+        return _nul(text)
+    try:
+        cut = parser.split(text, with_parser=True)
+    except parser.ParseError as error:
+        return _from_parser(text, error)
+    return None if len(cut) == 1 else _SyntaxError("more than one statement", 0)
 
 
 def _parse(text: str) -> list[tuple[str, Raw]] | _SyntaxError:
     if "\0" in text:
-        return _SyntaxError("a NUL character, which PostgreSQL does not accept", text.index("\0"))
-    if len(text) > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        return _SyntaxError(f"nested deeper than {MAX_DEPTH} levels, not handed to the parser", 0)
+        return _nul(text)
     try:
-        tree = json.loads(parser.parse_sql_json(text))
+        tree = _loads(parser.parse_sql_json(text))
     except parser.ParseError as error:
-        message, location = (*error.args, None)[:2]
-        return _SyntaxError(str(message), location if isinstance(location, int) else len(text) - 1)
-    except (RecursionError, json.JSONDecodeError):
-        return _SyntaxError("nested too deeply to be analysed", 0)
+        return _from_parser(text, error)
+    except (json.JSONDecodeError, _TooDeep):
+        return _SyntaxError(_TOO_DEEP, 0)
     return [next(iter(item["stmt"].items())) for item in tree.get("stmts", ()) if item.get("stmt")]
+
+
+def _loads(text: str) -> Any:
+    """json.loads, but not of a tree so deep that walking it might end in RecursionError. Raises _TooDeep."""
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise _TooDeep
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise _TooDeep from None
+
+
+_BRACKET: Final = re.compile(r'"(?:[^"\\]+|\\.)*"|[\[{]+|[\]}]+')
 
 
 def _depth(text: str) -> int:
     depth = deepest = 0
-    for char in text:
-        if char in "([":
-            depth += 1
+    for match in _BRACKET.finditer(text):
+        char = text[match.start()]
+        if char in "[{":
+            depth += match.end() - match.start()
             deepest = max(deepest, depth)
-        elif char in ")]":
-            depth -= 1
+        elif char != '"':
+            depth -= match.end() - match.start()
     return deepest
 
 
-def _without_templates(text: str) -> str:
-    """psql variables and template placeholders replaced, character for character, by what parses in their place."""
-    text = _PLACEHOLDER.sub(lambda match: re.sub(r"\W", "_", match[0]), text)
-    parts: list[str] = []
-    position = 0
-    for match in _STRING.finditer(text):
-        before = text[position : match.start()]
-        # :'name' and :"name" have their colon just before the quote
-        parts.append(_PSQL_VARIABLE.sub(" ", before + match[0][0])[:-1] + match[0])
-        position = match.end()
-    parts.append(_PSQL_VARIABLE.sub(" ", text[position:]))
-    return "".join(parts)
+def _nul(text: str) -> _SyntaxError:
+    return _SyntaxError("a NUL character, which PostgreSQL does not accept", text.index("\0"))
+
+
+def _from_parser(text: str, error: Exception) -> _SyntaxError:
+    message, location = (*error.args, None)[:2]
+    offset = location if isinstance(location, int) else 0
+    said = str(message)
+    if said.startswith(("memory exhausted", "stack depth limit exceeded")):
+        # bison's limit, and libpg_query's; a server meets the same
+        return _SyntaxError(_TOO_DEEP, 0)
+    if said.endswith("at end of input"):
+        offset = len(text) - 1
+    elif _STARTS.match(text, offset) and not text[text.rfind("\n", 0, offset) + 1 : offset].strip() and offset:
+        said += ": is the semicolon before it missing?"
+    return _SyntaxError(said, offset)
+
+
+def _problem(span: Span, text: str, edits: tuple[Edit, ...], error: _SyntaxError) -> Problem:
+    place = Statement("", {}, text, span, edits=edits).span_of(max(error.offset, 0), max(error.offset, 0)).start
+    start = min(place, max(span.end - 1, span.start))
+    return Problem("RLS001", Span(span.source, start, span.end), error.message)

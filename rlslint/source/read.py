@@ -1,34 +1,65 @@
-"""Paths in, the project out: every migration of one database, read, cut to what runs, parsed, in order."""
+"""Paths in, the projects out: every migration of each database, read, cut to what runs, parsed, in order."""
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO, Final
 
-from rlslint.source.layouts.folders import IGNORED_FOLDERS, folder_layout
-from rlslint.source.layouts.sections import sections
-from rlslint.source.model import InputError, Migration, Problem, Project, SourceFile, Span, Statement
-from rlslint.source.parse import parse_script
-from rlslint.source.suppress import suppressions
+from rlslint.source.decode import read_source
+from rlslint.source.discover import Found, Search, hint, not_regular, search
+from rlslint.source.layouts import flyway
+from rlslint.source.layouts.detect import POSSIBLE, folder_layout
+from rlslint.source.layouts.listing import Listing
+from rlslint.source.model import InputError, Limits, Migration, Problem, Project, SourceFile, Span
+from rlslint.source.script import Part, Scripts
 
-_KNOWN_PLACES = (
-    "supabase/migrations",
-    "supabase/schemas",
-    "db/migrations",
-    "db/migrate",
-    "database/migrations",
-    "prisma/migrations",
-    "drizzle",
-    "src/main/resources/db/migration",
-    "migrations",
-    "migration",
-    "sql/migrations",
-    "sql",
-    "db",
-    "schema",
-)
+Stdin = str | bytes | BinaryIO | None
+"""Standard input: its text, its bytes, or the stream to read them from."""
+_CLUSTER: Final = frozenset({"AlterRoleSetStmt", "AlterRoleStmt", "CreateRoleStmt", "DropRoleStmt", "GrantRoleStmt"})
+"""Statements about what all databases of a server share."""
+_EMPTY: Final = _CLUSTER | {
+    "AlterDatabaseSetStmt", "AlterDatabaseStmt", "CommentStmt", "CreatedbStmt", "DropdbStmt", "SelectStmt",
+    "TransactionStmt", "VariableSetStmt",
+}  # fmt: skip
+"""Statements that make nothing in a database."""
+_DEFAULT_LIMITS: Final = Limits()
+
+
+def load_projects(
+    paths: Sequence[str],
+    *,
+    layout: str = "auto",
+    cwd: Path,
+    stdin: Stdin = None,
+    stdin_filename: str = "<stdin>",
+    limits: Limits = _DEFAULT_LIMITS,
+) -> tuple[Project, ...]:
+    """Read and parse what ``paths`` name (``-`` is ``stdin``); no path means the migration folders found under ``cwd``.
+
+    One project a database. Files and folders that are named are one database, in the order given, but a file inside a
+    migration folder brings its siblings with it, and `Project.reported` names what was asked for. A folder with several
+    databases in it gives as many projects. Raises InputError for what cannot be used at all.
+    """
+    reader = _Reader(cwd, limits)
+    if stdin is not None and list(paths) == ["-"]:
+        stream = (
+            io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
+            if isinstance(stdin, (str, bytes))
+            else stdin
+        )
+        source, problems = read_source(stream, stdin_filename, limits)
+        parts = reader.scripts((cwd,)).run(source, problems, layout="stdin", path=None)
+        return tuple(_databases("stdin", parts, stdin_filename))
+    groups = _named(paths, layout) if paths else [_Group(one) for one in _found(cwd, layout, "the working directory")]
+    projects = [project for group in groups for project in reader.projects(group)]
+    if not projects:
+        raise InputError(f"no SQL migrations found in {', '.join(paths) or 'the working directory'}")
+    return tuple(projects)
 
 
 def load_project(
@@ -36,75 +67,88 @@ def load_project(
     *,
     layout: str = "auto",
     cwd: Path,
-    stdin: str | None = None,
+    stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
+    limits: Limits = _DEFAULT_LIMITS,
 ) -> Project:
-    """Read and parse what ``paths`` name (``-`` is ``stdin``); no path means the migration folders found under ``cwd``.
+    """Like `load_projects`, where there is one database. Raises InputError, which names them, where there are several."""
+    projects = load_projects(paths, layout=layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, limits=limits)
+    if len(projects) > 1:
+        names = ", ".join(project.folder for project in projects[:8])
+        raise InputError(f"{len(projects)} databases found, name one of them: {names}")
+    return projects[0]
 
-    A file inside a migration folder brings its siblings with it, and `Project.reported` names what was asked for.
-    Raises InputError for what cannot be used at all.
-    """
-    if stdin is not None and list(paths) == ["-"]:
-        return Project("stdin", (_migration(SourceFile(stdin_filename, stdin)),))
-    layouts: dict[str, None] = {}
-    files: dict[Path, None] = {}
-    reported: set[Path] = set()
-    whole = not paths
-    for path in [Path(given) for given in paths] or [cwd]:
+
+@dataclass(slots=True)
+class _Group:
+    """The files of one database, and which of them were asked for."""
+
+    found: Found
+    reported: set[Path] = field(default_factory=set)
+    named: bool = False
+    """Whether each file was named, so that one that cannot be read ends the run."""
+
+
+def _found(folder: Path, layout: str, name: str) -> list[Found]:
+    result: Search = search(folder, layout)
+    if not result.databases:
+        raise InputError(f"no SQL migrations found in {name}: {hint(folder)}")
+    others = [one for one in result.others if one.sure > POSSIBLE or not one.side]
+    if not others:
+        return list(result.databases)
+    left = tuple((one.folder, f"not read: {one.layout}, {len(one.listing.files)} files") for one in others)
+    first, *rest = result.databases
+    listing = replace(first.listing, skipped=(*first.listing.skipped, *left))
+    return [replace(first, listing=listing), *rest]
+
+
+def _named(paths: Sequence[str], layout: str) -> list[_Group]:
+    """What was named: migration folders that files lie in each for itself, all else together in the order given."""
+    groups: dict[tuple[Path, ...], _Group] = {}
+    loose: list[Path] = []
+    folders: list[Found] = []
+    for given in paths:
+        path = Path(given)
         _require_readable(path)
         if path.is_dir():
-            name, found = _folder(path, layout)
-            whole = True
-        else:
-            name, found = _siblings(path, layout)
-            reported.add(path.resolve())
-        layouts[name] = None
-        files.update(dict.fromkeys(file.resolve() for file in found))
-    if not files:
-        raise InputError(f"no SQL migrations found in {', '.join(paths) or 'the working directory'}")
-    only = None if whole or len(files) == len(reported) else frozenset(shown_path(path, cwd) for path in reported)
-    return Project("+".join(layouts), tuple(_read(path, cwd) for path in files), only)
+            folders += _found(path, layout, given)
+            continue
+        siblings = _siblings(path, layout)
+        if siblings is None:
+            loose.append(path)
+            continue
+        group = groups.setdefault(siblings.listing.files, _Group(siblings))
+        group.reported.add(path)
+    if len(paths) == 1:
+        groups.update({one.listing.files: _Group(one) for one in folders})
+    elif folders:
+        loose = [*(file for one in folders for file in one.listing.files), *loose]
+    if loose:
+        files = tuple(dict.fromkeys(loose))
+        layouts = "+".join(dict.fromkeys(one.layout for one in folders)) or "file"
+        skipped = tuple(item for one in folders for item in one.listing.skipped)
+        variables = tuple(item for one in folders for item in one.listing.variables)
+        found = Found(files[0].parent, layouts, POSSIBLE, Listing(files, skipped, variables=variables))
+        if folders and len(paths) > 1:
+            found = replace(found, note=f"{len(paths)} paths read as one database, in the order given")
+        groups[files] = _Group(found, named=not folders)
+    return list(groups.values())
 
 
-def _folder(path: Path, layout: str) -> tuple[str, tuple[Path, ...]]:
-    if layout != "auto":
-        return folder_layout(path, layout)
-    for place in _KNOWN_PLACES:
-        nested = path / place
-        if nested.is_dir():
-            name, files = folder_layout(nested)
-            if files:
-                return name, files
-    name, files = folder_layout(path)
-    if files:
-        return name, files
-    return _search(path)
-
-
-def _search(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """The folder below with the most SQL files that its layout runs; the first by name of equal ones."""
-    best: tuple[str, tuple[Path, ...]] = ("numbered", ())
-    for folder, names, _ in os.walk(path):
-        names[:] = sorted(name for name in names if name not in IGNORED_FOLDERS and not name.startswith("."))
-        name, files = folder_layout(Path(folder))
-        if len(files) > len(best[1]):
-            best = (name, files)
-    return best
-
-
-def _siblings(path: Path, layout: str) -> tuple[str, tuple[Path, ...]]:
-    """The whole migration folder that a file belongs to; the file alone when it belongs to none."""
+def _siblings(path: Path, layout: str) -> Found | None:
+    """The whole migration folder that a file belongs to; None when it belongs to none."""
+    target = path.resolve()
     for folder in (path.parent, path.parent.parent):
-        name, files = folder_layout(folder, layout)
-        if layout == "auto" and name == "numbered" and not path.name[:1].isdigit():
+        detected = folder_layout(folder, layout)
+        if layout == "auto" and detected.layout == "numbered" and not path.name[:1].isdigit():
             continue
-        if path.resolve() in {file.resolve() for file in files}:
-            return name, files
-        if folder.name in ("deploy", "committed"):
+        if target in {file.resolve() for file in detected.listing.files}:
+            return Found(folder, detected.layout, detected.sure, detected.listing)
+        if folder.name in ("deploy", "committed", "current"):
             continue
-        if name in ("numbered", "golang-migrate", "flyway"):
+        if detected.layout in ("numbered", "golang-migrate", "flyway"):
             break
-    return "file", (path,)
+    return None
 
 
 def _require_readable(path: Path) -> None:
@@ -112,6 +156,8 @@ def _require_readable(path: Path) -> None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise InputError(f"{path}: no such file or folder") from None
+    except ValueError:
+        raise InputError(f"{str(path)!r}: no such file or folder") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -120,45 +166,97 @@ def _require_readable(path: Path) -> None:
         raise InputError(f"{path}: permission denied")
 
 
-def _read(path: Path, cwd: Path) -> Migration:
-    shown = shown_path(path, cwd)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{shown}: {error.strerror or error}") from None
-    if data[:5] == b"PGDMP":
-        raise InputError(f"{shown}: a dump in pg_dump's custom format; make it SQL first: pg_restore -f - {shown}")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _migration(SourceFile(shown, data.decode("utf-16", "replace")))
-    if b"\0" in data[:8192]:
-        raise InputError(f"{shown}: a binary file, not SQL")
-    try:
-        return _migration(SourceFile(shown, data.decode("utf-8")))
-    except UnicodeDecodeError as error:
-        source = SourceFile(shown, data.decode("utf-8", "replace"))
-        start = len(data[: error.start].decode("utf-8", "replace"))
-        problem = Problem("RLS001", Span(source, start, start + 1), "invalid byte sequence for encoding UTF8")
-        return _migration(source, (problem,))
+@dataclass(slots=True)
+class _Reader:
+    """Reads files, each once."""
 
+    cwd: Path
+    limits: Limits
+    read: dict[Path, tuple[SourceFile, list[Problem]]] = field(default_factory=dict)
 
-def _migration(source: SourceFile, problems: tuple[Problem, ...] = ()) -> Migration:
-    parts = sections(source.text)
-    statements: list[Statement] = []
-    found: list[Problem] = list(problems)
-    for start, end in parts.ranges:
-        # a byte-order mark is white space to nobody but us
-        start += source.text.startswith("\ufeff", start, end)
-        parsed, broken = parse_script(source, start, end)
-        statements += parsed
-        found += broken
-    return Migration(
-        source, tuple(statements), tuple(found), suppressions(source, statements), transactional=parts.transactional
-    )
+    def scripts(self, roots: Iterable[Path], variables: Iterable[tuple[str, str]] = ()) -> Scripts:
+        return Scripts(self.load, tuple(root.resolve() for root in roots), self.limits, dict(variables))
+
+    def projects(self, group: _Group) -> list[Project]:
+        """One group's files as the database, or databases, they run in."""
+        found = group.found
+        layout = found.layout
+        scripts = self.scripts(
+            {self.cwd, found.folder, *(file.parent for file in found.listing.before)}, found.listing.variables
+        )
+        parts: list[Part] = []
+        for path in found.listing.files:
+            try:
+                source, problems = self.load(path)
+            except InputError as error:
+                if group.named or self.shown(path) in {self.shown(one) for one in group.reported}:
+                    raise
+                # one file of a folder: told with the rest, which is read all the same
+                source = SourceFile(self.shown(path), "")
+                reason = str(error).removeprefix(f"{source.path}: ")
+                problems = [Problem("RLS001", Span(source, 0, 0), f"cannot be read: {reason}")]
+            transactional = layout != "flyway" or flyway.transactional(path)
+            own = "included" if path in found.listing.before else layout
+            parts += scripts.run(source, problems, layout=own, path=path, transactional=transactional)
+        names = {self.shown(path) for path in group.reported}
+        everything = {self.shown(path) for path in found.listing.files}
+        reported = frozenset(names) if names and names != everything else None
+        skipped = [(self.shown(path), reason) for path, reason in found.listing.skipped]
+        if not group.named:
+            skipped += [(self.shown(path), "neither a file nor a folder") for path in not_regular(found.folder)]
+        return [
+            replace(project, reported=reported, skipped=tuple(skipped), note=found.note)
+            for project in _databases(layout, parts, self.shown(found.folder))
+        ]
+
+    def load(self, path: Path) -> tuple[SourceFile, list[Problem]]:
+        """Open and read a file. Raises InputError."""
+        shown = self.shown(path)
+        key = path.resolve()
+        if key not in self.read:
+            try:
+                # a pipe that took the file's place must not hold the run up
+                descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+                with os.fdopen(descriptor, "rb") as file:
+                    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                        raise InputError(f"{shown}: neither a file nor a folder")
+                    self.read[key] = read_source(file, shown, self.limits)
+            except OSError as error:
+                raise InputError(f"{shown}: {(error.strerror or str(error)).lower()}") from None
+        return self.read[key]
+
+    def shown(self, path: Path) -> str:
+        return shown_path(path, self.cwd)
 
 
 def shown_path(path: Path, cwd: Path) -> str:
-    """The path as users see it: relative to the working directory, with forward slashes."""
+    """The path as users see it: relative to the working directory, with forward slashes. A link keeps its own name."""
     try:
-        return Path(os.path.relpath(path, cwd.resolve())).as_posix()
+        return Path(os.path.relpath(path.parent.resolve() / path.name, cwd.resolve())).as_posix()
     except ValueError:  # another drive on Windows
         return path.as_posix()
+
+
+def _databases(layout: str, parts: Sequence[Part], folder: str) -> list[Project]:
+    """A project for each database that the scripts connect to and make something in; one when they stay in one."""
+    made = dict.fromkeys(
+        part.database for part in parts if any(one.kind not in _EMPTY for one in part.migration.statements)
+    )
+    if len(made) < 2:
+        return [Project(layout, tuple(part.migration for part in parts), folder=folder)] if parts else []
+    projects: list[Project] = []
+    for database in made:
+        migrations = [
+            part.migration if part.database == database else _shared(part.migration)
+            for part in parts
+            if part.database == database or any(one.kind in _CLUSTER for one in part.migration.statements)
+        ]
+        name = "the first database" if database is None else f"database {database}"
+        projects.append(Project(layout, tuple(migrations), folder=f"{folder} ({name})"))
+    return projects
+
+
+def _shared(migration: Migration) -> Migration:
+    """What a file says about roles, which every database of the server has."""
+    statements = tuple(one for one in migration.statements if one.kind in _CLUSTER)
+    return Migration(migration.source, statements, (), migration.suppressions, transactional=migration.transactional)

@@ -9,42 +9,70 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
-_TOKEN = re.compile(
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A statement, from its first token to its last without comments around it, or a backslash command."""
+
+    start: int
+    end: int
+    command: bool = False
+    holes: tuple[Range, ...] = ()
+    """Backslash commands inside a statement, which psql obeys and leaves out."""
+
+
+_TOKEN: Final = re.compile(
     r"""
-    --[^\n]*
+    --[^\n\r]*
   | /\*
-  | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'?
-  | '(?:[^']|'')*'?
-  | "(?:[^"]|"")*"?
+  | (?<![\w$])[eE]'
+  | '[^']*'?
+  | "[^"]*"?
   | (?<![\w$])\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$
-  | \\[^\n]*
+  | \\(?:[^\n\r\\]|\\(?!\\))*(?:\\\\)?
   | [;()]
   | \b(?:begin\s+atomic|case|end)\b
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-_COMMENT = re.compile(r"/\*|\*/")
-_COPY = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
-_END_OF_DATA = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
-_BLANK = re.compile(r"(?:[\s;]+|--[^\n]*)+")
+# a doubled quote inside a string reads here as the end of one and the start of the next, which cuts the same
+_ESCAPE: Final = re.compile(r"\\.|''|'", re.DOTALL)
+_COMMENT: Final = re.compile(r"/\*|\*/")
+_COPY: Final = re.compile(r"copy\b[^$]*\bfrom\s+stdin\b", re.IGNORECASE)
+_COPY_COMMAND: Final = re.compile(r"\\copy\b.*\bfrom\s+p?stdin\b", re.IGNORECASE)
+_SENDS: Final = re.compile(r"\\(?:g(?:x|set|exec|desc)?|crosstabview|watch|bind|parse)\b|\\g$|\\;")
+_END_OF_DATA: Final = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
+_BLANK: Final = re.compile(r"(?:[\s;]+|--[^\n\r]*)+")
 
 
-def split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def split(text: str, start: int, end: int) -> Iterator[Range]:
     """Spans of the statements between ``start`` and ``end``: first token to last, comments around them left out."""
+    for piece in pieces(text, start, end):
+        if not piece.command:
+            yield piece.start, piece.end
+
+
+def pieces(text: str, start: int, end: int) -> Iterator[Piece]:
+    """Statements and backslash commands between ``start`` and ``end``, in order."""
     position = begin = start
     depth = atomic = 0
+    holes: list[Range] = []
     while True:
         match = _TOKEN.search(text, position, end)
         if match is None:
-            yield from _trimmed(text, begin, end)
+            yield from _trimmed(text, begin, end, holes)
             return
         position = match.end()
         token = match[0]
         if token == ";":
             if depth > 0 or atomic > 0:
                 continue
-            yield from _trimmed(text, begin, match.start())
+            yield from _trimmed(text, begin, match.start(), holes)
             if _COPY.match(text, skip_blank(text, begin, match.start()), match.start()):
                 position = _behind_data(text, position, end)
             begin = position
@@ -53,20 +81,33 @@ def split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             depth += 1
         elif token == ")":
             depth = max(0, depth - 1)
-        elif token == "/*":
-            position = _behind_comment(text, position, end)
-        elif token[0] == "$":
-            close = text.find(token, position, end)
-            position = end if close < 0 else close + len(token)
+        elif token[0] in "/$eE'\"" and token.lower() != "end":
+            position = _behind_token(text, token, position, end)
         elif token[0] == "\\":
-            # a backslash command ends its line; a statement before it was sent by \g or is broken anyway
-            yield from _trimmed(text, begin, match.start())
+            if token.startswith("\\;"):
+                position = match.start() + 2
+            if depth > 0 and not _SENDS.match(token):
+                holes.append((match.start(), position))
+                continue
+            # it ends its line; a statement before it is sent by it (\g) or broken anyway
+            yield from _trimmed(text, begin, match.start(), holes)
+            yield Piece(match.start(), position, command=True)
+            if _COPY_COMMAND.match(token):
+                position = _behind_data(text, position, end)
             begin = position
             depth = atomic = 0
         elif (token[0] in "bB" and token[1] in "eE") or (atomic and token.lower() == "case"):
             atomic += 1
         elif atomic and token.lower() == "end":
             atomic -= 1
+
+
+def closed(text: str, start: int) -> bool:
+    """Whether the text from ``start`` ends right behind a statement's semicolon."""
+    last = None
+    for piece in pieces(text, start, len(text)):
+        last = piece
+    return last is not None and not last.command and text[last.end :].strip() == ";"
 
 
 def skip_blank(text: str, start: int, end: int) -> int:
@@ -82,13 +123,13 @@ def skip_blank(text: str, start: int, end: int) -> int:
     return min(position, end)
 
 
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _trimmed(text: str, start: int, end: int, holes: list[Range]) -> Iterator[Piece]:
     first = skip_blank(text, start, end)
-    if first >= end:
-        return
-    last = _code_end(text, first, end)
-    if last > first:
-        yield first, last
+    if first < end:
+        last = _code_end(text, first, end)
+        if last > first:
+            yield Piece(first, last, holes=tuple(holes))
+    holes.clear()
 
 
 def _code_end(text: str, start: int, end: int) -> int:
@@ -104,16 +145,27 @@ def _code_end(text: str, start: int, end: int) -> int:
             break
         token = match[0]
         position = match.end()
-        if token == "/*":
-            position = _behind_comment(text, position, end)
-            continue
         if token.startswith("--"):
             continue
-        if token[0] == "$":
-            close = text.find(token, position, end)
-            position = end if close < 0 else close + len(token)
-        last = position
+        position = _behind_token(text, token, position, end)
+        if token != "/*":
+            last = position
     return last
+
+
+def _behind_token(text: str, token: str, position: int, end: int) -> int:
+    """The end of a token that only begins with what the expression matched, ``position`` being behind that."""
+    if token == "/*":
+        return _behind_comment(text, position, end)
+    if token[0] == "$":
+        close = text.find(token, position, end)
+        return end if close < 0 else close + len(token)
+    if token in ("e'", "E'"):
+        for match in _ESCAPE.finditer(text, position, end):
+            if match[0] == "'":
+                return match.end()
+        return end
+    return position
 
 
 def _behind_comment(text: str, position: int, end: int) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from rlslint.source.model import SourceFile, Span, Statement, Suppression
 
 _COMMENT = re.compile(
-    r"--[ \t]*rlslint:[ \t]*(?P<verb>ignore-file|ignore)(?:\[(?P<codes>[^\]\n]*)\])?(?P<reason>[^\n]*)", re.IGNORECASE
+    r"--[ \t]*rlslint:[ \t]*(?P<verb>ignore-file|ignore)(?:\[(?P<codes>[^\]\r\n]*)\])?(?P<reason>[^\r\n]*)",
+    re.IGNORECASE,
 )
 
 
@@ -18,30 +20,33 @@ def suppressions(source: SourceFile, statements: Sequence[Statement]) -> tuple[S
     ``ignore`` holds for the statement whose lines it stands on, else for the one that starts after it on the next line
     that is no comment; one that finds no statement holds for nothing and is reported as unused.
     """
+    matches = list(_COMMENT.finditer(source.text))
+    if not matches:
+        return ()
+    spans = sorted((one.span.start, one.span.end) for one in statements if one.span.source is source)
+    starts = [start for start, _ in spans]
     found: list[Suppression] = []
-    for match in _COMMENT.finditer(source.text):
+    for match in matches:
         codes = tuple(code.strip().upper() for code in (match["codes"] or "").split(",") if code.strip())
         if match["verb"].lower() == "ignore-file":
             start, end = 0, len(source.text)
         else:
-            start, end = _held(source, statements, match.start())
+            start, end = _held(source, spans, bisect_right(starts, match.start()), match.start())
         reason = match["reason"].strip().lstrip(":-").strip()
         found.append(Suppression(codes, Span(source, match.start(), match.end()), start, end, reason))
     return tuple(found)
 
 
-def _held(source: SourceFile, statements: Sequence[Statement], comment: int) -> tuple[int, int]:
+def _held(source: SourceFile, spans: Sequence[tuple[int, int]], following: int, comment: int) -> tuple[int, int]:
+    """``following`` is the index of the first statement that starts behind the comment."""
     line = source.position(comment)[0]
-    for statement in statements:
-        span = statement.span
-        if span.source is not source:
-            continue
-        first, last = source.position(span.start)[0], source.position(max(span.start, span.end - 1))[0]
-        if first <= line <= last:
-            return span.start, span.end
-        if span.start > comment:
-            between = source.text[comment : span.start].splitlines()[1:]
-            if all(not text.strip() or text.lstrip().startswith("--") for text in between):
-                return span.start, span.end
-            break
+    for start, end in spans[max(0, following - 1) : following]:
+        if source.position(max(start, end - 1))[0] >= line:
+            return start, end
+    for start, end in spans[following : following + 1]:
+        if source.position(start)[0] <= line:
+            return start, end
+        between = source.text[comment:start].splitlines()[1:]
+        if all(not text.strip() or text.lstrip().startswith("--") for text in between):
+            return start, end
     return comment, comment

@@ -149,7 +149,7 @@ def test_a_lone_dump(tmp_path: Path) -> None:
 
 
 def test_an_explicit_layout(tmp_path: Path) -> None:
-    found = project(tmp_path, {"b_2.sql": "select 2", "a_10.sql": "select 1"}, layout="dbmate")
+    found = project(tmp_path, {"9_b.sql": "select 2", "10_a.sql": "select 1"}, layout="dbmate")
     assert ran(found) == ["select 1", "select 2"]
 
 
