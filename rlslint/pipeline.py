@@ -40,7 +40,10 @@ def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: s
     for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
         replayed = replay(project, preset=one.preset, pg_version=one.pg_version)
         plans = predict_all(replayed.catalog)
-        findings = lint(project, replayed, plans, one, chosen, cwd)
+        newest = project.reported
+        if changes is not None:
+            newest = frozenset(shown_path(path, cwd) for path in changes.added | changes.altered)
+        findings = lint(project, replayed, plans, one, chosen, cwd, newest)
         cured: list[Finding] | None = None
         if changes is not None:
             findings, cured = _since(changes, findings, project, replayed, one, chosen, cwd)
@@ -74,9 +77,11 @@ def lint(
     options: Options,
     rules: Sequence[Rule],
     cwd: Path,
+    newest: frozenset[str] | None = None,
 ) -> list[Finding]:
-    """All findings that neither a comment nor the configuration suppresses, without suggestions."""
-    facts = gather(replayed, plans, options)
+    """All findings that neither a comment nor the configuration suppresses, without suggestions. ``newest``: paths of
+    the migrations that rules about steps look at, None for the last one."""
+    facts = gather(project, replayed, plans, options, newest)
     root = Path(options.root or cwd)
     return as_configured(
         unsuppressed(find(rules, facts), project),
@@ -121,7 +126,7 @@ def _since(
             # nothing that could be read was there
             return findings, []
         was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-        before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd)
+        before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd, frozenset())
     return caused(before, findings, lambda finding: finding.span.source.path in added)
 
 
@@ -146,7 +151,7 @@ def _named(
     rest = tuple(one for one in project.migrations if one.source.path not in reported)
     earlier = replace(project, migrations=rest, reported=None)
     was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-    before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd)
+    before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd, frozenset())
     new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
     theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
     return theirs, [one for one in cured if one.table is not None]
@@ -221,7 +226,13 @@ def _prefix(cwd: Path) -> str:
     return ""
 
 
-def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) -> Facts:
+def gather(
+    project: Project,
+    replayed: Replayed,
+    plans: tuple[AccessPlan, ...],
+    options: Options,
+    newest: frozenset[str] | None = None,
+) -> Facts:
     """Everything the checks read."""
     return Facts(
         catalog=replayed.catalog,
@@ -231,10 +242,20 @@ def gather(replayed: Replayed, plans: tuple[AccessPlan, ...], options: Options) 
         hot=hot_tables(replayed.catalog, options.hot),
         rejected=tuple(replayed.rejected_policies),
         policy_changes=tuple(replayed.policy_changes),
+        events=tuple(replayed.events),
+        newest=_newest(project, newest),
         exposed=exposed_schemas(replayed.preset, options.exposed_schemas),
         connects_as_owner=options.connects_as_owner,
         user_editable_claims=options.user_editable_claims,
     )
+
+
+def _newest(project: Project, paths: frozenset[str] | None) -> frozenset[int]:
+    """The migrations that rules about steps look at: those with these paths, or the last one, which is the one that is
+    being written; what the older ones did has run already and cannot be mended."""
+    if paths is None:
+        return frozenset({len(project.migrations) - 1})
+    return frozenset(n for n, migration in enumerate(project.migrations) if migration.source.path in paths)
 
 
 def _result(run: _Run, held: Ratchet | None) -> Result:

@@ -11,10 +11,12 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
-from rlslint.replay.session import PolicyChange, RejectedPolicy, Step
-from rlslint.rewrite.model import PolicyClause, StatementName
+from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
+from rlslint.rewrite.model import PolicyClause, Quals, StatementName
 from rlslint.rewrite.privileges import has_any_column
+from rlslint.rewrite.recursion import clauses_of
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
+from rlslint.rewrite.settings import settings_read
 from rlslint.source.model import Problem, Span
 
 SMALL: Final = 1000
@@ -173,6 +175,10 @@ class Facts:
     """Names of the schemas that an API serves; None where neither preset nor configuration says."""
     connects_as_owner: bool = False
     user_editable_claims: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    """What every step did to tables with row security."""
+    newest: frozenset[int] = frozenset()
+    """Indexes of the migrations that rules about steps look at: those asked for, else the last."""
     rows: Mapping[Oid, int] = field(default_factory=dict)
     """Live rows of the tables that ``--stats`` tells of."""
 
@@ -187,9 +193,27 @@ class Facts:
 
     def name(self, relid: Oid) -> str:
         """``schema.table``; schema public left out."""
-        row = self.catalog.relations[relid]
+        return self.name_of(self.catalog.relations[relid])
+
+    def name_of(self, row: Relation) -> str:
+        """The same for a relation that may be gone."""
         schema = self.catalog.nspname(row.relnamespace)
         return row.relname if schema == "public" else f"{schema}.{row.relname}"
+
+    @cached_property
+    def applied(self) -> Mapping[PolicyClause, Mapping[Oid, tuple[StatementName, ...]]]:
+        """Every condition with the roles that it is applied to and the statements of each."""
+        found: dict[PolicyClause, dict[Oid, dict[StatementName, None]]] = {}
+        for plan in self.plans:
+            for clause in clauses_of(plan.row_security):
+                found.setdefault(clause, {}).setdefault(plan.role, {})[plan.statement] = None
+        return {
+            clause: {role: tuple(statements) for role, statements in roles.items()} for clause, roles in found.items()
+        }
+
+    def settings_read(self, quals: Quals) -> list[str]:
+        """Names of the settings with a dot that the conditions ask for, subqueries and SQL helpers included."""
+        return sorted({read.name for clause in quals.clauses for read in settings_read(self.catalog, clause.expr)})
 
     def column_names(self, relid: Oid, columns: tuple[int, ...]) -> list[str]:
         """Names of the columns with these numbers."""

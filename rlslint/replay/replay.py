@@ -14,6 +14,7 @@ from rlslint.replay import (
     extensions,
     functions,
     grants,
+    history,
     indexes,
     operators,
     policies,
@@ -30,7 +31,7 @@ from rlslint.replay import (
 )
 from rlslint.replay.presets.presets import choose_preset, load_preset
 from rlslint.replay.require import require_known
-from rlslint.replay.session import DDLError, Handler, NotFollowed, PolicyChange, RejectedPolicy, Session, Step
+from rlslint.replay.session import DDLError, Event, Handler, NotFollowed, PolicyChange, RejectedPolicy, Session, Step
 from rlslint.source.model import Problem, Project, Statement
 
 _TOPICS: Final[tuple[Mapping[str, Handler], ...]] = (
@@ -39,6 +40,7 @@ _TOPICS: Final[tuple[Mapping[str, Handler], ...]] = (
     extensions.HANDLERS,
     functions.HANDLERS,
     grants.HANDLERS,
+    history.HANDLERS,
     indexes.HANDLERS,
     operators.HANDLERS,
     policies.HANDLERS,
@@ -62,9 +64,9 @@ IGNORED: Final = frozenset(
     ClusterStmt CommentStmt ConstraintsSetStmt CopyStmt CreateAmStmt CreateConversionStmt CreateEventTrigStmt
     CreateFdwStmt CreateForeignServerStmt CreatePLangStmt CreatePublicationStmt CreateStatsStmt CreateSubscriptionStmt
     CreateTableSpaceStmt CreateTransformStmt CreateUserMappingStmt CreatedbStmt DeallocateStmt DeclareCursorStmt
-    DeleteStmt DropSubscriptionStmt DropTableSpaceStmt DropUserMappingStmt DropdbStmt ExecuteStmt ExplainStmt
-    FetchStmt ImportForeignSchemaStmt InsertStmt ListenStmt LoadStmt LockStmt MergeStmt NotifyStmt PrepareStmt
-    RefreshMatViewStmt ReindexStmt RuleStmt SecLabelStmt TruncateStmt UnlistenStmt UpdateStmt VacuumStmt
+    DropSubscriptionStmt DropTableSpaceStmt DropUserMappingStmt DropdbStmt ExecuteStmt ExplainStmt
+    FetchStmt ImportForeignSchemaStmt ListenStmt LoadStmt LockStmt NotifyStmt PrepareStmt
+    RefreshMatViewStmt ReindexStmt RuleStmt SecLabelStmt TruncateStmt UnlistenStmt VacuumStmt
     VariableShowStmt""".split()  # noqa: SIM905
 )
 """Kinds of statements that change nothing a policy's plan depends on."""
@@ -79,6 +81,8 @@ class Replayed:
     steps: list[Step]
     rejected_policies: list[RejectedPolicy] = field(default_factory=list)
     policy_changes: list[PolicyChange] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    """What the files' statements did to tables with row security, in order; not what was rolled back."""
     unknown_kinds: Counter[str] = field(default_factory=Counter)
     """Statements of kinds that have no handler and are not known to be without effect."""
     preset: str = "none"
@@ -116,10 +120,16 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
     """
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(
-        session.catalog, session.problems, session.steps, session.rejected_policies, session.policy_changes
+        session.catalog,
+        session.problems,
+        session.steps,
+        session.rejected_policies,
+        session.policy_changes,
+        session.events,
     )
     replayed.preset = choose_preset(project) if preset == "auto" else preset
     load_preset(session, replayed.preset)
+    session.observe = history.observe
     if not assume_missing:
         session.require_known = require_known
     for number, migration in enumerate(project.migrations):
@@ -127,6 +137,8 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
             # the tool's connection, or its transaction, ended with the file
             settings.start_session(session)
         session.migration = number
+        session.migration_start = session.catalog.newest_oid
+        session.transaction += 1
         session.problems.extend(migration.problems)
         for statement in migration.statements:
             run(session, statement, replayed, transactional=migration.transactional)
@@ -143,6 +155,8 @@ def run(session: Session, statement: Statement, replayed: Replayed, *, transacti
         return
     session.statement = statement
     in_transaction = transactional or bool(session.savepoints)
+    if not in_transaction:
+        session.transaction += 1
     before = session.savepoint()
     error = None
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, Catalog, Extension
-from rlslint.catalog.rows import DefaultAcl, Policy
+from rlslint.catalog.rows import DefaultAcl, Policy, Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Problem, Span, Statement
 
@@ -52,6 +53,42 @@ class Step:
     in_transaction: bool
 
 
+Action = Literal[
+    "create_policy", "alter_policy", "drop_policy", "enable", "disable", "force", "no_force",
+    "insert", "update", "delete", "merge", "read",
+]  # fmt: skip
+"""What a statement does to a table; ``read``: an INSERT, UPDATE, DELETE or MERGE takes rows from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something a migration did to a table, with the table as it was just before."""
+
+    migration: int
+    """Index of its file in the project."""
+    statement: Statement
+    action: Action
+    relation: Relation
+    policies: tuple[Policy, ...]
+    """The table's policies before."""
+    polname: str
+    """Of the policy that is made, changed or dropped."""
+    role: Oid
+    as_login: bool
+    """The role is the one that logged in, not one that the file switched to."""
+    settings: tuple[tuple[str, str], ...]
+    transaction: int
+    """Equal numbers: in one transaction."""
+    existed: bool
+    """The table was there before the file began."""
+    reads_columns: bool = False
+    """An UPDATE or DELETE that reads columns (WHERE, FROM, SET col = col + 1) and so needs the SELECT policies too."""
+
+    def reading(self) -> Event:
+        """The same, with ``reads_columns``."""
+        return replace(self, reads_columns=True)
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedPolicy:
     """A CREATE or ALTER POLICY that PostgreSQL would certainly reject because of what stands in its expression."""
@@ -91,6 +128,7 @@ class Savepoint:
     settings: tuple[tuple[str, str], ...]
     dropped_roles: frozenset[str]
     policy_changes: int
+    events: int
 
 
 @dataclass(slots=True)
@@ -106,6 +144,13 @@ class Session:
     problems: list[Problem] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     migration: int = -1
+    events: list[Event] = field(default_factory=list)
+    transaction: int = 0
+    """Number of the transaction that statements run in now."""
+    migration_start: Oid = 0
+    """The newest OID when the current file began."""
+    observe: Callable[[Session, Statement], None] | None = None
+    """Sees every statement before it is replayed (history.py)."""
     statement: Statement | None = None
     """The statement being replayed; the outermost one while a DO block runs others."""
     search_path_setting: tuple[str, ...] = ("$user", "public")
@@ -137,6 +182,8 @@ class Session:
     def run(self, statement: Statement) -> None:
         """Dispatch one statement; a kind without a handler changes nothing that is followed here."""
         handler = self.handlers.get(statement.kind)
+        if self.observe is not None:
+            self.observe(self, statement)
         if handler is None:
             return
         if self.require_known is None:
@@ -169,6 +216,7 @@ class Session:
             tuple(self.settings.items()),
             frozenset(self.dropped_roles),
             len(self.policy_changes),
+            len(self.events),
         )
 
     def restore(self, savepoint: Savepoint) -> None:
@@ -183,6 +231,7 @@ class Session:
         catalog.unknown_schemas.update(savepoint.unknown_schemas)
         self.dropped_roles.clear()
         self.dropped_roles.update(savepoint.dropped_roles)
+        del self.events[savepoint.events :]
         self.restore_settings(savepoint)
 
     def restore_settings(self, savepoint: Savepoint) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -16,6 +17,7 @@ from rlslint.pipeline import check
 from rlslint.registry import Example, Rule, load_rules
 from rlslint.report.model import Result
 
+NEXT = re.compile(r"^-- next migration\n", re.MULTILINE)
 MARK = re.compile(r"--\s*finds\s+(RLS\d{3})\s*$")
 
 
@@ -47,6 +49,7 @@ def cases() -> list[Case]:
 
 
 def lint(sql: str, options: Mapping[str, Any]) -> Result:
+    """Lint a script; where a line ``-- next migration`` divides it, as that many migrations."""
     only = tuple(options.get("only", ()))
     settings = Options(
         paths=("-",),
@@ -56,7 +59,16 @@ def lint(sql: str, options: Mapping[str, Any]) -> Result:
         exposed_schemas=tuple(options.get("exposed_schemas", ())),
         connects_as_owner=bool(options.get("connects_as_owner", False)),
     )
-    return check(settings, cwd=Path.cwd(), stdin=sql)
+    parts = NEXT.split(sql)
+    if len(parts) == 1:
+        return check(settings, cwd=Path.cwd(), stdin=sql)
+    with TemporaryDirectory() as folder:
+        above = 0
+        for number, part in enumerate(parts, start=1):
+            # every file begins where it stands in the script, so that lines keep their numbers
+            (Path(folder) / f"{number:04}_step.sql").write_text("\n" * above + part)
+            above += part.count("\n") + 1
+        return check(replace(settings, paths=(folder,)), cwd=Path(folder))
 
 
 def apply(connection: psycopg.Connection[Any], sql: str, fails: str = "") -> set[str]:

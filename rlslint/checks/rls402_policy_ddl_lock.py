@@ -1,0 +1,54 @@
+"""RLS402: a statement about policies waits for, and then holds up, everybody who uses a busy table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.nodes.primnodes import Oid
+from rlslint.replay.session import Event
+
+_DDL = {
+    "create_policy": "CREATE POLICY",
+    "alter_policy": "ALTER POLICY",
+    "drop_policy": "DROP POLICY",
+    "enable": "ENABLE ROW LEVEL SECURITY",
+    "disable": "DISABLE ROW LEVEL SECURITY",
+    "force": "FORCE ROW LEVEL SECURITY",
+    "no_force": "NO FORCE ROW LEVEL SECURITY",
+}
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match a hot table and migration, at the first such statement; a table that the file itself makes is not yet
+    in use."""
+    seen: set[tuple[int, Oid]] = set()
+    for event in facts.events:
+        key = (event.migration, event.relation.oid)
+        evidence = facts.hot.get(event.relation.oid, ())
+        if event.migration not in facts.newest or key in seen or not evidence:
+            continue
+        if event.action not in _DDL or not event.existed or _has_lock_timeout(event):
+            continue
+        seen.add(key)
+        yield Match(
+            span=event.statement.span,
+            relation=facts.catalog.relations.get(event.relation.oid) or event.relation,
+            facts={
+                "table": facts.name_of(event.relation),
+                "command": _DDL[event.action],
+                "hot": list(evidence),
+                "lock": "AccessExclusiveLock",
+            },
+            needs=(
+                NeedNote(
+                    "SET LOCAL lock_timeout = '2s' before it, and run the migration again when it gives up (55P03)"
+                ),
+            ),
+        )
+
+
+def _has_lock_timeout(event: Event) -> bool:
+    """Whether a wait for locks ends by itself: 0 is PostgreSQL's word for never."""
+    value = dict(event.settings).get("lock_timeout", "0")
+    return value.strip().rstrip("smhdun ") not in ("0", "")
