@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Literal
 
+from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
-from rlslint.rewrite.privileges import has_any_column
+from rlslint.rewrite.privileges import NEEDS, has_any_column
 from rlslint.rewrite.recursion import clauses_of
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 from rlslint.rewrite.settings import settings_read
@@ -202,9 +203,13 @@ class Facts:
 
     @cached_property
     def applied(self) -> Mapping[PolicyClause, Mapping[Oid, tuple[StatementName, ...]]]:
-        """Every condition with the roles that it is applied to and the statements of each."""
+        """Every condition with the roles that it is applied to and the statements of each, as far as the role has the
+        privileges that these need on the policy's table."""
         found: dict[PolicyClause, dict[Oid, dict[StatementName, None]]] = {}
         for plan in self.plans:
+            relation = self.catalog.relations[plan.relid]
+            if not all(self.granted(plan.role, relation, privilege) for privilege in NEEDS[plan.statement]):
+                continue
             for clause in clauses_of(plan.row_security):
                 found.setdefault(clause, {}).setdefault(plan.role, {})[plan.statement] = None
         return {
@@ -214,6 +219,10 @@ class Facts:
     def settings_read(self, quals: Quals) -> list[str]:
         """Names of the settings with a dot that the conditions ask for, subqueries and SQL helpers included."""
         return sorted({read.name for clause in quals.clauses for read in settings_read(self.catalog, clause.expr)})
+
+    def type_name(self, oid: Oid) -> str:
+        """The type as format_type() writes it."""
+        return format_type(self.catalog, oid)
 
     def column_names(self, relid: Oid, columns: tuple[int, ...]) -> list[str]:
         """Names of the columns with these numbers."""

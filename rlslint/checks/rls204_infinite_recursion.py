@@ -63,7 +63,7 @@ def _rings(facts: Facts) -> list[_Ring]:
         if plan.row_security.bypass is not None:
             continue
         error = statement_error(facts.catalog, plan.relid, plan.role, plan.statement, privileges=False)
-        if error is None or not error.cycle:
+        if error is None or not error.cycle or any(_definer(facts, edge) for edge in error.cycle):
             continue
         key = frozenset(edge.clause.policy.oid for edge in error.cycle)
         ring = rings.setdefault(key, _Ring(error.cycle, error.sqlstate, error.message))
@@ -71,6 +71,12 @@ def _rings(facts: Facts) -> list[_Ring]:
         ring.roles[plan.role] = None
         ring.statements[plan.statement] = None
     return list(rings.values())
+
+
+def _definer(facts: Facts, edge: Edge) -> bool:
+    """A SECURITY DEFINER function that row security binds all the same is RLS215's business."""
+    proc = facts.catalog.procs.get(edge.function)
+    return proc is not None and proc.prosecdef
 
 
 def _function(facts: Facts, edge: Edge) -> str:

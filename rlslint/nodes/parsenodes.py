@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlslint.nodes.primnodes import Expr, Oid, SubLink, walk
+from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, SubLink, walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,24 @@ def _join_quals(item: FromItem) -> Iterator[Expr]:
         yield from _join_quals(item.rarg)
         if item.quals is not None:
             yield item.quals
+
+
+def required_conditions(query: Query) -> Iterator[Expr]:
+    """Conditions that every row that comes out of the FROM clause meets: the conjuncts of WHERE and of inner joins."""
+    stack = [query.where, *(qual for item in query.fromlist for qual in _inner_quals(item))]
+    while stack:
+        expr = stack.pop()
+        if isinstance(expr, BoolExpr) and expr.op == "and":
+            stack.extend(expr.args)
+        elif expr is not None:
+            yield expr
+
+
+def _inner_quals(item: FromItem) -> list[Expr]:
+    if not isinstance(item, JoinExpr) or item.jointype != "inner":
+        return []
+    own = [] if item.quals is None else [item.quals]
+    return own + _inner_quals(item.larg) + _inner_quals(item.rarg)
 
 
 def nested_queries(query: Query) -> Iterator[Query]:

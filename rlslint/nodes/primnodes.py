@@ -334,3 +334,10 @@ def walk(expr: Expr) -> Iterator[Expr]:
         node = stack.pop()
         yield node
         stack.extend(reversed(node.children()))
+
+
+def bare(expr: Expr) -> Expr:
+    """The expression without the casts that change nothing but the type's name."""
+    while isinstance(expr, RelabelType):
+        expr = expr.arg
+    return expr

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
-from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query
+from rlslint.nodes.parsenodes import Query, required_conditions
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     BooleanTest,
@@ -239,17 +239,8 @@ class _Evaluator:
         """Whether no row can come out."""
         if query.setop is not None or (query.has_aggs and not query.group_by):
             return False
-        quals = [query.where, *(qual for item in query.fromlist for qual in _inner_quals(item))]
-        return any(qual is not None and _never(self.value(qual, params)) for qual in quals)
+        return any(_never(self.value(qual, params)) for qual in required_conditions(query))
 
 
 def _known(value: Value) -> bool:
     return isinstance(value, Known)
-
-
-def _inner_quals(item: FromItem) -> list[Expr]:
-    """Join conditions that a row must meet to come out at all."""
-    if not isinstance(item, JoinExpr) or item.jointype != "inner":
-        return []
-    own = [] if item.quals is None else [item.quals]
-    return own + _inner_quals(item.larg) + _inner_quals(item.rarg)
