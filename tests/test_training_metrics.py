@@ -15,18 +15,21 @@ PROJECTS = Path(__file__).parent / "projects" / "training_metrics"
 
 # in a Supabase project every table in public is served by the API
 OPEN_JOBS = ("RLS301", None)
+# the second file locks the metrics, whose name and shape tell of many inserts
+LOCK = ("RLS402", None)
 
 EXPECTED = {
     "as_published": [
         OPEN_JOBS,
+        LOCK,
         ("RLS201", "Allow insert metrics optimized"),
         ("RLS307", "Allow insert metrics optimized"),
     ],
-    "exists_with_primary_key": [OPEN_JOBS],
-    "exists_without_primary_key": [OPEN_JOBS, ("RLS101", "Allow insert metrics with valid job token")],
-    "jobs_with_row_security": [("RLS202", "Allow insert metrics with valid job token")],
-    "jobs_with_job_id": [OPEN_JOBS, ("RLS203", "Allow insert metrics with valid job token")],
-    "slow_select_policy": [OPEN_JOBS, ("RLS104", "Owners read their metrics")],
+    "exists_with_primary_key": [OPEN_JOBS, LOCK],
+    "exists_without_primary_key": [OPEN_JOBS, ("RLS101", "Allow insert metrics with valid job token"), LOCK],
+    "jobs_with_row_security": [("RLS202", "Allow insert metrics with valid job token"), LOCK],
+    "jobs_with_job_id": [OPEN_JOBS, ("RLS203", "Allow insert metrics with valid job token"), LOCK],
+    "slow_select_policy": [OPEN_JOBS, LOCK, ("RLS104", "Owners read their metrics")],
 }
 
 # what a client of role anon meets, said once and asked of the server below: (plain INSERT, INSERT ... RETURNING)
