@@ -72,11 +72,16 @@ class IndexClause:
     other: Expr | None = None
     """The side that is compared with the column."""
 
+    @property
+    def array(self) -> bool:
+        """A list of values, for which the index is searched again and again."""
+        return isinstance(self.clause, (ScalarArrayOpExpr, BoolExpr)) and self.other is not None
+
 
 def index_infos(catalog: Catalog, simplifier: Simplifier, relid: Oid, rtindex: int) -> tuple[IndexInfo, ...]:
-    """The valid indexes of a table, in the order PostgreSQL lists them."""
+    """The valid indexes of a table, the newest first: of two that cost the same the first is taken (get_relation_info)."""
     infos: list[IndexInfo] = []
-    for index in catalog.indexes_of(relid):
+    for index in reversed(catalog.indexes_of(relid)):
         if not index.indisvalid:
             continue
         keys = tuple(_key(catalog, simplifier, key, rtindex) for key in index.keys)

@@ -148,6 +148,25 @@ def best_join(catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], fraction
     return min(whole, key=lambda path: _wanted(path.cost, fraction))
 
 
+def close_alternatives(
+    catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], chosen: JoinPath, fraction: float
+) -> tuple[str, ...]:
+    """What the cheapest plan without the way chosen for a relation would do, where it costs about the same."""
+    found: list[str] = []
+    best = _wanted(chosen.cost, fraction)
+    for rtindex, path in chosen.scans:
+        prepared = paths[rtindex]
+        if prepared.rel.relation is None or len(flat.rels) > 3:
+            continue
+        prepared.without = path.way
+        other = best_join(catalog, flat, paths, fraction)
+        prepared.without = None
+        taken = next(one for index, one in other.scans if index == rtindex)
+        if taken.way != path.way and _wanted(other.cost, fraction) < cost.CLOSE * best:
+            found.append(f"{prepared.rel.name}: {path.words} and {taken.words} cost about the same")
+    return tuple(found)
+
+
 def _wanted(one: Cost, fraction: float) -> float:
     if fraction >= 1.0:
         return one.first(min(1.0, fraction / max(one.rows, 1.0)))

@@ -192,7 +192,7 @@ def replace_vars(expr: Expr, substitute: Callable[[Var], Expr | None]) -> Expr:
     def change(node: Expr, level: int) -> Expr:
         if not isinstance(node, Var) or node.levelsup != level:
             return node
-        new = substitute(node)
+        new = substitute(node if level == 0 else replace(node, levelsup=0))
         return node if new is None else shift_levels(new, level)
 
     return mutate(expr, change)

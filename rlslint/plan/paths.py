@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, RowCompareExpr, ScalarArrayOpExpr, Var
+from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr, Var
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost, Size
 from rlslint.plan.flatten import Qual, Rel
@@ -35,6 +35,17 @@ class Path:
     leading: bool = True
     """The conditions bound the index: the leading column is among them."""
 
+    @property
+    def way(self) -> tuple[str, tuple[Oid, ...]]:
+        """What tells one way to read a relation from another."""
+        return self.method, () if self.method == "seq_scan" else tuple(info.oid for info in self.indexes)
+
+    @property
+    def words(self) -> str:
+        """The same in words."""
+        names = ", ".join(info.index.relname for info in self.indexes)
+        return f"{self.method} ({names})" if names and self.method != "seq_scan" else self.method
+
 
 @dataclass(slots=True)
 class RelPaths:
@@ -46,10 +57,13 @@ class RelPaths:
     used: frozenset[int]
     """Columns that the query needs of it."""
     infos: tuple[IndexInfo, ...] = ()
+    without: tuple[str, tuple[Oid, ...]] | None = None
+    """A way to read it that is left out, to see what would be taken instead."""
     selectivity: Selectivity = field(init=False)
 
     def __post_init__(self) -> None:
-        self.selectivity = Selectivity(self.catalog, self.rel, self.size.rows)
+        held = frozenset(key.expr for info in self.infos for key in info.keys if key.expr is not None)
+        self.selectivity = Selectivity(self.catalog, self.rel, self.size.rows, held)
 
     @property
     def rows(self) -> float:
@@ -76,6 +90,8 @@ class RelPaths:
                 path = self._bitmap_or(qual, quals, rows)
                 if path is not None:
                     found.append(path)
+        if self.without is not None:
+            return [path for path in found if path.way != self.without] or found
         return found
 
     def usable(self, info: IndexInfo, given: tuple[Expr, ...]) -> bool:
@@ -107,7 +123,9 @@ class RelPaths:
         bitmap_cost = cost.bitmap_index(index, rows)
         every_cost = self._qual_cost(exprs)
         best = cost.bitmap_scan(self.size, bitmap_cost, index.selectivity, every_cost, rows)
-        if info.index.amname in PLAIN_SCANS:
+        lists = any(match.array for match in matches)
+        # other access methods than btree search for a list's values one by one, and only to fill a bitmap (amsearcharray)
+        if info.index.amname in PLAIN_SCANS and (info.index.amname == "btree" or not lists):
             only = info.index.amname == "btree" and self._covers(info)
             plain = cost.index_scan(self.size, index, self._qual_cost(filters), rows, only=only, loops=loops)
             best = plain if plain.total <= best.total else best

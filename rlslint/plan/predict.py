@@ -162,26 +162,14 @@ class Predictor:
         self, security: RowSecurity, relation: Relation, planner: Planner, simplifier: Simplifier, work: _Work
     ) -> RelationScan:
         catalog = self.catalog
-        rel = Rel(1, "relation", catalog.qualified_name(relation), relation, security.role)
-        level = 0
-        permissive: list[tuple[PolicyClause, tuple[Expr, ...]]] = []
-        for quals in security.security_quals:
-            level = self._security_quals(rel, quals, simplifier, level)
-            permissive += [
-                (clause, simplifier.qual(clause.expr)) for clause in (quals.permissive if not permissive else ())
-            ]
-        if security.statement == "select_by_key":
-            key = primary_key(catalog, relation)
-            if not key:
-                work.assumptions["the table has no primary key: it is read as for any SELECT"] = None
-            for expr in key:
-                rel.quals.append(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(catalog, expr)))
+        prepared, permissive = self._prepare(security, relation, simplifier)
+        rel = prepared.rel
+        if security.statement == "select_by_key" and not primary_key(catalog, relation):
+            work.assumptions["the table has no primary key: it is read as for any SELECT"] = None
         never = any(clauses.is_false_or_null(qual.expr) for qual in rel.quals)
         if never and (catalog.pg_version >= 17 or len(rel.quals) == 1):
             # a constant false makes the whole relation a Result with One-Time Filter: false
             return _no_scan(catalog, relation, "no_rows")
-        every = frozenset(attribute.attnum for attribute in relation.attributes) | {0}
-        prepared = rel_paths(catalog, simplifier, rel, cost.OUTER_ROWS, every)
         path = min(prepared.paths(), key=lambda one: one.cost.total)
         scan = planner.scan(rel, path, prepared, None)
         self._remark(path, prepared, work)
@@ -199,11 +187,38 @@ class Predictor:
             work.calls += call_plans(catalog, simplifier, clause, uses, in_check=False)
         return scan
 
-    def _security_quals(self, rel: Rel, quals: Quals, simplifier: Simplifier, level: int) -> int:
+    def _prepare(
+        self, security: RowSecurity, relation: Relation, simplifier: Simplifier
+    ) -> tuple[RelPaths, list[tuple[PolicyClause, tuple[Expr, ...]]]]:
+        """The table with every condition on it, and the permissive policies one by one."""
+        catalog = self.catalog
+        rel = Rel(1, "relation", catalog.qualified_name(relation), relation, security.role)
+        level = 0
+        seen: list[Expr] = []
+        permissive: list[tuple[PolicyClause, tuple[Expr, ...]]] = []
+        for quals in security.security_quals:
+            level = self._security_quals(rel, quals, simplifier, level, seen)
+            permissive += [
+                (clause, simplifier.qual(clause.expr)) for clause in (quals.permissive if not permissive else ())
+            ]
+        if security.statement == "select_by_key":
+            for expr in primary_key(catalog, relation):
+                rel.quals.append(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(catalog, expr)))
+        every = frozenset(attribute.attnum for attribute in relation.attributes) | {0}
+        return rel_paths(catalog, simplifier, rel, cost.OUTER_ROWS, every), permissive
+
+    def ways(self, relid: Oid, role: Oid, statement: StatementName) -> list[Path]:
+        """Every way to read the table that its policies allow, dear ones too."""
+        security = row_security(self.catalog, relid, role, statement)
+        return self._prepare(security, self.catalog.relations[relid], self.simplifier(role))[0].paths()
+
+    def _security_quals(self, rel: Rel, quals: Quals, simplifier: Simplifier, level: int, seen: list[Expr]) -> int:
+        """Adds conditions that are not there yet, each whole (list_append_unique in add_security_quals)."""
         for expr, own in conditions_of(quals):
-            for conjunct in simplifier.qual(expr):
-                leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
-                if not any(conjunct == other.expr for other in rel.quals):
+            if expr not in seen:
+                seen.append(expr)
+                for conjunct in simplifier.qual(expr):
+                    leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
                     rel.quals.append(Qual(conjunct, level, leaky, own[0] if len(own) == 1 else None))
             level += 1
         return level
@@ -215,11 +230,11 @@ class Predictor:
             ] = None
         if path.method == "seq_scan" and path.indexes:
             work.assumptions[f"partial index {path.indexes[0].index.relname} is read as a whole"] = None
-        others = [one for one in prepared.paths() if one.method != path.method or one.indexes != path.indexes]
+        others = [one for one in prepared.paths() if one.way != path.way]
         if others and path.cost.total > 0:
             second = min(others, key=lambda one: one.cost.total)
-            if second.cost.total < cost.CLOSE * path.cost.total and second.method != path.method:
-                work.assumptions[f"{path.method} and {second.method} cost about the same"] = None
+            if second.cost.total < cost.CLOSE * path.cost.total:
+                work.assumptions[f"{prepared.rel.name}: {path.words} and {second.words} cost about the same"] = None
 
     # The checks -------------------------------------------------------------------------------------------------------
 
@@ -306,6 +321,7 @@ class Predictor:
         if planned.close:
             names = ", ".join(scan.name for scan in planned.plan.scans)
             work.assumptions[f"the EXISTS over {names}: a hash table and a search per row cost about the same"] = None
+        work.assumptions.update(dict.fromkeys(planned.plan.close))
         for path in planned.plan.paths:
             if path.method == "index_scan" and not path.leading:
                 name = path.indexes[0].index.relname

@@ -33,6 +33,8 @@ LITERAL: Final = 0.05
 """Share of the rows that hold one literal value: a status, a kind."""
 FLAG: Final = 0.01
 """Share of the rows in which a flag is set: who tests for it, and indexes it, expects few."""
+NO_STATISTICS: Final = 0.005
+"""DEFAULT_EQ_SEL: an expression that no index holds has no statistics."""
 NULLS: Final = 0.005
 RANGE: Final = 0.005
 """Share of a range whose end is known when planning."""
@@ -53,6 +55,8 @@ class Selectivity:
     catalog: Catalog
     rel: Rel
     rows: float
+    expressions: frozenset[Expr] = frozenset()
+    """Keys of indexes on expressions: ANALYZE gathers statistics of them."""
 
     def of_all(self, exprs: Iterable[Expr]) -> float:
         """Share that passes all of them, taken as independent."""
@@ -116,6 +120,9 @@ class Selectivity:
         return 1.0 - PER_VALUE if name.startswith("!") else 0.1
 
     def _equality(self, left: Expr, right: Expr) -> float:
+        sides = [clauses.strip_relabel(side) for side in (left, right)]
+        if not any(isinstance(side, Var) or side in self.expressions for side in sides):
+            return NO_STATISTICS
         for side, other in ((left, right), (right, left)):
             column = clauses.strip_relabel(side)
             if isinstance(column, Var) and column.levelsup == 0 and column.varno == self.rel.rtindex:

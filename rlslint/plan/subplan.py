@@ -14,7 +14,7 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
 from rlslint.plan.flatten import Flat, Flattener, Qual, Rel
-from rlslint.plan.joins import best_join, equivalences, needed_outside, remove_useless
+from rlslint.plan.joins import best_join, close_alternatives, equivalences, needed_outside, remove_useless
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
@@ -36,6 +36,8 @@ class Planned:
     flat: Flat
     clauses: tuple[PolicyClause, ...] = ()
     """Policies of its relations."""
+    close: tuple[str, ...] = ()
+    """Relations that it could read otherwise at about the same cost."""
 
     def every_scan(self) -> Iterator[RelationScan]:
         """Its relations and those of its subqueries."""
@@ -93,7 +95,9 @@ class Planner:
         late = [qual.expr for rel in flat.rels for qual in rel.late]
         remove_useless(flat, paths, needed_outside([*flat.outputs, *late]))
         bare = not query.group_by and not query.has_aggs and not query.distinct
-        joined = best_join(self.catalog, flat, paths, self._fraction(query, fraction) if bare else 0.0)
+        share = self._fraction(query, fraction) if bare else 0.0
+        joined = best_join(self.catalog, flat, paths, share)
+        close = close_alternatives(self.catalog, flat, paths, joined, share)
         sublinks: list[PlannedSubLink] = []
         scans: list[RelationScan] = []
         below: list[Path] = []
@@ -123,7 +127,7 @@ class Planner:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
         nested = [qual.clause for rel in flat.rels for qual in rel.security if qual.clause is not None]
-        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested)))
+        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested)), close)
 
     def _limit(self, query: Query) -> float:
         text = getattr(query.limit, "value", None)
@@ -148,6 +152,7 @@ class Planner:
             tuple(one for arm in arms for one in arm.sublinks),
             flat,
             tuple(dict.fromkeys(clause for arm in arms for clause in arm.clauses)),
+            tuple(text for arm in arms for text in arm.close),
         )
 
     def _expressions(self, flat: Flat) -> list[Expr]:
@@ -164,7 +169,7 @@ class Planner:
             relid=0 if rel.relation is None else rel.relation.oid,
             name=rel.name,
             method=method,
-            indexes=tuple(info.oid for info in path.indexes),
+            indexes=() if method == "seq_scan" else tuple(info.oid for info in path.indexes),
             conditions=path.conditions,
             filters=path.filters,
             key_columns=key_columns(self.catalog, rel, [*rel.quals, *joins]),

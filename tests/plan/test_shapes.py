@@ -1,8 +1,6 @@
 """The measured shapes: what PostgreSQL 15 chose for eight statements under 94 policies, and what is predicted.
 
-shapes/measured.json holds, for each shape, its SQL over shapes/schema.sql and what EXPLAIN showed:
-``scan`` is [method, indexes] of the policy's table, ``subqueries`` a list of [evaluation, [[table, method, indexes], ...]]
-in which ``any`` stands where EXPLAIN does not tell a hashed subplan from another (WITH CHECK).
+shapes/measured.json holds, for each shape, its SQL over shapes/schema.sql and what EXPLAIN showed, as observed.py has it.
 A statement is left out where it failed on the rows it was tried with.
 """
 
@@ -17,6 +15,7 @@ import pytest
 from rlslint.config import Options
 from rlslint.pipeline import plan
 from rlslint.report.plan import plan_json
+from tests.plan.observed import compact_prediction, same
 
 HERE = Path(__file__).parent / "shapes"
 SCHEMA = (HERE / "schema.sql").read_text()
@@ -32,49 +31,13 @@ def predicted(shape: dict[str, Any], pg_version: int = 15) -> dict[str, dict[str
     return {one["statement"]: one for one in found if one["table"] == "docs" and one["role"] == "authenticated"}
 
 
-def compact(entry: dict[str, Any]) -> dict[str, Any]:
-    """A prediction in the fixture's form."""
-    if entry["error"]:
-        return {"error": entry["error"]}
-    subqueries = [
-        [
-            one["evaluation"],
-            sorted([r["table"], r["method"], [r["index"]] if r["index"] else []] for r in one["relations"]),
-        ]
-        for one in entry["subqueries"]
-    ]
-    return {
-        "scan": [entry["scan"]["method"], sorted(entry["scan"]["indexes"])],
-        "subqueries": sorted(subqueries),
-    }
-
-
-def same(expected: dict[str, Any], actual: dict[str, Any]) -> bool:
-    if "error" in expected or "error" in actual:
-        return expected == actual
-    if expected["scan"] != actual["scan"] or len(expected["subqueries"]) != len(actual["subqueries"]):
-        return False
-    left = list(actual["subqueries"])
-    # those that are known first, so that ``any`` takes what remains
-    for evaluation, relations in sorted(expected["subqueries"], key=lambda one: one[0] == "any"):
-        for one in left:
-            if one[1] == relations and (
-                one[0] == evaluation or (evaluation == "any" and one[0] in ("hashed_subplan", "subplan"))
-            ):
-                left.remove(one)
-                break
-        else:
-            return False
-    return True
-
-
 def differences(shape: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     plans = predicted(shape)
     found = {}
     for statement, expected in shape["plans"].items():
         if expected.get("error") == "42501" and shape["id"] in DEPENDS_ON_ROWS:
             continue
-        actual = compact(plans[statement])
+        actual = compact_prediction(plans[statement])
         if not same(expected, actual):
             found[statement] = (expected, actual)
     return found

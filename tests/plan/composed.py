@@ -1,0 +1,274 @@
+"""Hypothesis strategies that compose indexes, functions and policies over composed_schema.sql, and the rows under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+SCHEMA = (Path(__file__).parent / "composed_schema.sql").read_text()
+KEY = "00000000-0000-0000-0000-000000000007"
+CONTEXT = f"""
+SELECT set_config('app.uid', '{KEY}', false), set_config('app.user', 'u7', false), set_config('app.team', '7', false),
+  set_config('app.claims', '{{"org": "{KEY}", "team": 7, "sub": "u7"}}', false);
+"""
+
+
+def rows(items: int, members: int, teams: int) -> str:
+    """SQL that fills the tables: a value finds one row in 2,000 (or as many as there are), a flag one in a hundred.
+
+    Keys that members and items hold lie all over those of teams, as a foreign key's do.
+    """
+    team, org, owner = (f"(i * {step} + i / 2000 * {drift}) % 2000" for step, drift in ((31, 7), (17, 11), (7919, 0)))
+    return f"""
+CREATE FUNCTION pg_temp.u(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+  SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid $$;
+INSERT INTO items SELECT i, pg_temp.u({owner}), 'u' || {owner}, 'u' || {owner}, {team} * {teams // 2000 or 1},
+  {team} * {teams // 2000 or 1}, pg_temp.u({org}), 's' || (i + i / 2000) % 20, (i + i / 2000) % 100 = 0,
+  now() - (i * 7919 % 200) * interval '1 day', ARRAY['t' || i * 13 % 2000, 't' || i * 11 % 2000],
+  jsonb_build_object('owner', 'u' || {owner}), ARRAY[pg_temp.u({owner})], i * 37 % 2000,
+  int4range((i * 7 % 100000)::int, (i * 7 % 100000 + 10)::int), repeat('x', 40)
+  FROM generate_series(1::bigint, {items}) i;
+INSERT INTO members SELECT i, {team} * {teams // 2000 or 1}, pg_temp.u({owner}), pg_temp.u({org}),
+  'r' || (i + i / 2000) % 20, (i + i / 2000) % 100 = 0 FROM generate_series(1::bigint, {members}) i;
+INSERT INTO teams SELECT i, pg_temp.u(i * 17 % 2000), pg_temp.u(i * 7919 % 2000), i * 3 FROM generate_series(1, {teams}) i;
+"""
+
+
+INDEXES = (
+    "CREATE INDEX i_owner ON items (owner)",
+    "CREATE INDEX i_owner_hash ON items USING hash (owner)",
+    "CREATE INDEX i_owner_created ON items (owner, created)",
+    "CREATE INDEX i_owner_include ON items (owner) INCLUDE (status)",
+    "CREATE INDEX i_team ON items (team)",
+    "CREATE INDEX i_team_owner ON items (team, owner)",
+    "CREATE INDEX i_org ON items (org)",
+    "CREATE INDEX i_org_set ON items (org) WHERE org IS NOT NULL",
+    "CREATE INDEX i_owner_flag ON items (owner) WHERE flag",
+    "CREATE INDEX i_id_flag ON items (id) WHERE flag",
+    "CREATE INDEX i_owner_status ON items (owner) WHERE status = 's1'",
+    "CREATE INDEX i_owner_some ON items (owner) WHERE status IN ('s1', 's2')",
+    "CREATE INDEX i_text ON items (owner_text)",
+    "CREATE INDEX i_text_pattern ON items (owner_text text_pattern_ops)",
+    "CREATE INDEX i_text_lower ON items (lower(owner_text))",
+    "CREATE INDEX i_text_hash ON items USING hash (owner_text)",
+    "CREATE INDEX i_vc ON items (owner_vc)",
+    "CREATE INDEX i_big ON items (team_big)",
+    "CREATE INDEX i_meta ON items USING gin (meta)",
+    "CREATE INDEX i_meta_path ON items USING gin (meta jsonb_path_ops)",
+    "CREATE INDEX i_meta_owner ON items ((meta ->> 'owner'))",
+    "CREATE INDEX i_tags ON items USING gin (tags)",
+    "CREATE INDEX i_shared ON items USING gin (shared)",
+    "CREATE INDEX i_amount ON items (amount)",
+    "CREATE INDEX i_span ON items USING gist (span)",
+    "CREATE INDEX i_span_sp ON items USING spgist (span)",
+    "CREATE INDEX i_text_sp ON items USING spgist (owner_text)",
+    "CREATE INDEX i_owner_text_cast ON items ((owner::text))",
+    "CREATE INDEX m_usr ON members (usr)",
+    "CREATE INDEX m_usr_team ON members (usr, team)",
+    "CREATE INDEX m_team ON members (team)",
+    "CREATE INDEX m_team_usr ON members (team, usr)",
+    "CREATE INDEX m_usr_active ON members (usr) WHERE active",
+    "CREATE INDEX m_org ON members (org)",
+    "CREATE INDEX t_owner ON teams (owner)",
+    "CREATE INDEX t_org ON teams (org)",
+)
+
+UUIDS = (
+    "app.uid()",
+    "(SELECT app.uid())",
+    "current_setting('app.uid')::uuid",
+    "app.uid_plain()",
+    "app.uid_volatile()",
+    "(SELECT app.uid_volatile())",
+    "(app.claims() ->> 'org')::uuid",
+    "((SELECT app.claims()) ->> 'org')::uuid",
+    f"'{KEY}'",
+)
+TEXTS = (
+    "current_setting('app.user')",
+    "(SELECT current_setting('app.user'))",
+    "app.uid()::text",
+    "app.claims() ->> 'sub'",
+    "'u7'",
+    "current_user",
+)
+INTEGERS = (
+    "current_setting('app.team')::int",
+    "current_setting('app.team')::bigint",
+    "current_setting('app.team')::numeric",
+    "(SELECT current_setting('app.team')::int)",
+    "(app.claims() ->> 'team')::int",
+    "7",
+)
+CONSTANTS = (
+    "app.is_admin()",
+    "(SELECT app.is_admin())",
+    "app.uid() IS NOT NULL",
+    "app.claims() ->> 'role' = 'admin'",
+    "current_user = 'app_admin'",
+    "EXISTS (SELECT 1 FROM members WHERE usr = app.uid() AND role = 'r1')",
+    "(SELECT count(*) FROM members WHERE usr = app.uid()) > 0",
+)
+
+
+def one_of(*texts: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(texts)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> str:
+    """A condition on one row of items that reads no other table."""
+    uuid, text, number = draw(st.sampled_from(UUIDS)), draw(st.sampled_from(TEXTS)), draw(st.sampled_from(INTEGERS))
+    return draw(
+        one_of(
+            f"owner = {uuid}",
+            f"owner = {uuid}",
+            f"{uuid} = owner",
+            f"org = {uuid}",
+            f"org = {uuid} OR org IS NULL",
+            f"owner::text = {text}",
+            f"owner_text = {text}",
+            f"lower(owner_text) = lower({text})",
+            f"owner_vc = {text}",
+            f"team = {number}",
+            f"team_big = {number}",
+            f"team IN (1, 2, {draw(st.sampled_from(INTEGERS))})",
+            f"owner IN ({uuid}, '{KEY}')",
+            f"coalesce(owner, org) = {uuid}",
+            f"owner IS NOT DISTINCT FROM {uuid}",
+            f"owner <> {uuid}",
+            f"owner = {uuid} AND flag",
+            f"owner = {uuid} AND status = 's1'",
+            f"owner = {uuid} AND status IN ('s1', 's2')",
+            f"owner = {uuid} AND created > now() - interval '1 day'",
+            f"(team, owner) = ({number}, {uuid})",
+            "flag",
+            "flag = true",
+            "NOT flag",
+            "flag IS TRUE",
+            "status = 's1'",
+            f"amount = {number}",
+            f"meta ->> 'owner' = {text}",
+            f"meta @> jsonb_build_object('owner', {text})",
+            f"tags @> ARRAY[{text}]",
+            f"{text} = ANY (tags)",
+            f"shared @> ARRAY[{uuid}::uuid]",
+            f"{uuid} = ANY (shared)",
+            f"span @> {draw(one_of('7', 'current_setting($$app.team$$)::int'))}",
+            f"owner_text LIKE {draw(one_of(repr('u7%'), text + ' || $$%$$', repr('%7')))}",
+            "app.owns(owner)",
+            "app.owns_definer(owner)",
+            "app.owns_set(owner)",
+            "app.owns_strict(owner)",
+            f"app.owns_strict2(owner, {uuid})",
+            "app.owns_plain(owner)",
+            "app.in_team(team)",
+            "(SELECT app.owns_plain(owner))",
+            "(SELECT app.uid() = owner)",
+            "team = ANY (app.team_ids())",
+            "team = ANY ((SELECT app.team_ids())::int[])",
+            "team = ANY (ARRAY(SELECT app.team_set()))",
+            f"CASE WHEN app.is_admin() THEN true ELSE owner = {uuid} END",
+            "true",
+        )
+    )
+
+
+@st.composite
+def subqueries(draw: st.DrawFn) -> str:
+    """A condition on one row of items that reads members or teams."""
+    uid = draw(one_of("app.uid()", "(SELECT app.uid())", "current_setting('app.uid')::uuid", "app.uid_plain()"))
+    more = draw(one_of("", "", " AND m.role = 'r1'", " AND m.active", " AND m.role IN ('r1', 'r2')"))
+    orgs = f"SELECT m.org FROM members m WHERE m.usr = {uid}"
+    of_team = f"SELECT 1 FROM members m WHERE m.team = t.id AND m.usr = {uid}"
+    return draw(
+        one_of(
+            f"EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr = {uid}{more})",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr = {uid}{more})",
+            f"NOT EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr = {uid}{more})",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr = {uid} AND items.flag)",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.team <= items.team AND m.usr = {uid}{more})",
+            f"EXISTS (SELECT 1 FROM members m WHERE (m.team = items.team OR m.org = items.org) AND m.usr = {uid})",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.usr = {uid}{more})",
+            "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team GROUP BY m.org)",
+            f"team IN (SELECT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"team NOT IN (SELECT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"team = ANY (ARRAY(SELECT m.team FROM members m WHERE m.usr = {uid}{more}))",
+            f"{uid} IN (SELECT m.usr FROM members m WHERE m.team = items.team{more})",
+            f"(SELECT m.role FROM members m WHERE m.team = items.team AND m.usr = {uid} LIMIT 1) = 'r1'",
+            f"(SELECT count(*) FROM members m WHERE m.team = items.team AND m.usr = {uid}) > 0",
+            f"EXISTS (SELECT 1 FROM members m JOIN teams t ON t.id = m.team WHERE t.id = items.team AND m.usr = {uid}{more})",
+            f"EXISTS (SELECT 1 FROM teams t JOIN members m ON m.org = t.org WHERE t.id = items.team AND m.usr = {uid}{more})",
+            f"EXISTS (SELECT 1 FROM teams t WHERE t.id = items.team AND t.owner = {uid})",
+            f"EXISTS (SELECT 1 FROM teams t WHERE t.id = items.team AND t.org IN ({orgs}))",
+            f"EXISTS (SELECT 1 FROM teams t WHERE t.id = items.team AND EXISTS ({of_team}))",
+            "owner = (SELECT t.owner FROM teams t WHERE t.id = items.team)",
+            f"owner IN (SELECT {uid})",
+            f"org IN (SELECT t.org FROM teams t WHERE t.owner = {uid} UNION SELECT m.org FROM members m WHERE m.usr = {uid})",
+            f"id IN (SELECT t.item FROM teams t WHERE t.owner = {uid})",
+        )
+    )
+
+
+def conditions() -> st.SearchStrategy[str]:
+    leaf = st.one_of(
+        comparisons(), comparisons(), comparisons(), subqueries(), subqueries(), st.sampled_from(CONSTANTS)
+    )
+
+    def tree(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        return st.tuples(inner, one_of("AND", "OR", "OR"), inner).map(lambda part: f"({part[0]}) {part[1]} ({part[2]})")
+
+    return st.one_of(leaf, leaf, leaf, tree(leaf), tree(st.one_of(leaf, tree(leaf))))
+
+
+@dataclass(frozen=True)
+class Case:
+    indexes: tuple[str, ...]
+    statements: tuple[str, ...]
+
+    def sql(self) -> str:
+        return ";\n".join([*self.indexes, *self.statements, ""])
+
+
+@st.composite
+def plain_cases(draw: st.DrawFn) -> Case:
+    """One policy that reads no other table, and indexes of its table only: can one of them serve it at all?"""
+    own = [index for index in INDEXES if " ON items " in index]
+    indexes = draw(st.lists(st.sampled_from(own), min_size=1, max_size=4, unique=True))
+    condition = draw(st.one_of(comparisons(), comparisons(), st.tuples(comparisons(), comparisons()).map(_both)))
+    policy = f"CREATE POLICY p0 ON items TO app_user USING ({condition})"
+    return Case(tuple(sorted(indexes, key=INDEXES.index)), (policy,))
+
+
+def _both(parts: tuple[str, str]) -> str:
+    return f"({parts[0]}) OR ({parts[1]})"
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    indexes = draw(st.lists(st.sampled_from(INDEXES), max_size=5, unique=True))
+    made = []
+    for number in range(draw(st.sampled_from([1, 1, 1, 2, 2, 3]))):
+        kind = "PERMISSIVE" if number == 0 else draw(one_of("PERMISSIVE", "PERMISSIVE", "RESTRICTIVE"))
+        role = draw(one_of("app_user", "PUBLIC", "app_user", "app_admin")) if number else "app_user"
+        condition = draw(conditions())
+        made.append(f"CREATE POLICY p{number} ON items AS {kind} TO {role} USING ({condition})")
+    if draw(st.integers(0, 4)) == 0:
+        inner = draw(
+            one_of(
+                "usr = app.uid()",
+                "usr = app.uid_plain()",
+                "app.uid_volatile() = usr",
+                "team = ANY (ARRAY(SELECT app.team_set()))",
+                "team = ANY (app.team_ids())",
+                "true",
+                "role = 'r1' OR usr = app.uid()",
+                "EXISTS (SELECT 1 FROM teams t WHERE t.id = members.team AND t.owner = app.uid())",
+            )
+        )
+        made.append("ALTER TABLE members ENABLE ROW LEVEL SECURITY")
+        made.append(f"CREATE POLICY inner_policy ON members FOR SELECT TO app_user USING ({inner})")
+    # in the order in which the server made them: of two that cost the same it takes the newest
+    return Case(tuple(sorted(indexes, key=INDEXES.index)), tuple(made))
