@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -202,6 +203,64 @@ def catalog(
 
 
 @main.command()
+@_common
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--select", help="Codes or prefixes to cure, separated by commas.")
+@click.option("--ignore", help="Codes or prefixes to leave, separated by commas.")
+@click.option("--dry-run", is_flag=True, help="Print the SQL and write nothing.")
+@click.option("--diff", is_flag=True, help="Print each policy before and after and write nothing.")
+@click.option("--unsafe", is_flag=True, help="Make changes, too, that alter who passes.")
+def fix(
+    paths: tuple[str, ...],
+    config: Path | None,
+    layout: str | None,
+    preset: str | None,
+    pg_version: int | None,
+    hot: tuple[str, ...],
+    output: Path | None,
+    stdin_filename: str,
+    format_: str,
+    select: str | None,
+    ignore: str | None,
+    dry_run: bool,
+    diff: bool,
+    unsafe: bool,
+) -> None:
+    """Write a new migration, with its rollback, that cures what check finds; none that exists is edited."""
+    from rlslint import pipeline
+    from rlslint.config import load_options
+    from rlslint.report import fix as report
+    from rlslint.suggest.migration import new_migration, write_files
+
+    cwd = Path.cwd()
+    with _one_line_errors():
+        options = pipeline.merged(
+            load_options(cwd, config),
+            paths=paths,
+            layout=layout,
+            preset=preset,
+            pg_version=pg_version,
+            hot=hot,
+            select=_codes(select),
+            ignore=_codes(ignore),
+        )
+        project, cure = pipeline.fix(
+            options, cwd=cwd, unsafe=unsafe, stdin=_stdin(options.paths), stdin_filename=stdin_filename
+        )
+        only_shown = dry_run or diff
+        files = [] if only_shown or not cure.changes else new_migration(project, cure.changes, cwd=cwd, now=_now())
+        if format_ == "json":
+            _write(report.render_json(cure, files), output)
+        elif only_shown:
+            _write(report.render_diff(cure) if diff else report.render_sql(cure), output)
+        write_files(files)
+        if format_ == "text" and not only_shown:
+            for file in files:
+                click.echo(os.path.relpath(file.path, cwd))
+        click.echo(f"rlslint: {report.summary(cure, unsafe=unsafe)}", err=True)
+
+
+@main.command()
 @click.argument("code")
 @click.option(
     "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="Output format."
@@ -302,6 +361,12 @@ def _keep_baseline(path: Path, ratchet: Ratchet, quiet: bool) -> None:
         click.echo(f"rlslint: known from now on, recorded in {path}: {ratchet.held}", err=True)
     else:
         click.echo(f"rlslint: cured and taken out of {path}: {ratchet.cured}", err=True)
+
+
+def _now() -> datetime:
+    """The time that new migrations are named by; SOURCE_DATE_EPOCH sets it, for output that is the same every time."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(given), timezone.utc) if given.isdigit() else datetime.now(timezone.utc)
 
 
 def _codes(text: str | None) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from rlslint.report.model import Result, together
 from rlslint.source.changed import Changes, changes_since, tree_at
 from rlslint.source.model import InputError, Limits, Problem, Project, Span
 from rlslint.source.read import Stdin, load_projects, shown_path
+from rlslint.suggest.cure import Cure, cure
+from rlslint.suggest.judge import SUGGESTED, Judge
 from rlslint.suggest.suggest import suggest
 
 
@@ -49,12 +51,12 @@ def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: s
             findings, cured = _since(changes, findings, project, replayed, one, chosen, cwd)
         elif project.reported is not None:
             findings, cured = _named(findings, project, replayed, one, chosen, cwd)
-        runs.append(_Run(project, replayed, plans, findings, cured))
+        runs.append(_Run(project, replayed, gather(replayed, plans, one), findings, cured))
     held = None
     if options.baseline:
         whole = all(run.cured is None for run in runs)
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
-    result = together([_result(run, held) for run in runs])
+    result = together([_result(run, held, chosen) for run in runs])
     return replace(result, rules=tuple(chosen), prefix=_prefix(cwd))
 
 
@@ -64,7 +66,7 @@ class _Run:
 
     project: Project
     replayed: Replayed
-    plans: tuple[AccessPlan, ...]
+    facts: Facts
     findings: list[Finding]
     cured: list[Finding] | None
     """None where everything was reported on."""
@@ -155,6 +157,28 @@ def _named(
     new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
     theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
     return theirs, [one for one in cured if one.table is not None]
+
+
+def fix(
+    options: Options, *, cwd: Path, unsafe: bool, stdin: Stdin = None, stdin_filename: str = "<stdin>"
+) -> tuple[Project, Cure]:
+    """What cures the findings of one database, all together. Raises as `check` and `load` do."""
+    rules = load_rules()
+    codes = selected(rules, options.select, options.ignore)
+    _require_known(rules, options)
+    chosen = [rule for code, rule in rules.items() if code in codes]
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
+
+    def look() -> tuple[Facts, list[Finding]]:
+        plans = predict_all(replayed.catalog)
+        found = lint(project, replayed, plans, options, chosen, cwd)
+        if project.reported is not None:
+            asked = {*project.reported, SUGGESTED}
+            found = [finding for finding in found if finding.span.source.path in asked]
+        return gather(replayed, plans, options), found
+
+    facts, findings = look()
+    return project, cure(facts, look, findings, lambda facts: Judge(facts, chosen), unsafe=unsafe)
 
 
 def load_all(
@@ -258,7 +282,7 @@ def _newest(project: Project, paths: frozenset[str] | None) -> frozenset[int]:
     return frozenset(n for n, migration in enumerate(project.migrations) if migration.source.path in paths)
 
 
-def _result(run: _Run, held: Ratchet | None) -> Result:
+def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule]) -> Result:
     project, catalog = run.project, run.replayed.catalog
     kept = None if held is None else {id(finding) for finding in held.new}
     new = [finding for finding in run.findings if kept is None or id(finding) in kept]
@@ -266,7 +290,7 @@ def _result(run: _Run, held: Ratchet | None) -> Result:
     tables = [row for row in catalog.relations if row.relkind in ("r", "p") and _from(row.origin, own)]
     policies = [row for row in catalog.policies if _from(row.origin, own)]
     return Result(
-        findings=tuple(suggest(catalog, new)),
+        findings=tuple(suggest(new, Judge(run.facts, rules))),
         files=len(project.sources),
         statements=sum(len(migration.statements) for migration in project.migrations),
         tables=len(tables),
@@ -279,7 +303,7 @@ def _result(run: _Run, held: Ratchet | None) -> Result:
             source.path for source in project.sources if project.reported is None or source.path in project.reported
         ),
         catalog=catalog,
-        plans=_own_plans(project, catalog, run.plans),
+        plans=_own_plans(project, catalog, run.facts.plans),
     )
 
 

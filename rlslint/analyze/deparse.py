@@ -12,12 +12,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Final
 
 from rlslint.analyze.deparse_edits import edits_of
-from rlslint.analyze.entry import analyze_relation_expr
+from rlslint.analyze.entry import stored_expr
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
 from rlslint.nodes.parsenodes import RangeTblEntry
 from rlslint.nodes.primnodes import Oid, Unresolved
-from rlslint.source.model import Statement
+from rlslint.source.model import Span, Statement
 from rlslint.source.parse import parse_synthetic
 
 DEFAULT_PATH: Final = ("public",)
@@ -66,13 +66,23 @@ def _edited(catalog: Catalog, stored: StoredExpr, relid: Oid, *, thorough: bool)
 
 def _same(catalog: Catalog, stored: StoredExpr, relid: Oid, text: str, *, boolean: bool) -> bool:
     """Whether the text, resolved today, is what is stored."""
-    statements, _ = parse_synthetic(f"SELECT {text}", stored.span)
+    fresh = resolve_text(catalog, text, stored.span, relid, boolean=boolean)
+    return fresh is not None and same_shape(fresh.expr, stored.expr)
+
+
+def same_shape(one: Any, other: Any) -> bool:
+    """Whether two expressions or queries are equal() but for the names they give to tables."""
+    return list(_shape(one)) == list(_shape(other))
+
+
+def resolve_text(catalog: Catalog, text: str, span: Span, relid: Oid, *, boolean: bool = False) -> StoredExpr | None:
+    """An expression's text resolved over a relation with the default search_path; None when it is not one expression."""
+    statements, _ = parse_synthetic(f"SELECT {text}", span)
     if len(statements) != 1 or len(statements[0].node.get("targetList", ())) != 1:
-        return False
+        return None
     statement: Statement = statements[0]
     raw = statement.node["targetList"][0]["ResTarget"]["val"]
-    fresh = analyze_relation_expr(catalog, statement, raw, relid, DEFAULT_PATH, boolean=boolean)
-    return list(_shape(fresh)) == list(_shape(stored.expr))
+    return stored_expr(catalog, statement, raw, relid, DEFAULT_PATH, boolean=boolean)
 
 
 # of tables and joins the columns as such do not matter, only those that something refers to

@@ -1,54 +1,89 @@
-"""A needed index in, CREATE INDEX CONCURRENTLY out, under a free name that PostgreSQL itself would choose."""
+"""Needed indexes in, the smallest set of CREATE INDEX that meets them all out, under names that PostgreSQL would choose."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from rlslint.analyze.opclass import default_opclass
 from rlslint.analyze.typename import quote_identifier, quote_qualified
 from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
 from rlslint.checks.model import NeedIndex
 from rlslint.findings import Suggestion
+from rlslint.nodes.primnodes import Oid
 from rlslint.replay.naming import make_object_name, name_addition
 
+Columns = tuple[int, ...]
 
-class IndexNames:
-    """Names given so far in one run: the same need gets the same name, two needs never share one."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._given: dict[NeedIndex, str] = {}
+class IndexSet:
+    """The indexes of one run: a need that is the beginning of another is met by the other's index, and equal needs by
+    one; each index has one name, and no two share one."""
 
-    def name(self, need: NeedIndex, columns: list[str]) -> str:
+    def __init__(self, catalog: Catalog, needs: Iterable[NeedIndex]) -> None:
+        self.catalog = catalog
+        self._wanted: dict[Oid, list[Columns]] = {}
+        self._names: dict[tuple[Oid, str], str] = {}
+        for need in needs:
+            self._wanted.setdefault(need.relid, []).append(need.columns)
+
+    def covering(self, need: NeedIndex) -> Columns:
+        """The longest wanted column list that begins with the need's own; the first of equally long ones."""
+        longer = [one for one in self._wanted.get(need.relid, ()) if one[: len(need.columns)] == need.columns]
+        return max(longer, key=len, default=need.columns)
+
+    def name(self, table: Relation, columns: list[str], definition: str) -> str:
         """``table_columns_idx``, numbered when it is taken."""
-        if need in self._given:
-            return self._given[need]
-        table = self._catalog.relations[need.relid]
+        key = (table.oid, definition)
         number = 0
-        while True:
+        while key not in self._names:
             label = "idx" if number == 0 else f"idx{number}"
             name = make_object_name(table.relname, name_addition(columns), label)
-            key = (table.relnamespace, name)
-            used = self._catalog.indexes.find("name", key) or self._catalog.relations.find("name", key)
-            if not used and name not in self._given.values():
-                self._given[need] = name
-                return name
+            place = (table.relnamespace, name)
+            used = self.catalog.indexes.find("name", place) or self.catalog.relations.find("name", place)
+            if not used and name not in self._names.values():
+                self._names[key] = name
             number += 1
+        return self._names[key]
 
 
-def create_index(catalog: Catalog, names: IndexNames, need: NeedIndex) -> Suggestion | None:
-    """The index, or None where a column's type has no btree operator class."""
-    table = catalog.relations[need.relid]
-    attributes = [table.column(number) for number in need.columns]
-    if not attributes or any(default_opclass(catalog, one.atttypid, "btree") is None for one in attributes):
+def is_covered(catalog: Catalog, need: NeedIndex) -> bool:
+    """Whether a valid btree index of all rows already leads with the columns."""
+    return any(
+        index.indisvalid
+        and index.indpred is None
+        and index.amname == "btree"
+        and tuple(key.attnum for key in index.keys[: len(need.columns)]) == need.columns
+        for index in catalog.indexes_of(need.relid)
+    )
+
+
+def create_index(names: IndexSet, need: NeedIndex) -> Suggestion | None:
+    """The index that meets the need, or None where there is one or a column's type has no btree operator class."""
+    catalog = names.catalog
+    table = catalog.relations.get(need.relid)
+    if table is None or not need.columns or min(need.columns) < 1 or is_covered(catalog, need):
+        return None
+    attributes = [table.column(number) for number in names.covering(need)]
+    if any(default_opclass(catalog, one.atttypid, "btree") is None for one in attributes):
         return None
     columns = [one.attname for one in attributes]
-    name = names.name(need, columns)
-    schema = catalog.nspname(table.relnamespace)
     listed = ", ".join(quote_identifier(column) for column in columns)
+    return index_suggestion(names, table, columns, listed, f"index {table.relname} ({', '.join(columns)})")
+
+
+def index_suggestion(names: IndexSet, table: Relation, columns: list[str], keys: str, title: str) -> Suggestion:
+    """CREATE INDEX on ``keys`` and DROP INDEX; ``columns`` give it its name.
+
+    Concurrently, so that writers are not held up; a partitioned table knows no such thing.
+    """
+    name = names.name(table, columns, keys)
+    schema = names.catalog.nspname(table.relnamespace)
     concurrently = "" if table.relkind == "p" else " CONCURRENTLY"
     return Suggestion(
         kind="create_index",
-        title=f"index {table.relname} ({', '.join(columns)})",
+        title=title,
         applicability="safe",
-        up=f"CREATE INDEX{concurrently} {quote_identifier(name)} ON {quote_qualified(schema, table.relname)} ({listed});",
+        up=f"CREATE INDEX{concurrently} {quote_identifier(name)} ON {quote_qualified(schema, table.relname)} ({keys});",
         down=f"DROP INDEX{concurrently} {quote_qualified(schema, name)};",
     )

@@ -1,70 +1,56 @@
-"""Needed changes of policies in, ALTER POLICY and CREATE POLICY out: edits of the author's own text."""
+"""New conditions, roles and policies in, ALTER POLICY and CREATE POLICY out, with what undoes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from rlslint.analyze.deparse import policy_sql
 from rlslint.analyze.typename import quote_identifier, quote_qualified
-from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
-from rlslint.checks.model import NeedQualify, NeedSelectPolicy, NeedWrap
+from rlslint.checks.model import NeedMerge, NeedRoles, NeedSelectPolicy
 from rlslint.findings import Suggestion
-from rlslint.rewrite.model import PolicyClause
+from rlslint.nodes.primnodes import Oid
 
-Edit = tuple[int, int, str]
-"""Characters ``start`` to ``end`` of the statement's text, and what stands there afterwards."""
+_COMMANDS: Mapping[str, str] = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 
-def wrap_calls(catalog: Catalog, needs: Sequence[NeedWrap]) -> Suggestion | None:
-    """Put the calls into scalar subqueries.
-
-    Equal for every database state when the functions are STABLE or IMMUTABLE: within one statement such a call gives
-    one answer, so asking once instead of per row changes nothing (InitPlan, FACTS.md B1.2).
-    """
-    edits = {(id(need.clause.stored), need.start, need.end): need for need in needs if need.start >= 0}
-    if not edits:
-        return None
-    procs = [proc for need in needs if (proc := catalog.procs.get(need.funcid)) is not None]
-    volatile = sorted({proc.proname for proc in procs if proc.provolatile == "v"})
-    changes = [
-        (need.clause, (need.start, need.end, f"(SELECT {_text(need.clause, need.start, need.end)})"))
-        for need in edits.values()
-    ]
-    assumes = tuple(f"{name}() gives one answer throughout a statement" for name in volatile)
-    return _altered(
-        catalog,
-        changes,
-        kind="wrap_call",
-        title="ask once per statement: put the call into a scalar subquery",
-        applicability="conditional" if volatile else "safe",
+def altered(
+    catalog: Catalog,
+    policy: Policy,
+    *,
+    using: str | None,
+    check: str | None,
+    kind: Literal["wrap_call", "rewrite_policy"],
+    title: str,
+    applicability: Literal["safe", "conditional", "unsafe"],
+    assumes: tuple[str, ...] = (),
+) -> Suggestion:
+    """The policy with other conditions; None leaves one as it is."""
+    head = f"ALTER POLICY {quote_identifier(policy.polname)} ON {table_name(catalog, policy.polrelid)} "
+    up, down = [], []
+    for keyword, text, stored in (("USING", using, policy.polqual), ("WITH CHECK", check, policy.polwithcheck)):
+        if text is not None and stored is not None:
+            up.append(f"{keyword} ({text})")
+            down.append(f"{keyword} ({policy_sql(catalog, stored, policy.polrelid)})")
+    return Suggestion(
+        kind=kind,
+        title=title,
+        applicability=applicability,
         assumes=assumes,
-    )
-
-
-def qualify_names(catalog: Catalog, needs: Sequence[NeedQualify]) -> Suggestion | None:
-    """Write the policy's table before the captured names: changes who passes, so never done unasked."""
-    changes: list[tuple[PolicyClause, Edit]] = []
-    for need in needs:
-        if need.start < 0:
-            continue
-        table = catalog.relations[need.clause.policy.polrelid]
-        name = f"{quote_identifier(table.relname)}.{quote_identifier(need.column)}"
-        changes.append((need.clause, (need.start, need.end, name)))
-    if not changes:
-        return None
-    return _altered(
-        catalog, changes, kind="rewrite_policy", title="name the policy's own table", applicability="unsafe"
+        up=head + " ".join(up) + ";",
+        down=head + " ".join(down) + ";",
     )
 
 
 def add_select_policy(catalog: Catalog, need: NeedSelectPolicy, roles: Sequence[str]) -> Suggestion:
     """A SELECT policy for the rows that the role may write."""
     table = catalog.relations[need.relid]
-    name = f"{need.clause.policy.polname} (select)"[:63]
-    target = quote_qualified(catalog.nspname(table.relnamespace), table.relname)
+    name = _free_name(catalog, need.relid, f"{need.clause.policy.polname} (select)")
     to = ", ".join("PUBLIC" if role == "public" else quote_identifier(role) for role in roles)
-    condition = need.clause.stored.text
+    condition = policy_sql(catalog, need.clause.stored, table.oid)
+    target = table_name(catalog, table.oid)
     return Suggestion(
         kind="add_policy",
         title=_title(need, to),
@@ -81,49 +67,90 @@ def _title(need: NeedSelectPolicy, to: str) -> str:
     return f"let {to} see the rows it may change"
 
 
-def _altered(
-    catalog: Catalog,
-    changes: Sequence[tuple[PolicyClause, Edit]],
-    *,
-    kind: Literal["wrap_call", "rewrite_policy"],
-    title: str,
-    applicability: Literal["safe", "conditional", "unsafe"],
-    assumes: tuple[str, ...] = (),
-) -> Suggestion:
-    policy = changes[0][0].policy
-    up: list[str] = []
-    down: list[str] = []
-    for keyword, stored in (("USING", policy.polqual), ("WITH CHECK", policy.polwithcheck)):
-        edits = [edit for clause, edit in changes if clause.stored is stored]
-        if stored is not None and edits:
-            up.append(f"{keyword} ({edited(stored, edits)})")
-            down.append(f"{keyword} ({stored.text})")
-    head = f"ALTER POLICY {quote_identifier(policy.polname)} ON {_table(catalog, policy)} "
+def add_roles(catalog: Catalog, need: NeedRoles) -> Suggestion:
+    """A TO clause."""
+    policy = need.policy
+    head = f"ALTER POLICY {quote_identifier(policy.polname)} ON {table_name(catalog, policy.polrelid)} TO "
     return Suggestion(
-        kind=kind,
-        title=title,
-        applicability=applicability,
-        assumes=assumes,
-        up=head + " ".join(up) + ";",
-        down=head + " ".join(down) + ";",
+        kind="rewrite_policy",
+        title=f"name the roles it is meant for: TO {role_list(catalog, need.roles)}",
+        applicability="conditional",
+        assumes=(need.assumes,),
+        up=f"{head}{role_list(catalog, need.roles)};",
+        down=f"{head}{role_list(catalog, policy.polroles)};",
     )
 
 
-def edited(stored: StoredExpr, edits: Sequence[Edit]) -> str:
-    """The expression's text with the edits made, the rest as its author wrote it."""
-    text = stored.statement.text
-    parts: list[str] = []
-    position = stored.start
-    for start, end, replacement in sorted(set(edits)):
-        parts += [text[position:start], replacement]
-        position = end
-    return "".join(parts) + text[position : stored.end]
+def merge_policies(catalog: Catalog, need: NeedMerge) -> Suggestion | None:
+    """Several permissive policies as one: the first takes the conditions of all, then the others go.
+
+    Equal for every database state: PostgreSQL joins the permissive policies of a command by OR anyway
+    (add_security_quals in rowsecurity.c). Between the two statements the same rows pass, too.
+    """
+    first, *others = need.policies
+    same = all(
+        one.polrelid == first.polrelid
+        and one.polcmd == first.polcmd
+        and sorted(one.polroles) == sorted(first.polroles)
+        and one.polpermissive
+        and (one.polqual is None) == (first.polqual is None)
+        and (one.polwithcheck is None) == (first.polwithcheck is None)
+        for one in need.policies
+    )
+    if not same or not others or not first.polpermissive:
+        return None
+    using = _joined(catalog, [(one, one.polqual) for one in need.policies])
+    check = _joined(catalog, [(one, one.polwithcheck) for one in need.policies])
+    changed = altered(catalog, first, using=using, check=check, kind="rewrite_policy", title="", applicability="safe")
+    table = table_name(catalog, first.polrelid)
+    drops = [f"DROP POLICY {quote_identifier(one.polname)} ON {table};" for one in others]
+    creates = [create_policy(catalog, one) for one in others]
+    return Suggestion(
+        kind="rewrite_policy",
+        title=f"one policy instead of {len(need.policies)}",
+        applicability="safe",
+        up="\n".join([changed.up, *drops]),
+        down="\n".join([*creates, changed.down]),
+    )
 
 
-def _table(catalog: Catalog, policy: Policy) -> str:
-    table = catalog.relations[policy.polrelid]
+def _joined(catalog: Catalog, parts: Sequence[tuple[Policy, StoredExpr | None]]) -> str | None:
+    texts = [policy_sql(catalog, stored, policy.polrelid) for policy, stored in parts if stored is not None]
+    return " OR ".join(f"({text})" for text in dict.fromkeys(texts)) if texts else None
+
+
+def create_policy(catalog: Catalog, policy: Policy) -> str:
+    """The statement that makes the policy as it is."""
+    parts = [
+        f"CREATE POLICY {quote_identifier(policy.polname)} ON {table_name(catalog, policy.polrelid)}",
+        *([] if policy.polpermissive else ["AS RESTRICTIVE"]),
+        f"FOR {_COMMANDS[policy.polcmd]}",
+        f"TO {role_list(catalog, policy.polroles)}",
+    ]
+    for keyword, stored in (("USING", policy.polqual), ("WITH CHECK", policy.polwithcheck)):
+        if stored is not None:
+            parts.append(f"{keyword} ({policy_sql(catalog, stored, policy.polrelid)})")
+    return " ".join(parts) + ";"
+
+
+def role_list(catalog: Catalog, roles: Sequence[Oid]) -> str:
+    """Roles as after TO."""
+    return ", ".join("PUBLIC" if role == PUBLIC else quote_identifier(catalog.rolname(role)) for role in roles)
+
+
+def table_name(catalog: Catalog, relid: Oid) -> str:
+    """``schema.table``, quoted."""
+    table = catalog.relations[relid]
     return quote_qualified(catalog.nspname(table.relnamespace), table.relname)
 
 
-def _text(clause: PolicyClause, start: int, end: int) -> str:
-    return clause.stored.statement.text[start:end]
+def _free_name(catalog: Catalog, relid: Oid, wanted: str) -> str:
+    """The name cut to 63 bytes, numbered when a policy of the table has it."""
+    taken = {policy.polname for policy in catalog.policies_of(relid)}
+    number = 1
+    while True:
+        tail = "" if number == 1 else f" {number}"
+        name = wanted.encode()[: 63 - len(tail)].decode(errors="ignore") + tail
+        if name not in taken:
+            return name
+        number += 1

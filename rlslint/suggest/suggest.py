@@ -1,47 +1,53 @@
-"""Findings in, the same findings with suggestions out. What is needed comes from the checks (`Need`)."""
+"""Findings in, the same findings with suggestions out: each tried on the catalog and kept only if it cures.
+
+What is needed comes from the checks (`Need`), what could serve from `Proposer`, and `Judge` decides: the finding must
+go, and no other may come.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from rlslint.catalog.catalog import Catalog
-from rlslint.checks.model import NeedIndex, NeedNote, NeedQualify, NeedSelectPolicy, NeedWrap
+from rlslint.checks.model import NeedIndex
 from rlslint.findings import Finding, Suggestion
-from rlslint.nodes.primnodes import Oid
-from rlslint.suggest.indexes import IndexNames, create_index
-from rlslint.suggest.policies import add_select_policy, qualify_names, wrap_calls
+from rlslint.suggest.judge import Judge, finding_key
+from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
+
+_ROUNDS = 3
+"""How often indexes may be added for what a rewrite leaves to be found by one."""
 
 
-def suggest(catalog: Catalog, findings: Sequence[Finding]) -> list[Finding]:
-    """Give every finding its suggestions. Edits of one policy that several findings ask for are made together, so that
-    applying one suggestion does not undo another."""
-    wraps: dict[Oid, dict[NeedWrap, None]] = {}
-    names: dict[Oid, dict[NeedQualify, None]] = {}
-    for finding in findings:
-        for need in finding.needs:
-            if isinstance(need, NeedWrap):
-                wraps.setdefault(finding.policy_oid, {})[need] = None
-            elif isinstance(need, NeedQualify):
-                names.setdefault(finding.policy_oid, {})[need] = None
-    taken = IndexNames(catalog)
+def suggest(findings: Sequence[Finding], judge: Judge) -> list[Finding]:
+    """Give every finding the first proposal that cures it, and its notes."""
+    proposer = Proposer.of(judge.catalog, findings)
     result: list[Finding] = []
     for finding in findings:
-        made: dict[Suggestion, None] = {}
-        for need in finding.needs:
-            suggestion: Suggestion | None = None
-            match need:
-                case NeedIndex():
-                    suggestion = create_index(catalog, taken, need)
-                case NeedWrap():
-                    suggestion = wrap_calls(catalog, tuple(wraps[finding.policy_oid]))
-                case NeedQualify():
-                    suggestion = qualify_names(catalog, tuple(names[finding.policy_oid]))
-                case NeedSelectPolicy():
-                    suggestion = add_select_policy(catalog, need, finding.roles)
-                case NeedNote():
-                    suggestion = Suggestion(kind="note", title=need.title, applicability="unsafe")
-            if suggestion is not None:
-                made[suggestion] = None
-        result.append(replace(finding, suggestions=tuple(made)))
+        made: Proposal = ()
+        for proposal in proposer.proposals(finding):
+            made = proven(proposer, judge, finding, proposal)
+            if made:
+                break
+        result.append(with_suggestions(finding, (*made, *proposer.notes(finding))))
     return result
+
+
+def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposal) -> Proposal:
+    """The proposal, with indexes that it makes necessary, if it cures the finding; else ()."""
+    key = finding_key(finding)
+    for _ in range(_ROUNDS):
+        verdict = judge.judge([one.up for one in proposal])
+        if verdict.rejected is not None or key not in verdict.gone:
+            return ()
+        if not verdict.new:
+            return proposal
+        more: list[Suggestion] = []
+        for new in verdict.new:
+            needs = [need for need in new.needs if isinstance(need, NeedIndex)]
+            if not needs:
+                return ()
+            more += proposer.index_for(needs)
+        longer = tuple(dict.fromkeys((*proposal, *more)))
+        if longer == proposal:
+            return ()
+        proposal = longer
+    return ()

@@ -1,0 +1,235 @@
+"""A project's findings in, the changes that cure them together out: round by round, since one cure may ask for the next.
+
+Each round takes the suggestions that may be taken, applies them to the catalog, predicts and checks again. What was
+changed is then read off the catalog: a policy that several findings changed is altered once, from what it was to what
+it has become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rlslint.analyze.deparse import policy_sql
+from rlslint.analyze.typename import quote_identifier
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Policy
+from rlslint.checks.model import Facts
+from rlslint.findings import Finding, Suggestion
+from rlslint.nodes.primnodes import Oid
+from rlslint.replay.replay import handlers
+from rlslint.replay.session import Session
+from rlslint.suggest.judge import Judge, applied, run
+from rlslint.suggest.policies import create_policy, role_list, table_name
+from rlslint.suggest.suggest import suggest
+
+_ROUNDS = 6
+
+
+@dataclass(slots=True)
+class Change:
+    """One change of the schema. ``up`` and ``down`` are lists of statements with their semicolons, idempotent."""
+
+    up: list[str]
+    down: list[str]
+    codes: list[str] = field(default_factory=list)
+    """Codes of the findings that it cures."""
+    titles: list[str] = field(default_factory=list)
+    assumes: list[str] = field(default_factory=list)
+    concurrent: bool = False
+    """Builds an index without holding up writers: cannot run in a transaction."""
+    notes: list[str] = field(default_factory=list)
+    before: str = ""
+    """A policy as it was, for ``--diff``; empty for anything else."""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """The changes in the order they are to run, and what stays as it is: (finding, suggestion that was not taken)."""
+
+    changes: tuple[Change, ...]
+    left: tuple[tuple[Finding, Suggestion | None], ...]
+    cured: int
+
+
+def cure(
+    facts: Facts,
+    recheck: Callable[[], tuple[Facts, list[Finding]]],
+    findings: Sequence[Finding],
+    judge: Callable[[Facts], Judge],
+    *,
+    unsafe: bool,
+) -> Cure:
+    """Cure what may be cured. ``recheck`` predicts and checks the catalog as it is now; the catalog is changed for good.
+
+    ``unsafe`` takes suggestions, too, that change who passes.
+    """
+    catalog = facts.catalog
+    session = Session(catalog, handlers=handlers())
+    originals = {policy.oid: policy for policy in catalog.policies}
+    texts = {oid: _described(catalog, policy) for oid, policy in originals.items()}
+    creates = {oid: create_policy(catalog, policy) for oid, policy in originals.items()}
+    taken: dict[Suggestion, list[str]] = {}
+    touched: dict[Oid, list[tuple[Finding, Suggestion]]] = {}
+    first = len(findings)
+    left: list[tuple[Finding, Suggestion | None]] = []
+    for _ in range(_ROUNDS):
+        offered = suggest(findings, judge(facts))
+        left = []
+        busy: set[Oid] = set()
+        progress = False
+        for finding in offered:
+            wanted = [one for one in finding.suggestions if one.up]
+            refused = next((one for one in wanted if one.applicability == "unsafe" and not unsafe), None)
+            if not wanted or refused is not None:
+                left.append((finding, refused))
+                continue
+            fresh = [one for one in wanted if one not in taken]
+            tables = {relid for one in fresh for relid in _policies_of(catalog, one)}
+            if not tables.isdisjoint(busy):
+                # its text is from before the round's other change of that policy: next round
+                progress = True
+                continue
+            for one in wanted:
+                if one in fresh:
+                    change = run(session, [one.up])
+                    for oid in change.policies:
+                        touched.setdefault(oid, [])
+                    progress = True
+                taken.setdefault(one, []).append(finding.rule.code)
+                for oid in _policies_of(catalog, one):
+                    touched.setdefault(oid, []).append((finding, one))
+            busy |= tables
+        if not progress:
+            break
+        facts, findings = recheck()
+    changes = [
+        *_functions(taken),
+        *_policies(catalog, originals, texts, creates, taken, touched),
+        *_indexes(facts, taken),
+    ]
+    return Cure(tuple(changes), tuple(left), first - len(left))
+
+
+def _policies_of(catalog: Catalog, suggestion: Suggestion) -> tuple[Oid, ...]:
+    """The policies that a suggestion changes."""
+    if suggestion.kind == "create_index":
+        return ()
+    with applied(catalog, [suggestion.up]) as change:
+        return tuple(sorted(change.policies))
+
+
+def _functions(taken: dict[Suggestion, list[str]]) -> Iterable[Change]:
+    for one, codes in taken.items():
+        if one.up.startswith(("ALTER FUNCTION", "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")):
+            yield Change([one.up], [one.down], list(dict.fromkeys(codes)), [one.title], list(one.assumes))
+
+
+def _indexes(facts: Facts, taken: dict[Suggestion, list[str]]) -> Iterable[Change]:
+    for one, codes in taken.items():
+        if one.kind != "create_index":
+            continue
+        concurrent = " CONCURRENTLY " in one.up
+        change = Change(
+            [
+                one.up.replace("INDEX CONCURRENTLY ", "INDEX ", 1).replace(
+                    "INDEX ", "INDEX CONCURRENTLY IF NOT EXISTS ", 1
+                )
+            ]
+            if concurrent
+            else [one.up.replace("INDEX ", "INDEX IF NOT EXISTS ", 1)],
+            [one.down.replace("CONCURRENTLY ", "CONCURRENTLY IF EXISTS ", 1)]
+            if concurrent
+            else [one.down.replace("INDEX ", "INDEX IF EXISTS ", 1)],
+            list(dict.fromkeys(codes)),
+            [one.title],
+            list(one.assumes),
+            concurrent,
+        )
+        for index in facts.catalog.indexes:
+            if f" {quote_identifier(index.relname)} ON " in one.up and index.indrelid in facts.hot:
+                evidence = ", ".join(facts.hot[index.indrelid])
+                change.notes.append(
+                    f"{facts.name(index.indrelid)} takes many inserts ({evidence}): each will write to this index too"
+                )
+        yield change
+
+
+def _policies(
+    catalog: Catalog,
+    originals: dict[Oid, Policy],
+    texts: dict[Oid, str],
+    creates: dict[Oid, str],
+    taken: dict[Suggestion, list[str]],
+    touched: dict[Oid, list[tuple[Finding, Suggestion]]],
+) -> Iterable[Change]:
+    """One change a policy; those that go come last, so that nobody is locked out in between."""
+    now = {policy.oid: policy for policy in catalog.policies}
+    drops: list[Change] = []
+    for oid in dict.fromkeys((*originals, *now)):
+        was, is_ = originals.get(oid), now.get(oid)
+        if was is is_:
+            continue
+        reasons = [(finding.rule.code, one) for finding, one in touched.get(oid, ())]
+        name = quote_identifier((was or is_).polname)  # type: ignore[union-attr]
+        table = table_name(catalog, (was or is_).polrelid)  # type: ignore[union-attr]
+        drop = f"DROP POLICY IF EXISTS {name} ON {table};"
+        if was is None and is_ is not None:
+            made = [
+                (code, one)
+                for one, codes in taken.items()
+                if f"CREATE POLICY {name} ON {table}" in one.up
+                for code in codes
+            ]
+            change = Change([drop, create_policy(catalog, is_)], [drop])
+            change.after = _described(catalog, is_)
+            _explain(change, made)
+            yield change
+        elif is_ is None:
+            why = [
+                (code, one)
+                for one, codes in taken.items()
+                if f"DROP POLICY {name} ON {table}" in one.up
+                for code in codes
+            ]
+            change = Change([drop], [drop, creates[oid]])
+            change.before = texts[oid]
+            _explain(change, why)
+            drops.append(change)
+        else:
+            change = Change([_alter(catalog, was, is_)], [_alter(catalog, is_, was)])  # type: ignore[arg-type]
+            change.before, change.after = texts[oid], _described(catalog, is_)
+            _explain(change, reasons)
+            yield change
+    yield from drops
+
+
+def _explain(change: Change, reasons: Sequence[tuple[str, Suggestion]]) -> None:
+    change.codes = sorted({code for code, _ in reasons})
+    change.titles = list(dict.fromkeys(one.title for _, one in reasons))
+    change.assumes = list(dict.fromkeys(text for _, one in reasons for text in one.assumes))
+
+
+def _alter(catalog: Catalog, was: Policy, becomes: Policy) -> str:
+    """ALTER POLICY with what differs."""
+    parts = [f"ALTER POLICY {quote_identifier(becomes.polname)} ON {table_name(catalog, becomes.polrelid)}"]
+    if sorted(was.polroles) != sorted(becomes.polroles):
+        parts.append(f"TO {role_list(catalog, becomes.polroles)}")
+    for keyword, old, new in (
+        ("USING", was.polqual, becomes.polqual),
+        ("WITH CHECK", was.polwithcheck, becomes.polwithcheck),
+    ):
+        if new is not None and new is not old:
+            parts.append(f"{keyword} ({policy_sql(catalog, new, becomes.polrelid)})")
+    return "\n  ".join(parts) + ";"
+
+
+def _described(catalog: Catalog, policy: Policy) -> str:
+    """The policy over several lines, for comparing."""
+    lines = [f"TO {role_list(catalog, policy.polroles)}"]
+    for keyword, stored in (("USING", policy.polqual), ("WITH CHECK", policy.polwithcheck)):
+        if stored is not None:
+            lines.append(f"{keyword} ({policy_sql(catalog, stored, policy.polrelid)})")
+    head = f"POLICY {quote_identifier(policy.polname)} ON {table_name(catalog, policy.polrelid)}"
+    return "\n".join([head, *(f"  {line}" for line in lines)])

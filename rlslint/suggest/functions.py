@@ -1,0 +1,36 @@
+"""Functions that policies call in, ALTER FUNCTION out."""
+
+from __future__ import annotations
+
+from rlslint.analyze.typename import format_type, quote_qualified
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
+from rlslint.checks.model import NeedStable
+from rlslint.findings import Suggestion
+
+_WORDS = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
+
+
+def declare_stable(catalog: Catalog, need: NeedStable) -> Suggestion | None:
+    """STABLE instead of VOLATILE, which functions are when nothing is said.
+
+    Equal where the function only reads: a STABLE one sees the data as of the start of the statement.
+    """
+    proc = catalog.procs.get(need.funcid)
+    if proc is None or proc.origin is None or proc.provolatile != "v" or proc.prokind != "f":
+        return None
+    head = f"ALTER FUNCTION {signature(catalog, proc)} "
+    return Suggestion(
+        kind="rewrite_policy",
+        title=f"declare {proc.proname}() STABLE",
+        applicability="conditional",
+        assumes=(f"{proc.proname}() writes nothing and gives one answer throughout a statement",),
+        up=f"{head}STABLE;",
+        down=f"{head}{_WORDS[proc.provolatile]};",
+    )
+
+
+def signature(catalog: Catalog, proc: Proc) -> str:
+    """``schema.name(types)``, quoted."""
+    types = ", ".join(format_type(catalog, oid) for oid in proc.proargtypes)
+    return f"{quote_qualified(catalog.nspname(proc.pronamespace), proc.proname)}({types})"

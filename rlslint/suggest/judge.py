@@ -1,0 +1,231 @@
+"""Suggested SQL in, what becomes of the findings out: the catalog with it, predicted again and checked again.
+
+Only what the SQL can change is predicted again: statements whose plan reads a table that gets an index, or meets a
+policy that is altered. The catalog is as before when a judgement ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.checks.model import Facts
+from rlslint.findings import Finding, find
+from rlslint.nodes.primnodes import Oid
+from rlslint.plan.model import AccessPlan
+from rlslint.plan.predict import Predictor, roles_of
+from rlslint.registry import Rule
+from rlslint.replay.replay import handlers
+from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.rewrite.model import STATEMENTS
+from rlslint.source.model import SourceFile
+from rlslint.source.parse import parse_script
+
+SUGGESTED: Final = "<suggestion>"
+"""Path of SQL that is tried and lies in no file."""
+
+Key = Hashable
+"""What makes a finding the same one before and after: not its place."""
+
+
+def finding_key(finding: Finding) -> Key:
+    """Code, table, policy and facts; of facts those that say what is wrong, not where or how often."""
+    facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items()))
+    return (finding.rule.code, finding.relid, finding.policy_oid, facts)
+
+
+@dataclass(frozen=True)
+class _TablesFacts(Facts):
+    """The facts of some tables only."""
+
+    only: tuple[Relation, ...] = ()
+
+    @property
+    def tables(self) -> tuple[Relation, ...]:
+        return self.only
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``gone`` and ``new`` findings, where the SQL can be run at all; ``rejected`` says why not."""
+
+    gone: frozenset[Key] = frozenset()
+    new: tuple[Finding, ...] = ()
+    rejected: str | None = None
+
+
+class Judge:
+    """Tries SQL on a catalog, for the rules that run. Equal SQL is tried once."""
+
+    def __init__(self, facts: Facts, rules: Iterable[Rule]) -> None:
+        self.facts = facts
+        self.catalog: Catalog = facts.catalog
+        self._rules = tuple(rules)
+        self._verdicts: dict[tuple[str, ...], Verdict] = {}
+        self._before: dict[frozenset[Oid], frozenset[Key]] = {}
+        self._plans: dict[Oid, list[AccessPlan]] = {}
+        for plan in facts.plans:
+            self._plans.setdefault(plan.relid, []).append(plan)
+        self._readers: dict[Oid, set[Oid]] = {}
+        for plan in facts.plans:
+            for relid in _reads(plan):
+                self._readers.setdefault(relid, set()).add(plan.relid)
+
+    def judge(self, statements: Sequence[str]) -> Verdict:
+        """What the statements, run in order, do to the findings."""
+        key = tuple(statements)
+        if key not in self._verdicts:
+            self._verdicts[key] = self._judge(key)
+        return self._verdicts[key]
+
+    def _judge(self, statements: tuple[str, ...]) -> Verdict:
+        with applied(self.catalog, statements) as change:
+            if change.rejected is not None:
+                return Verdict(rejected=change.rejected)
+            tables = frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))
+            plans = self._predicted(tables, change)
+            facts = self._restricted(tables, plans)
+            after = {finding_key(finding): finding for finding in find(self._rules, facts)}
+        before = self._keys(tables)
+        return Verdict(
+            gone=frozenset(before - after.keys()),
+            new=tuple(finding for key, finding in after.items() if key not in before),
+        )
+
+    def _keys(self, tables: frozenset[Oid]) -> frozenset[Key]:
+        """The findings of some tables as things are."""
+        if tables not in self._before:
+            plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
+            found = find(self._rules, self._restricted(tables, plans))
+            self._before[tables] = frozenset(finding_key(finding) for finding in found)
+        return self._before[tables]
+
+    def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan]) -> Facts:
+        only = tuple(row for row in self.facts.tables if row.oid in tables)
+        given = {field.name: getattr(self.facts, field.name) for field in fields(Facts)}
+        given.update(plans=tuple(plans), problems=(), steps=(), rejected=(), policy_changes=())
+        return _TablesFacts(**given, only=tuple(self.catalog.relations[row.oid] for row in only))
+
+    def _predicted(self, tables: frozenset[Oid], change: Change) -> list[AccessPlan]:
+        """The plans of the tables: new ones where the change has a say, else those that are known."""
+        predictor = Predictor(self.catalog)
+        plans: list[AccessPlan] = []
+        for relid in sorted(tables):
+            known = {(plan.role, plan.statement): plan for plan in self._plans.get(relid, ())}
+            relation = self.catalog.relations[relid]
+            if not relation.relrowsecurity:
+                continue
+            for role in roles_of(self.catalog, relation):
+                for statement in STATEMENTS:
+                    plan = known.get((role, statement))
+                    if plan is None or change.touches(plan):
+                        plan = predictor.predict(relid, role, statement)
+                    plans.append(plan)
+        return plans
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What statements changed: tables that got or lost an index, policies (by OID) and the tables they stand on."""
+
+    indexed: frozenset[Oid] = frozenset()
+    policies: frozenset[Oid] = frozenset()
+    added: frozenset[Oid] = frozenset()
+    """Tables that got or lost a policy."""
+    functions: bool = False
+    tables: frozenset[Oid] = frozenset()
+    rejected: str | None = None
+
+    def touches(self, plan: AccessPlan) -> bool:
+        """Whether the plan may be another one now."""
+        if self.functions or plan.relid in self.added:
+            return True
+        reads = _reads(plan)
+        return (
+            not self.indexed.isdisjoint(reads)
+            or not self.added.isdisjoint(reads)
+            or not self.policies.isdisjoint(_meets(plan))
+        )
+
+
+@contextmanager
+def applied(catalog: Catalog, statements: Sequence[str]) -> Iterator[Change]:
+    """Run the statements on the catalog; it is put back afterwards. A statement that fails ends it (``rejected``)."""
+    session = Session(catalog, handlers=handlers())
+    start = session.savepoint()
+    try:
+        yield run(session, statements)
+    finally:
+        session.restore(start)
+
+
+def run(session: Session, statements: Sequence[str]) -> Change:
+    """Run the statements for good and say what they changed."""
+    catalog = session.catalog
+    indexes = {row.oid: row for row in catalog.indexes}
+    policies = {row.oid: row for row in catalog.policies}
+    procs = {row.oid: row for row in catalog.procs}
+    for sql in statements:
+        source = SourceFile(SUGGESTED, sql)
+        parsed, problems = parse_script(source, 0, len(sql))
+        for problem in problems:
+            return Change(rejected=problem.reason)
+        for statement in parsed:
+            session.statement = statement
+            try:
+                session.run(statement)
+            except DDLError as error:
+                return Change(rejected=error.message)
+            except NotFollowed as reason:
+                return Change(rejected=str(reason))
+    made_indexes = {row.oid: row for row in catalog.indexes}
+    made_policies = {row.oid: row for row in catalog.policies}
+    made_procs = {row.oid: row for row in catalog.procs}
+    indexed = {row.indrelid for row in _changed(indexes, made_indexes)}
+    altered = [row for row in _changed(policies, made_policies) if row.oid in policies and row.oid in made_policies]
+    added = {
+        row.polrelid
+        for oid, row in {**policies, **made_policies}.items()
+        if (oid in policies) != (oid in made_policies)
+    }
+    retargeted = {row.polrelid for row in altered if policies[row.oid].polroles != made_policies[row.oid].polroles}
+    functions = bool([row for row in _changed(procs, made_procs) if row.oid in procs])
+    tables = indexed | added | {row.polrelid for row in altered}
+    if functions:
+        tables |= {row.oid for row in catalog.relations if row.relkind in ("r", "p") and row.relrowsecurity}
+    return Change(
+        indexed=frozenset(indexed),
+        policies=frozenset(row.oid for row in altered),
+        added=frozenset(added | retargeted),
+        functions=functions,
+        tables=frozenset(tables),
+    )
+
+
+def _changed(before: Mapping[Oid, object], after: Mapping[Oid, object]) -> list:  # type: ignore[type-arg]
+    gone = [row for oid, row in before.items() if oid not in after]
+    return gone + [row for oid, row in after.items() if before.get(oid) is not row]
+
+
+def _reads(plan: AccessPlan) -> set[Oid]:
+    """Tables that the statement touches by its policies."""
+    found = {plan.relid}
+    for subquery in plan.subqueries:
+        found.update(scan.relid for scan in subquery.relations)
+        found.update(clause.policy.polrelid for clause in subquery.nested_clauses)
+    return found
+
+
+def _meets(plan: AccessPlan) -> Iterator[Oid]:
+    """Policies that apply to the statement, those of tables that subqueries read included."""
+    security = plan.row_security
+    for quals in [*security.security_quals, *[option.quals for option in security.with_check_options]]:
+        for clause in quals.clauses:
+            yield clause.policy.oid
+    for subquery in plan.subqueries:
+        for clause in subquery.nested_clauses:
+            yield clause.policy.oid

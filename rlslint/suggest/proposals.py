@@ -1,0 +1,294 @@
+"""A finding in, the changes that could cure it out, best first; whether one does is for the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from rlslint.analyze.deparse import resolve_text
+from rlslint.analyze.typename import quote_identifier
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Policy, StoredExpr
+from rlslint.checks.model import (
+    NeedExpressionIndex,
+    NeedHelper,
+    NeedIndex,
+    NeedMerge,
+    NeedNote,
+    NeedQualify,
+    NeedRewrite,
+    NeedRoles,
+    NeedSelectPolicy,
+    NeedStable,
+    NeedWrap,
+)
+from rlslint.findings import Finding, Suggestion
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid
+from rlslint.plan import clauses
+from rlslint.rewrite.model import PolicyClause
+from rlslint.suggest.functions import declare_stable
+from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
+from rlslint.suggest.policies import add_roles, add_select_policy, altered, merge_policies
+from rlslint.suggest.rewrites.casts import cast_forms
+from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
+from rlslint.suggest.rewrites.membership import membership_forms
+from rlslint.suggest.rewrites.scalar import scalar_forms
+from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, bare_scalar, positive
+
+Proposal = tuple[Suggestion, ...]
+"""Suggestions that belong together, in the order they are run."""
+
+
+@dataclass(slots=True)
+class Proposer:
+    """Makes proposals; keeps what findings of one run share."""
+
+    catalog: Catalog
+    indexes: IndexSet
+    wraps: dict[Oid, dict[NeedWrap, None]] = field(default_factory=dict)
+    """Calls to be wrapped, by policy: what several findings ask of one policy is done in one go, so that applying one
+    suggestion does not undo another."""
+    names: dict[Oid, dict[NeedQualify, None]] = field(default_factory=dict)
+    _writings: dict[int, Writing] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, catalog: Catalog, findings: Sequence[Finding]) -> Proposer:
+        """For the findings of one run."""
+        indexes = IndexSet(catalog, (need for one in findings for need in one.needs if isinstance(need, NeedIndex)))
+        proposer = cls(catalog, indexes)
+        for finding in findings:
+            for need in finding.needs:
+                if isinstance(need, NeedWrap):
+                    proposer.wraps.setdefault(need.clause.policy.oid, {})[need] = None
+                elif isinstance(need, NeedQualify):
+                    proposer.names.setdefault(need.clause.policy.oid, {})[need] = None
+        return proposer
+
+    def proposals(self, finding: Finding) -> Iterator[Proposal]:
+        """What could cure the finding: each kind of need alone, then indexes and wrapped calls together, then any
+        other form of the policy's condition."""
+        groups: list[Proposal] = []
+        indexes = self._indexes(finding)
+        wraps = self._wraps(finding)
+        for group in (indexes, wraps):
+            if group:
+                groups.append(group)
+        for need in finding.needs:
+            groups += self._other(need, finding)
+        yield from groups
+        if indexes and wraps:
+            yield (*wraps, *indexes)
+        if not any(isinstance(need, (NeedNote, NeedSelectPolicy, NeedQualify)) for need in finding.needs):
+            yield from self._any_form(finding)
+
+    def notes(self, finding: Finding) -> Proposal:
+        """Advice without SQL."""
+        return tuple(
+            Suggestion(kind="note", title=need.title, applicability="unsafe")
+            for need in finding.needs
+            if isinstance(need, NeedNote)
+        )
+
+    def index_for(self, needs: Sequence[NeedIndex]) -> Proposal:
+        """The indexes that meet the needs, each once."""
+        made = (create_index(self.indexes, need) for need in needs)
+        return tuple(dict.fromkeys(one for one in made if one is not None))
+
+    def _indexes(self, finding: Finding) -> Proposal:
+        return self.index_for([need for need in finding.needs if isinstance(need, NeedIndex)])
+
+    def _wraps(self, finding: Finding) -> Proposal:
+        policies = dict.fromkeys(need.clause.policy.oid for need in finding.needs if isinstance(need, NeedWrap))
+        made = (self.wrap_calls(tuple(self.wraps[oid])) for oid in policies)
+        return tuple(one for one in made if one is not None)
+
+    def _other(self, need: object, finding: Finding) -> Iterator[Proposal]:
+        suggestion: Suggestion | None = None
+        match need:
+            case NeedQualify(clause=clause):
+                suggestion = self.qualify_names(tuple(self.names[clause.policy.oid]))
+            case NeedSelectPolicy():
+                suggestion = add_select_policy(self.catalog, need, finding.roles)
+            case NeedRoles():
+                suggestion = add_roles(self.catalog, need)
+            case NeedMerge():
+                suggestion = merge_policies(self.catalog, need)
+            case NeedStable():
+                suggestion = declare_stable(self.catalog, need)
+            case NeedExpressionIndex():
+                suggestion = self.expression_index(need)
+            case NeedRewrite(clause=clause, start=start, end=end) | NeedHelper(clause=clause, start=start, end=end):
+                yield from self.forms(clause, start, end)
+        if suggestion is not None:
+            yield (suggestion,)
+
+    # Conditions -------------------------------------------------------------------------------------------------------
+
+    def writing(self, stored: StoredExpr, relid: Oid) -> Writing:
+        """The condition as it is written."""
+        if id(stored) not in self._writings:
+            self._writings[id(stored)] = Writing(self.catalog, stored, relid)
+        return self._writings[id(stored)]
+
+    def forms(self, clause: PolicyClause, start: int, end: int) -> Iterator[Proposal]:
+        """Other forms of the parts of a condition that overlap with the characters."""
+        policy = clause.policy
+        writing = self.writing(clause.stored, policy.polrelid)
+        if not writing.exact:
+            return
+        moved = writing.stored is not clause.stored
+        for form in all_forms(writing):
+            first, last = writing.place(form.node)
+            if not moved and start >= 0 and not (first < end and start < last):
+                continue
+            text = writing.check(form)
+            if text is not None:
+                yield (self._changed(policy, clause.stored, text, form),)
+
+    def _any_form(self, finding: Finding) -> Iterator[Proposal]:
+        """Forms of whatever stands where the finding is."""
+        policy = self.catalog.policies.get(finding.policy_oid)
+        if policy is None:
+            return
+        for name, stored in (("using", policy.polqual), ("check", policy.polwithcheck)):
+            if stored is None or finding.span.source is not stored.span.source:
+                continue
+            if finding.span.start < stored.span.end and stored.span.start < finding.span.end:
+                offset = stored.start - stored.span.start
+                clause = PolicyClause(policy, name, stored)  # type: ignore[arg-type]
+                yield from self.forms(clause, finding.span.start + offset, finding.span.end + offset)
+
+    def _changed(self, policy: Policy, stored: StoredExpr, text: str, form: Form) -> Suggestion:
+        return altered(
+            self.catalog,
+            policy,
+            using=text if stored is policy.polqual else None,
+            check=text if stored is policy.polwithcheck else None,
+            kind="rewrite_policy",
+            title=form.title,
+            applicability=form.applicability,
+            assumes=form.assumes,
+        )
+
+    def _edited(
+        self,
+        policy: Policy,
+        edits: Sequence[tuple[StoredExpr, Edit]],
+        kind: Literal["wrap_call", "rewrite_policy"],
+        title: str,
+        applicability: Literal["safe", "conditional", "unsafe"],
+        assumes: tuple[str, ...] = (),
+    ) -> Suggestion | None:
+        texts: list[str | None] = []
+        for stored in (policy.polqual, policy.polwithcheck):
+            own = [edit for one, edit in edits if one is stored]
+            if stored is None or not own:
+                texts.append(None)
+                continue
+            writing = self.writing(stored, policy.polrelid)
+            text = writing.edited(own)
+            if applicability != "unsafe":
+                fresh = resolve_text(self.catalog, text, stored.span, policy.polrelid, boolean=True)
+                if fresh is None or not agrees(fresh.expr, writing.expr):
+                    return None
+            texts.append(text)
+        if texts == [None, None]:
+            return None
+        return altered(
+            self.catalog,
+            policy,
+            using=texts[0],
+            check=texts[1],
+            kind=kind,
+            title=title,
+            applicability=applicability,
+            assumes=assumes,
+        )
+
+    def wrap_calls(self, needs: Sequence[NeedWrap]) -> Suggestion | None:
+        """Put the calls into scalar subqueries.
+
+        Equal for every database state when the functions are STABLE or IMMUTABLE: within one statement such a call
+        gives one answer, so asking once instead of per row changes nothing (InitPlan, FACTS.md B1.2).
+        """
+        policy = needs[0].clause.policy
+        edits: list[tuple[StoredExpr, Edit]] = []
+        for need in needs:
+            stored = need.clause.stored
+            writing = self.writing(stored, policy.polrelid)
+            places = [(need.start, need.end)] if writing.stored is stored else _calls_of(writing, need.funcid)
+            edits += [(stored, (a, b, f"(SELECT {writing.text[a:b]})")) for a, b in places if a >= 0]
+        procs = [self.catalog.procs.get(need.funcid) for need in needs]
+        volatile = sorted({proc.proname for proc in procs if proc is not None and proc.provolatile == "v"})
+        return self._edited(
+            policy,
+            list(dict.fromkeys(edits)),
+            kind="wrap_call",
+            title="ask once per statement: put the call into a scalar subquery",
+            applicability="conditional" if volatile else "safe",
+            assumes=tuple(f"{name}() gives one answer throughout a statement" for name in volatile),
+        )
+
+    def qualify_names(self, needs: Sequence[NeedQualify]) -> Suggestion | None:
+        """Write the policy's table before the captured names: changes who passes, so never done unasked."""
+        policy = needs[0].clause.policy
+        table = self.catalog.relations[policy.polrelid]
+        edits: list[tuple[StoredExpr, Edit]] = []
+        for need in needs:
+            if need.start >= 0 and self.writing(need.clause.stored, policy.polrelid).stored is need.clause.stored:
+                name = f"{quote_identifier(table.relname)}.{quote_identifier(need.column)}"
+                edits.append((need.clause.stored, (need.start, need.end, name)))
+        title = "name the policy's own table"
+        return self._edited(policy, edits, kind="rewrite_policy", title=title, applicability="unsafe")
+
+    def expression_index(self, need: NeedExpressionIndex) -> Suggestion | None:
+        """An index on an expression of the policy, where it is IMMUTABLE."""
+        policy = need.clause.policy
+        table = self.catalog.relations[policy.polrelid]
+        writing = self.writing(need.clause.stored, table.oid)
+        if writing.stored is not need.clause.stored or need.start < 0:
+            return None
+        text = writing.text[need.start : need.end]
+        fresh = resolve_text(self.catalog, text, need.clause.stored.span, table.oid)
+        if fresh is None or clauses.contain_mutable(self.catalog, fresh.expr):
+            return None
+        columns = [table.column(number).attname for number in _columns(fresh.expr)]
+        words = " ".join(text.split())
+        return index_suggestion(
+            self.indexes, table, columns or ["expr"], f"({words})", f"index {table.relname} ({words})"
+        )
+
+
+def all_forms(writing: Writing) -> Iterator[Form]:
+    """Every other form of every part of a condition."""
+    for node in positive(writing.expr):
+        yield from membership_forms(writing, node)
+        yield from cast_forms(writing, node)
+        yield from scalar_forms(writing, node)
+        yield from foreign_key_forms(writing, node)
+
+
+def _calls_of(writing: Writing, funcid: Oid) -> list[tuple[int, int]]:
+    """The places of a function's calls that are not yet in a scalar subquery of their own."""
+    wrapped = {
+        id(node.subselect.targets[0].expr)
+        for node, _ in walk_deep(writing.expr)
+        if bare_scalar(node) is not None and hasattr(node, "subselect")
+    }
+    return [
+        writing.place(node)
+        for node, _ in walk_deep(writing.expr)
+        if isinstance(node, FuncExpr) and node.funcid == funcid and id(node) not in wrapped
+    ]
+
+
+def _columns(expr: Expr) -> list[int]:
+    numbers = (getattr(node, "attnum", 0) for node, _ in walk_deep(expr))
+    return list(dict.fromkeys(number for number in numbers if number > 0))
+
+
+def with_suggestions(finding: Finding, suggestions: Sequence[Suggestion]) -> Finding:
+    """The finding with what cures it."""
+    return replace(finding, suggestions=tuple(dict.fromkeys(suggestions)))
