@@ -219,6 +219,7 @@ def fix(
     hot: tuple[str, ...],
     output: Path | None,
     stdin_filename: str,
+    verbose: bool,
     format_: str,
     select: str | None,
     ignore: str | None,
