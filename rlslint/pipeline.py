@@ -51,7 +51,7 @@ def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: s
             findings, cured = _since(changes, findings, project, replayed, one, chosen, cwd)
         elif project.reported is not None:
             findings, cured = _named(findings, project, replayed, one, chosen, cwd)
-        runs.append(_Run(project, replayed, gather(replayed, plans, one), findings, cured))
+        runs.append(_Run(project, replayed, gather(project, replayed, plans, one), findings, cured))
     held = None
     if options.baseline:
         whole = all(run.cured is None for run in runs)
@@ -175,7 +175,7 @@ def fix(
         if project.reported is not None:
             asked = {*project.reported, SUGGESTED}
             found = [finding for finding in found if finding.span.source.path in asked]
-        return gather(replayed, plans, options), found
+        return gather(project, replayed, plans, options), found
 
     facts, findings = look()
     return project, cure(facts, look, findings, lambda facts: Judge(facts, chosen), unsafe=unsafe)
