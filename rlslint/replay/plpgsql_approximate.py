@@ -19,6 +19,7 @@ _MATTERS: Final = re.compile(
     r"\bpolicy\b|\brow\s+level\s+security\b|\balter\s+table\b|\b(?:create|drop)\s+(?:unlogged\s+|unique\s+)?(?:table|index)\b",
     re.IGNORECASE,
 )
+_CALLED: Final = re.compile(r"(\w+)\"?\s*\(")
 _FORMAT: Final = re.compile(r"%(?:(\d+)\$)?-?\d*[sIL]")
 
 
@@ -26,6 +27,11 @@ def could_matter(code: str) -> bool:
     """Whether code, as far as it is known, could touch policies, row security, tables or indexes."""
     known = code.replace(UNKNOWN, "").strip()
     return not known or bool(_MATTERS.search(code)) or not re.search(r"[A-Za-z]{3}", known)
+
+
+def called(code: str) -> frozenset[str]:
+    """Names that code may call as functions or procedures, in lower case as they are written."""
+    return frozenset(name.lower() for name in _CALLED.findall(code))
 
 
 def shorten(code: str) -> str:

@@ -37,7 +37,12 @@ class Block:
     """Names of the variables of an array type."""
     error: DDLError | None = None
     """What the running exception handler handles."""
-    count: int = 0
+    body: str = ""
+    """The source of the body, for what its tree leaves out."""
+    result: Value | Unset = None
+    """What RETURN gave."""
+    returned: list[list[Value]] | None = None
+    """What RETURN NEXT and RETURN QUERY gave so far; None when it is not known, or no set is returned."""
 
     def read(self, name: str) -> tuple[bool, Value]:
         """A variable's value. Raises Undecided."""

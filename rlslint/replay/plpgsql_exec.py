@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from rlslint.replay import calls
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.plpgsql_block import Block, Unset
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
@@ -18,6 +19,7 @@ from rlslint.source.model import Raw, Statement
 from rlslint.source.parse import parse_synthetic
 
 MAX_STATEMENTS: Final = 20_000
+_RETURNED: Final = re.compile(r"\bRETURN\s+(?:NEXT\s+)?(\w+)\s*;", re.IGNORECASE)
 _ASSIGNMENT: Final = re.compile(r'\s*("(?:[^"]|"")+"|\w+)((?:\s*\.\s*(?:"[^"]+"|\w+))*)\s*(\[.*?\])?\s*:?=', re.DOTALL)
 
 
@@ -45,8 +47,8 @@ def run_block(block: Block, body: list[Raw]) -> None:
 def _run(block: Block, body: list[Raw]) -> None:
     for item in body:
         kind, node = next(iter(item.items()))
-        block.count += 1
-        if block.count > MAX_STATEMENTS:
+        block.session.ran += 1
+        if block.session.ran > MAX_STATEMENTS:
             raise NotFollowed("a block that runs too many statements to be followed")
         handler = _STATEMENTS.get(kind)
         if handler is not None:
@@ -293,7 +295,7 @@ def _sql(block: Block, node: Raw) -> None:
     span = block.place(query, node.get("lineno", 1))
     if span is not None:
         statement = Statement(statement.kind, statement.node, statement.text, span)
-    _dispatch(block, statement)
+    dispatch(block, statement)
 
 
 def _into(block: Block, node: Raw, query: str) -> None:
@@ -334,10 +336,11 @@ def _dynamic(block: Block, node: Raw) -> None:
     for statement in statements:
         if statement.kind == "TransactionStmt":
             raise DDLError("0A000", "EXECUTE of transaction commands is not implemented")
-        _dispatch(block, statement)
+        dispatch(block, statement)
 
 
-def _dispatch(block: Block, statement: Statement) -> None:
+def dispatch(block: Block, statement: Statement) -> None:
+    """Run one statement of a block. What cannot be followed is noted. Raises DDLError."""
     session = block.session
     if statement.kind not in session.handlers:
         return
@@ -354,16 +357,21 @@ def _dispatch(block: Block, statement: Statement) -> None:
 def _perform(block: Block, node: Raw) -> None:
     block.forget(set(), {"found"})
     query = _query(node, "expr")
-    statements, problems = parse_synthetic(query, block.line_span(node.get("lineno", 1)))
+    span = block.line_span(node.get("lineno", 1))
+    statements, problems = parse_synthetic(query, span)
     for statement in [] if problems else statements:
-        if statement.kind == "SelectStmt" and "fromClause" in statement.node:
-            try:
-                _, rows = block.rows(query)
-            except Undecided:
-                continue
-            block.variables["found"] = bool(rows)
-        elif "set_config" in query:
-            _dispatch(block, statement)
+        if statement.kind == "CallStmt":
+            calls.call(block.session, statement, block.scope())
+        if statement.kind != "SelectStmt":
+            continue
+        if "fromClause" not in statement.node:
+            calls.select(block.session, statement, block.scope())
+            continue
+        try:
+            _, rows = block.rows(query)
+        except Undecided:
+            continue
+        block.variables["found"] = bool(rows)
 
 
 def _exit(block: Block, node: Raw) -> None:
@@ -379,7 +387,45 @@ def _exit(block: Block, node: Raw) -> None:
 
 
 def _return(block: Block, node: Raw) -> None:
+    block.result = _returned(block, node) if "lineno" in node else None
     raise _Return
+
+
+def _returned(block: Block, node: Raw) -> Value | Unset:
+    """What RETURN or RETURN NEXT gives. The tree leaves a plain variable out: it stands in the source."""
+    if "expr" in node:
+        query = _query(node, "expr")
+    else:
+        line = block.body.split("\n")[node["lineno"] - 1 : node["lineno"] + 1]
+        found = _RETURNED.findall("\n".join(line))
+        if not found:
+            return None
+        if len(found) > 1 or not found[0]:
+            return Unset(None)
+        query = found[0]
+    try:
+        return block.value(query)
+    except Undecided:
+        return Unset(None)
+
+
+def _return_next(block: Block, node: Raw) -> None:
+    value = _returned(block, node)
+    if isinstance(value, Unset):
+        block.returned = None
+    elif block.returned is not None:
+        block.returned.append(list(value.values()) if isinstance(value, dict) else [value])
+
+
+def _return_query(block: Block, node: Raw) -> None:
+    try:
+        query = _query(node, "query") if "query" in node else text_of(block.value(_query(node, "dynquery")))
+        _, rows = block.rows(query)
+    except Undecided:
+        block.returned = None
+        return
+    if block.returned is not None:
+        block.returned += rows
 
 
 def _raise(block: Block, node: Raw) -> None:
@@ -439,6 +485,9 @@ _STATEMENTS: Final[dict[str, Callable[[Block, Raw], None]]] = {
     "PLpgSQL_stmt_perform": _perform,
     "PLpgSQL_stmt_exit": _exit,
     "PLpgSQL_stmt_return": _return,
+    "PLpgSQL_stmt_return_next": _return_next,
+    "PLpgSQL_stmt_return_query": _return_query,
+    "PLpgSQL_stmt_call": _perform,
     "PLpgSQL_stmt_raise": _raise,
     "PLpgSQL_stmt_getdiag": _diagnostics,
     "PLpgSQL_stmt_assert": _assert,

@@ -136,10 +136,12 @@ def _function(node: Raw, scope: Scope) -> Rows:
     if call is None:
         raise Undecided("a function in FROM")
     name = call["funcname"][-1]["String"]["sval"]
-    args = [evaluate(scope, arg) for arg in call.get("args", ())]
+    args = [evaluate(scope, arg) for arg in call.get("args", ())] if name in _SETS else []
     columns = [name]
     rows: list[list[Value]]
-    if name == "unnest" and all(isinstance(arg, list) for arg in args):
+    if name not in _SETS:
+        columns, rows = _own_rows(scope, name, call)
+    elif name == "unnest" and all(isinstance(arg, list) for arg in args):
         lists = [arg for arg in args if isinstance(arg, list)]
         longest = max(len(items) for items in lists)
         rows = [[items[i] if i < len(items) else None for items in lists] for i in range(longest)]
@@ -163,6 +165,15 @@ def _function(node: Raw, scope: Scope) -> Rows:
     if not given and len(columns) == 1:
         columns = [alias]
     yield from _aliased({"alias": {**node.get("alias", {}), "aliasname": alias}}, columns, rows)
+
+
+def _own_rows(scope: Scope, name: str, call: Raw) -> tuple[list[str], list[list[Value]]]:
+    from rlslint.replay.plpgsql_calls import followable, rows_of
+
+    proc = followable(scope.session, call)
+    if proc is None:
+        raise Undecided(f"{name}() in FROM")
+    return rows_of(scope, proc, call)
 
 
 def _join(node: Raw, scope: Scope, early: Early) -> Rows:

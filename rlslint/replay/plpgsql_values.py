@@ -86,6 +86,13 @@ def _column(scope: Scope, node: Raw) -> Value:
     return value
 
 
+def _param(scope: Scope, node: Raw) -> Value:
+    found, value = scope.variables.read(f"${node['number']}")
+    if not found:
+        raise Undecided(f"${node['number']} is not known")
+    return value
+
+
 def _in_rows(scope: Scope, words: list[str]) -> tuple[bool, Value]:
     if len(words) == 1:
         for alias, row in scope.rows.items():
@@ -288,7 +295,11 @@ def _cast(scope: Scope, node: Raw) -> Value:
     if name == "bool":
         return truth(value)
     if name in _REG:
-        return to_reg(scope.session, name, value)
+        try:
+            return to_reg(scope.session, name, value)
+        except Undecided as reason:
+            scope.session.absent("42P01" if name == "regclass" else "42704", str(reason))
+            raise
     return value
 
 
@@ -368,7 +379,7 @@ def _call(scope: Scope, node: Raw) -> Value:
                 return to_reg(scope.session, name[3:], evaluate(scope, node["args"][0]))
             except Undecided:
                 return None
-        raise Undecided(f"{name}() is not followed")
+        return _own_function(scope, node)
     args: list[Value] = [evaluate(scope, arg) for arg in node.get("args", ())]
     if node.get("func_variadic") and args:
         args = [*args[:-1], *as_list(args[-1])]
@@ -376,6 +387,15 @@ def _call(scope: Scope, node: Raw) -> Value:
         return handler(scope.session, args)
     except (TypeError, ValueError, IndexError):
         raise Undecided(f"{name}() of these arguments") from None
+
+
+def _own_function(scope: Scope, node: Raw) -> Value:
+    from rlslint.replay.plpgsql_calls import followable, value_of
+
+    proc = followable(scope.session, node)
+    if proc is None:
+        raise Undecided(f"{node['funcname'][-1]['String']['sval']}() is not followed")
+    return value_of(scope, proc, node)
 
 
 def _aggregate(scope: Scope, name: str, node: Raw) -> Value:
@@ -435,6 +455,7 @@ def select_rows(node: Raw, scope: Scope) -> tuple[list[str], list[list[Value]]]:
 _NODES: Final[dict[str, Callable[[Scope, Raw], Value]]] = {
     "A_Const": _const,
     "ColumnRef": _column,
+    "ParamRef": _param,
     "BoolExpr": _bool,
     "A_Expr": _expr,
     "NullTest": _null_test,

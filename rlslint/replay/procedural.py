@@ -1,20 +1,16 @@
-"""DO blocks and calls of PL/pgSQL procedures in, the statements they run replayed out, followed statically."""
+"""DO blocks in, the statements they run replayed out, followed statically."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Final
 
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.names import options, word
 from rlslint.replay.plpgsql_block import Block, declare
 from rlslint.replay.plpgsql_exec import run_block
+from rlslint.replay.plpgsql_source import Places, parsed
 from rlslint.replay.session import Handler, Session
-from rlslint.source.model import Raw, Span, Statement
-from rlslint.source.parse import parse_plpgsql
-
-_ROWTYPE: Final = re.compile(r'[\w."]+\s*%\s*rowtype\b', re.IGNORECASE)
-_OPENING: Final = re.compile(r"\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$")
+from rlslint.source.model import Statement
 
 
 def do(session: Session, statement: Statement) -> None:
@@ -26,71 +22,15 @@ def do(session: Session, statement: Statement) -> None:
             language = word(element).lower()
         elif name == "as":
             body = word(element)
-    function = _parsed(statement.text) if language == "plpgsql" else None
+    function = parsed(statement.text) if language == "plpgsql" else None
     if function is None:
         if approximate.could_matter(body):
             session.note(statement, f"a DO block that cannot be followed: {approximate.shorten(body)}")
         return
-    places = _Places(statement, body)
+    places = Places(statement, body)
     block = Block(session, statement, places.find, places.line)
     declare(block, function)
     run_block(block, [function["action"]])
-
-
-def _parsed(text: str) -> Raw | None:
-    """The PLpgSQL_function of a DO statement; None when the parser does not take it."""
-    tree: Any = parse_plpgsql(text)
-    if not tree:
-        # the parser knows no row types: a record serves as well
-        tree = parse_plpgsql(_ROWTYPE.sub("record", text))
-    if not tree or "action" not in tree[0].get("PLpgSQL_function", {}):
-        return None
-    function: Raw = tree[0]["PLpgSQL_function"]
-    return function
-
-
-class _Places:
-    """Where the lines of a DO block's body stand in the file."""
-
-    def __init__(self, statement: Statement, body: str) -> None:
-        self._statement = statement
-        self._body = body
-        opening = _OPENING.search(statement.text)
-        start = -1 if opening is None else opening.end()
-        # a body in plain quotes has its quotes doubled, so that its characters have no places of their own
-        self._start = start if start >= 0 and statement.text.startswith(body, start) else -1
-
-    def line(self, number: int) -> Span:
-        """The line of the body (from 1) without white space around it; the whole statement when it is not known."""
-        if self._start < 0:
-            return self._statement.span
-        start = self._line_start(number)
-        end = self._body.find("\n", start)
-        end = len(self._body) if end < 0 else end
-        text = self._body[start:end]
-        first = start + len(text) - len(text.lstrip())
-        last = start + len(text.rstrip())
-        if last <= first:
-            return self._statement.span
-        return self._statement.span_of(self._start + first, self._start + last)
-
-    def find(self, code: str, number: int) -> Span | None:
-        """The place of a statement's text that begins on a line."""
-        if self._start < 0 or self._statement.synthetic:
-            return None
-        at = self._body.find(code, max(self._line_start(number), 0))
-        if at < 0:
-            return None
-        return self._statement.span_of(self._start + at, self._start + at + len(code))
-
-    def _line_start(self, number: int) -> int:
-        at = 0
-        for _ in range(number - 1):
-            newline = self._body.find("\n", at)
-            if newline < 0:
-                break
-            at = newline + 1
-        return at
 
 
 HANDLERS: Final[dict[str, Handler]] = {"DoStmt": do}

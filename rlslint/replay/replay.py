@@ -10,6 +10,7 @@ from typing import Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.replay import (
     alter_table,
+    calls,
     drop,
     extensions,
     functions,
@@ -36,6 +37,7 @@ from rlslint.source.model import Problem, Project, Statement
 
 _TOPICS: Final[tuple[Mapping[str, Handler], ...]] = (
     alter_table.HANDLERS,
+    calls.HANDLERS,
     drop.HANDLERS,
     extensions.HANDLERS,
     functions.HANDLERS,
@@ -60,7 +62,7 @@ IGNORED: Final = frozenset(
     """AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseStmt AlterEventTrigStmt AlterExtensionContentsStmt
     AlterForeignServerStmt AlterFdwStmt AlterObjectDependsStmt AlterOpFamilyStmt AlterOperatorStmt AlterPublicationStmt
     AlterStatsStmt AlterSubscriptionStmt AlterSystemStmt AlterTSConfigurationStmt AlterTSDictionaryStmt
-    AlterTableMoveAllStmt AlterTableSpaceOptionsStmt AlterUserMappingStmt CallStmt CheckPointStmt ClosePortalStmt
+    AlterTableMoveAllStmt AlterTableSpaceOptionsStmt AlterUserMappingStmt CheckPointStmt ClosePortalStmt
     ClusterStmt CommentStmt ConstraintsSetStmt CopyStmt CreateAmStmt CreateConversionStmt CreateEventTrigStmt
     CreateFdwStmt CreateForeignServerStmt CreatePLangStmt CreatePublicationStmt CreateStatsStmt CreateSubscriptionStmt
     CreateTableSpaceStmt CreateTransformStmt CreateUserMappingStmt CreatedbStmt DeallocateStmt DeclareCursorStmt
@@ -105,7 +107,7 @@ def _select(session: Session, statement: Statement) -> None:
     if "intoClause" in statement.node:
         views.select_into(session, statement)
     else:
-        settings.select(session, statement)
+        calls.select(session, statement)
 
 
 def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assume_missing: bool = True) -> Replayed:
@@ -154,6 +156,7 @@ def run(session: Session, statement: Statement, replayed: Replayed, *, transacti
         replayed.unknown_kinds[statement.kind] += 1
         return
     session.statement = statement
+    session.ran = 0
     in_transaction = transactional or bool(session.savepoints)
     if not in_transaction:
         session.transaction += 1

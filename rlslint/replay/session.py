@@ -175,6 +175,10 @@ class Session:
     """The open transaction, under an empty name, and the savepoints in it; empty outside a transaction."""
     local_settings: Savepoint | None = None
     """Settings to go back to when the transaction ends, where SET LOCAL changed some."""
+    depth: int = 0
+    """How many functions that files created are being run."""
+    ran: int = 0
+    """Statements of code that have run since the file's statement began."""
     require_known: Callable[[Session, Statement, Oid], None] | None = None
     """Where the files are all there is: raises `Missing` when what a statement has made (what is newer than the OID)
     stands on something that no file creates. None: such things are taken to exist elsewhere."""

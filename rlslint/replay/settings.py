@@ -8,7 +8,6 @@ from rlslint.analyze.entry import parse_search_path
 from rlslint.analyze.typename import quote_identifier
 from rlslint.replay.names import role_by_name, word
 from rlslint.replay.session import DDLError, Handler, Session
-from rlslint.replay.unfollowed import note_calls
 from rlslint.source.model import Raw, Statement
 
 _LISTS: Final = frozenset({"search_path", "temp_tablespaces", "session_preload_libraries", "shared_preload_libraries"})
@@ -155,8 +154,7 @@ def change_config(session: Session, config: tuple[tuple[str, str], ...], node: R
 
 
 def select(session: Session, statement: Statement) -> None:
-    """SELECT set_config(name, value, is_local), as pg_dump writes it; other calls are noted where they may do more."""
-    note_calls(session, statement)
+    """SELECT set_config(name, value, is_local), as pg_dump writes it."""
     for target in statement.node.get("targetList", ()):
         call = target.get("ResTarget", {}).get("val", {}).get("FuncCall")
         if call is None or call["funcname"][-1]["String"]["sval"] != "set_config" or len(call.get("args", ())) != 3:

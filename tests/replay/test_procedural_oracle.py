@@ -176,6 +176,72 @@ BEGIN
 END $$;
 CREATE POLICY after ON a USING (true);
 """,
+    "functions": """
+CREATE FUNCTION column_exists(tab text, col text DEFAULT 'owner') RETURNS boolean LANGUAGE plpgsql AS $f$
+DECLARE there boolean;
+BEGIN
+  SELECT EXISTS (SELECT FROM information_schema.columns WHERE table_name = tab AND column_name = $2) INTO there;
+  RETURN there;
+END $f$;
+CREATE FUNCTION policy_name(tab text) RETURNS text LANGUAGE sql AS $$ SELECT tab || '_of_owner' $$;
+CREATE FUNCTION guard(tab regclass, VARIADIC cols text[]) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE FUNCTION guard(tab text, cmd text, expr text = 'true') RETURNS text LANGUAGE plpgsql AS $f$
+BEGIN
+  IF NOT column_exists(tab) THEN
+    RETURN 'none';
+  END IF;
+  EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tab);
+  EXECUTE format('CREATE POLICY %I ON %I FOR %s USING (%s)', policy_name(tab) || '_' || cmd, tab, cmd, expr);
+  RETURN policy_name(tab);
+END $f$;
+SELECT guard('a', 'select');
+SELECT guard('c', 'select'), guard('b', 'delete', 'owner = current_user');
+SELECT guard(tab => 'b', cmd => 'select');
+SELECT guard(t, 'update') FROM unnest(ARRAY['a', 'c', 'b']) AS t;
+SELECT guard('a', 'select');
+DO $$
+DECLARE told text;
+BEGIN
+  PERFORM guard('Odd Name', 'select');
+  told := guard('Odd Name', 'delete');
+  IF told = 'Odd Name_of_owner' THEN CREATE POLICY told ON a USING (true); END IF;
+  IF guard('c', 'select') = 'none' THEN CREATE POLICY untold ON a USING (true); END IF;
+END $$;
+CREATE FUNCTION in_s() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = s AS
+$$ BEGIN CREATE TABLE made (id int); CREATE POLICY p ON made USING (true); PERFORM nothing_here(); END $$;
+CREATE FUNCTION s.nothing_here() RETURNS void LANGUAGE sql AS 'SELECT';
+SELECT in_s();
+CREATE FUNCTION pairs() RETURNS TABLE (tab text, pol text) LANGUAGE plpgsql AS $$
+BEGIN
+  tab := 'a'; pol := 'first'; RETURN NEXT;
+  RETURN QUERY SELECT tablename::text, 'on_' || tablename FROM pg_tables WHERE schemaname = 's' ORDER BY 1;
+END $$;
+CREATE FUNCTION names() RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'n' || i FROM generate_series(1, 2) AS i $$;
+DO $$
+DECLARE r record; n text;
+BEGIN
+  FOR n IN SELECT * FROM names() LOOP EXECUTE format('CREATE POLICY %I ON b USING (true)', n); END LOOP;
+END $$;
+CREATE PROCEDURE add_policy(tab text, times int) LANGUAGE plpgsql AS $$
+BEGIN
+  IF times > 0 THEN
+    EXECUTE format('CREATE POLICY %I ON %I USING (true)', 'times' || times, tab);
+    CALL add_policy(tab, times - 1);
+  END IF;
+END $$;
+CALL add_policy('a', 3);
+CREATE FUNCTION fails() RETURNS void LANGUAGE plpgsql AS
+$$ BEGIN CREATE POLICY lost ON a USING (true); RAISE EXCEPTION 'no' USING ERRCODE = '22012'; END $$;
+SELECT fails();
+DO $$ BEGIN PERFORM fails(); EXCEPTION WHEN division_by_zero THEN CREATE POLICY caught ON a USING (true); END $$;
+CREATE FUNCTION forever() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM forever(); END $$;
+CREATE FUNCTION add_two(OUT one text, OUT two text) LANGUAGE plpgsql AS
+$$ BEGIN CREATE POLICY out ON b USING (true); one := 'x'; two := 'y'; END $$;
+DO $$ DECLARE r record; BEGIN
+  SELECT * INTO r FROM add_two();
+  EXECUTE format('CREATE POLICY %I ON b USING (true)', 'got_' || coalesce(r.two, 'null'));
+END $$;
+""",
 }
 
 
