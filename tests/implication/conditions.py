@@ -81,16 +81,30 @@ _simple = st.one_of(
         st.sampled_from(["", "NOT "]),
     ),
     st.sampled_from(
-        ["flag", "NOT flag", "flag IS TRUE", "flag IS NOT FALSE", "flag IS NOT TRUE", "flag = false", "coalesce(flag, false)"]
+        [
+            "flag",
+            "NOT flag",
+            "flag IS TRUE",
+            "flag IS NOT FALSE",
+            "flag IS NOT TRUE",
+            "flag = false",
+            "coalesce(flag, false)",
+        ]
     ),
     st.sampled_from(["coalesce(flag, true)", "owner = other", "owner <> other", "other IS NOT DISTINCT FROM owner"]),
-    st.sampled_from(["coalesce(n, 0) > 2", "coalesce(other, owner) = uid()", "CASE WHEN flag THEN n > 2 ELSE n > 5 END"]),
+    st.sampled_from(
+        ["coalesce(n, 0) > 2", "coalesce(other, owner) = uid()", "CASE WHEN flag THEN n > 2 ELSE n > 5 END"]
+    ),
     st.sampled_from(["is_admin()", "(SELECT is_admin())", "lower(other) = 'ann'", "other LIKE 'a%'"]),
     st.sampled_from(["true", "false", "owner = owner", "other = other"]),
 )
 _key = st.sampled_from(["job_id", "ref", "task_id"])
-_inner = st.sampled_from(["true", "j.status = 'open'", "j.owner = uid()", "j.status <> 'done'", "j.id > 1", "j.owner = t.owner"])
-_member = st.sampled_from(["true", "x.name = uid()", "x.role = 'lead'", "x.role IN ('lead', 'guest')", "x.name = uid() AND x.role = 'lead'"])
+_inner = st.sampled_from(
+    ["true", "j.status = 'open'", "j.owner = uid()", "j.status <> 'done'", "j.id > 1", "j.owner = t.owner"]
+)
+_member = st.sampled_from(
+    ["true", "x.name = uid()", "x.role = 'lead'", "x.role IN ('lead', 'guest')", "x.name = uid() AND x.role = 'lead'"]
+)
 _queries = st.one_of(
     st.builds("EXISTS (SELECT 1 FROM jobs j WHERE j.id = {} AND {})".format, _key, _inner),
     st.builds("{} IN (SELECT j.id FROM jobs j WHERE {})".format, _key, _inner),
