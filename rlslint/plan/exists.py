@@ -21,7 +21,10 @@ def simplify_exists(query: Query) -> Query | None:
     if query.offset is not None or any(_returns_set(target.expr) for target in query.targets):
         return None
     if query.limit is not None:
+        # the parser casts the count to bigint; PostgreSQL simplifies it before it looks
         limit = query.limit
+        while isinstance(limit, FuncExpr) and limit.form == "implicit_cast" and len(limit.args) == 1:
+            limit = limit.args[0]
         if not isinstance(limit, Const):
             return None
         if limit.value is not None and (not limit.value.isdigit() or int(limit.value) <= 0):

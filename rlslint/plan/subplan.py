@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query
-from rlslint.nodes.primnodes import Expr, Oid, OpExpr, ScalarArrayOpExpr, SubLink, SubLinkType, Var, walk
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, ScalarArrayOpExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
@@ -130,7 +130,10 @@ class Planner:
         return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested)), close)
 
     def _limit(self, query: Query) -> float:
-        text = getattr(query.limit, "value", None)
+        limit = query.limit
+        while isinstance(limit, FuncExpr) and len(limit.args) == 1:
+            limit = limit.args[0]
+        text = getattr(limit, "value", None)
         return float(text) if isinstance(text, str) and text.isdigit() else 10.0
 
     def _fraction(self, query: Query, fraction: float) -> float:

@@ -16,10 +16,11 @@ from typing import Any, Final
 import psycopg
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from rlslint import pipeline
 from rlslint.catalog.catalog import Catalog
 from rlslint.config import Options
-from rlslint.pipeline import plan
 from rlslint.plan.model import AccessPlan
+from rlslint.plan.predict import Predictor
 from rlslint.report.plan import plan_json
 from rlslint.rewrite.model import StatementName
 from tests.plan.composed import CONTEXT, INDEXES, SCHEMA, Case, cases, rows
@@ -44,12 +45,13 @@ def load(connection: psycopg.Connection[Any], items: int, members: int, teams: i
 def predictions(case: Case) -> tuple[Catalog, dict[StatementName, AccessPlan]]:
     """What is predicted for app_user."""
     options = Options(paths=("-",), preset="none", pg_version=18)
-    catalog, plans = plan(options, cwd=Path.cwd(), stdin=SCHEMA + case.sql())
+    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + case.sql())[1].catalog
     table = catalog.find_relation(None, "items", ("public",))
     role = catalog.find_role("app_user")
     assert table is not None
     assert role is not None
-    return catalog, {one.statement: one for one in plans if one.relid == table.oid and one.role == role.oid}
+    predictor = Predictor(catalog)
+    return catalog, {statement: predictor.predict(table.oid, role.oid, statement) for statement in STATEMENTS}
 
 
 def only(connection: psycopg.Connection[Any], case: Case) -> None:
