@@ -46,6 +46,9 @@ def _common(function: Function) -> Function:
             ),
             click.option("--pg-version", type=click.IntRange(14, 18), help="PostgreSQL major version (default: 17)."),
             click.option("--hot", multiple=True, metavar="GLOB", help="Tables that take many inserts."),
+            click.option(
+                "--stats", type=click.Path(), help="Row counts and inserts, exported from pg_stat_user_tables."
+            ),
             click.option("--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal."),
             click.option("--stdin-filename", default="<stdin>", help="Name to show for standard input."),
             click.option("--verbose", "-v", is_flag=True, help="Say which files are read, in which order and layout."),
@@ -80,6 +83,7 @@ def check(
     preset: str | None,
     pg_version: int | None,
     hot: tuple[str, ...],
+    stats: str | None,
     output: Path | None,
     stdin_filename: str,
     verbose: bool,
@@ -108,6 +112,7 @@ def check(
             preset=preset,
             pg_version=pg_version,
             hot=hot,
+            stats=stats,
             select=_codes(select),
             ignore=_codes(ignore),
             fail_on=fail_on,
@@ -135,6 +140,7 @@ def plan(
     preset: str | None,
     pg_version: int | None,
     hot: tuple[str, ...],
+    stats: str | None,
     output: Path | None,
     stdin_filename: str,
     verbose: bool,
@@ -143,13 +149,20 @@ def plan(
     """Predict how each statement of each role on each table will run."""
     from rlslint import pipeline
     from rlslint.config import load_options
-    from rlslint.report import plan as plan_report
+    from rlslint.report.plan import render_json
+    from rlslint.report.plan_text import render_text
     from rlslint.source.stack import with_room
 
     cwd = Path.cwd()
     with _one_line_errors():
         options = pipeline.merged(
-            load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
+            load_options(cwd, config),
+            paths=paths,
+            layout=layout,
+            preset=preset,
+            pg_version=pg_version,
+            hot=hot,
+            stats=stats,
         )
         stdin = _stdin(options.paths)
         catalog, plans = with_room(
@@ -161,8 +174,8 @@ def plan(
                 tell=lambda read: _say_inputs((read,), verbose, False),
             )
         )
-        render = plan_report.render_json if format_ == "json" else plan_report.render_text
-        _write(render(catalog, plans), output)
+        rows = pipeline.row_counts(catalog, options)
+        _write(render_json(catalog, plans) if format_ == "json" else render_text(catalog, plans, rows), output)
 
 
 @main.command()
@@ -175,6 +188,7 @@ def catalog(
     preset: str | None,
     pg_version: int | None,
     hot: tuple[str, ...],
+    stats: str | None,
     output: Path | None,
     stdin_filename: str,
     verbose: bool,
@@ -191,7 +205,13 @@ def catalog(
     cwd = Path.cwd()
     with _one_line_errors():
         options = pipeline.merged(
-            load_options(cwd, config), paths=paths, layout=layout, preset=preset, pg_version=pg_version, hot=hot
+            load_options(cwd, config),
+            paths=paths,
+            layout=layout,
+            preset=preset,
+            pg_version=pg_version,
+            hot=hot,
+            stats=stats,
         )
         stdin = _stdin(options.paths)
         project, replayed = with_room(

@@ -43,6 +43,8 @@ class Options:
     """Claims and columns that users can change themselves (RLS304)."""
     since: str = ""
     """A git reference: report only what changed since."""
+    stats: str = ""
+    """A file of row counts and inserts (`source/stats.py`)."""
     baseline: str = ""
     """A file of findings that are known and not reported."""
     per_file_ignores: tuple[tuple[str, Codes], ...] = ()

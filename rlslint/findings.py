@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
 from rlslint.nodes.primnodes import Oid
+from rlslint.plan.visits import row_visits
 from rlslint.registry import Rule, Scope, by_precedence
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Project, Span, Suppression
@@ -53,6 +54,8 @@ class Finding:
     suggestions: tuple[Suggestion, ...] = field(default=())
     cure: tuple[Need, ...] = ()
     """The needs that its own check named."""
+    cost: float = 0.0
+    """Rows visited because of it, where statistics tell: what orders the findings. 0 where they do not."""
     includes: tuple[str, ...] = ()
     """Codes of findings with the same cause that gave way to this one."""
 
@@ -76,7 +79,9 @@ def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
             merged.setdefault(_key(match), []).append(match)
         found += [_finding(rule, facts, matches) for matches in merged.values()]
     found = grouped(settle(found))
-    found.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
+    if facts.rows:
+        found = costed(found, facts)
+    found.sort(key=lambda finding: (-finding.cost, *finding.place, finding.rule.code, finding.message))
     return _numbered(found)
 
 
@@ -128,6 +133,32 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
                 includes=tuple(dict.fromkeys(code for one in group for code in one.includes)),
             )
         )
+    return result
+
+
+_WRITES: Final = frozenset[StatementName]({"insert", "insert_many", "insert_returning", "upsert"})
+
+
+def costed(findings: Iterable[Finding], facts: Facts) -> list[Finding]:
+    """Performance findings with the row visits that the statistics make of them: of one statement, and for what is
+    checked for each new row, of all rows inserted so far."""
+    visits: dict[tuple[Oid, str, StatementName], float] = {}
+    for plan in facts.plans:
+        key = (plan.relid, facts.catalog.rolname(plan.role), plan.statement)
+        visits[key] = row_visits(plan, facts.rows)
+    result: list[Finding] = []
+    for finding in findings:
+        each = {
+            name: max((visits.get((finding.relid, role, name), 0.0) for role in finding.roles), default=0.0)
+            for name in finding.statements
+        }
+        if not finding.rule.code.startswith("RLS1") or not any(each.values()):
+            result.append(finding)
+            continue
+        inserts = facts.inserted.get(finding.relid, 0)
+        total = max(one * (max(1, inserts) if name in _WRITES else 1) for name, one in each.items())
+        data = {**finding.facts, "row_visits": round(max(each.values())), "row_visits_so_far": round(total)}
+        result.append(replace(finding, facts=data, cost=total))
     return result
 
 

@@ -14,6 +14,7 @@ from rlslint.checks.model import Facts
 from rlslint.config import Options
 from rlslint.findings import Finding, find, unsuppressed
 from rlslint.ignores import as_configured
+from rlslint.nodes.primnodes import Oid
 from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
@@ -25,6 +26,7 @@ from rlslint.report.model import Result, together
 from rlslint.source.changed import Changes, changes_since, tree_at
 from rlslint.source.model import InputError, Limits, Problem, Project, Span
 from rlslint.source.read import Stdin, load_projects, shown_path
+from rlslint.source.stats import TableStats, load_stats
 from rlslint.suggest.cure import Cure, cure
 from rlslint.suggest.judge import SUGGESTED, Judge
 from rlslint.suggest.suggest import suggest
@@ -257,13 +259,17 @@ def gather(
     options: Options,
     newest: frozenset[str] | None = None,
 ) -> Facts:
-    """Everything the checks read."""
+    """Everything the checks read. Raises InputError for statistics that cannot be read."""
+    stats = _stats(replayed.catalog, options)
+    inserted = {relid: one.inserted for relid, one in stats.items()}
     return Facts(
         catalog=replayed.catalog,
         plans=plans,
         problems=tuple(replayed.problems),
         steps=tuple(replayed.steps),
-        hot=hot_tables(replayed.catalog, options.hot),
+        hot=hot_tables(replayed.catalog, options.hot, inserted),
+        rows={relid: one.live for relid, one in stats.items()},
+        inserted=inserted,
         rejected=tuple(replayed.rejected_policies),
         policy_changes=tuple(replayed.policy_changes),
         events=tuple(replayed.events),
@@ -280,6 +286,22 @@ def _newest(project: Project, paths: frozenset[str] | None) -> frozenset[int]:
     if paths is None:
         return frozenset({len(project.migrations) - 1})
     return frozenset(n for n, migration in enumerate(project.migrations) if migration.source.path in paths)
+
+
+def row_counts(catalog: Catalog, options: Options) -> dict[Oid, int]:
+    """Rows of the tables that the statistics tell of. Raises InputError for statistics that cannot be read."""
+    return {relid: one.live for relid, one in _stats(catalog, options).items()}
+
+
+def _stats(catalog: Catalog, options: Options) -> dict[Oid, TableStats]:
+    if not options.stats:
+        return {}
+    by_name = load_stats(Path(options.stats))
+    return {
+        relation.oid: one
+        for relation in catalog.relations
+        if (one := by_name.get((catalog.nspname(relation.relnamespace), relation.relname))) is not None
+    }
 
 
 def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule]) -> Result:

@@ -41,6 +41,7 @@ _DATABASE: Final[Mapping[str, Setting]] = {
     ),
     "pg-version": Setting("number", "PostgreSQL major version.", 17, (14, 15, 16, 17, 18)),
     "hot": Setting("texts", "Tables that take many inserts: globs of table or schema.table."),
+    "stats": Setting("text", "Row counts and inserts, exported from pg_stat_user_tables.", is_path=True),
     "exposed-schemas": Setting("texts", "Schemas that an API serves; the preset knows its own."),
     "connects-as-owner": Setting("flag", "The application connects as the role that owns the tables.", False),
 }

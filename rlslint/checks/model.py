@@ -181,7 +181,9 @@ class Facts:
     newest: frozenset[int] = frozenset()
     """Indexes of the migrations that rules about steps look at: those asked for, else the last."""
     rows: Mapping[Oid, int] = field(default_factory=dict)
-    """Live rows of the tables that ``--stats`` tells of."""
+    """n_live_tup of the tables that ``--stats`` tells of."""
+    inserted: Mapping[Oid, int] = field(default_factory=dict)
+    """n_tup_ins of the same."""
 
     def small(self, relid: Oid) -> bool:
         """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does."""

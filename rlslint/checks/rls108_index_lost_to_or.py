@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.checks.policy_scans import curable, whole_scans
+from rlslint.plan.model import ArmMatch
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -33,8 +34,17 @@ def check(facts: Facts) -> Iterator[Match]:
                     "obstacle": arm.obstacle,
                     "other": elsewhere,
                 },
-                needs=(NeedNote(_ADVICE.get(arm.obstacle, _OTHERS)),),
+                needs=(NeedNote(_advice(facts, arm)),),
             )
+
+
+def _advice(facts: Facts, arm: ArmMatch) -> str:
+    if arm.obstacle == "constant":
+        for name in arm.literals:
+            role = facts.catalog.find_role(name)
+            if role is not None and (role.rolbypassrls or role.rolsuper):
+                return f"drop this condition: {name} bypasses row security and never comes here"
+    return _ADVICE.get(arm.obstacle, _OTHERS)
 
 
 _OTHERS = "give this condition a form that an index serves, or a policy of its own for the role that it is meant for"

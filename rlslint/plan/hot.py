@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation, StoredExpr
@@ -20,10 +21,17 @@ _NAMES = re.compile(
 _TIMESTAMPS = frozenset({1114, 1184, 1082})  # timestamp, timestamptz, date
 
 
-def hot_tables(catalog: Catalog, globs: Sequence[str] = ()) -> dict[Oid, tuple[str, ...]]:
+HOT_INSERTS: Final = 100_000
+"""Rows inserted since the statistics were reset that make a table hot."""
+
+
+def hot_tables(
+    catalog: Catalog, globs: Sequence[str] = (), inserted: Mapping[Oid, int] | None = None
+) -> dict[Oid, tuple[str, ...]]:
     """Tables that look hot, or are said to be by ``globs`` (of ``table`` or ``schema.table``).
 
-    One piece of circumstantial evidence is not enough: a name the field uses for such tables, or two others together.
+    Of a table that the statistics tell of (``inserted``: n_tup_ins), they decide and nothing is guessed. Otherwise one
+    piece of circumstantial evidence is not enough: a name the field uses for such tables, or two others together.
     """
     found: dict[Oid, tuple[str, ...]] = {}
     for relation in catalog.relations:
@@ -32,6 +40,10 @@ def hot_tables(catalog: Catalog, globs: Sequence[str] = ()) -> dict[Oid, tuple[s
         told = [glob for glob in globs if _matches(catalog, relation, glob)]
         if told:
             found[relation.oid] = (f"named by --hot {told[0]}",)
+            continue
+        if inserted is not None and relation.oid in inserted:
+            if inserted[relation.oid] >= HOT_INSERTS:
+                found[relation.oid] = (f"{inserted[relation.oid]:,} rows were inserted, says --stats",)
             continue
         strong, weak = _evidence(catalog, relation)
         if strong or len(weak) > 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, walk
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, walk
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Span
@@ -165,6 +165,11 @@ class ArmMatch:
     def span(self) -> Span:
         """The place of the condition in the file."""
         return place(self.clause, self.conjunct)
+
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """Texts of the literals in the condition."""
+        return tuple(node.value for node in walk(self.conjunct) if isinstance(node, Const) and node.value is not None)
 
     @property
     def literal(self) -> bool:

@@ -1,17 +1,14 @@
-"""Predictions as the JSON of the public contract, and as a table for people."""
+"""Predictions as the JSON of the public contract."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
-from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, CallPlan, RelationScan, SubqueryPlan
-from rlslint.report.escape import printable
 
 
 def render_json(catalog: Catalog, plans: Sequence[AccessPlan]) -> str:
@@ -71,36 +68,3 @@ def _names(catalog: Catalog, relid: Oid) -> tuple[str, str]:
 
 def _indexes(catalog: Catalog, scan: RelationScan) -> list[str]:
     return [row.relname for oid in scan.indexes if (row := catalog.indexes.get(oid)) is not None]
-
-
-def render_text(catalog: Catalog, plans: Sequence[AccessPlan]) -> str:
-    """A block a table and role: each statement with its growth in front, how it scans, what the policies ask."""
-    blocks: list[str] = []
-    for (relid, role), group in groupby(plans, key=lambda plan: (plan.relid, plan.role)):
-        schema, table = _names(catalog, relid)
-        name = (
-            quote_identifier(table) if schema == "public" else f"{quote_identifier(schema)}.{quote_identifier(table)}"
-        )
-        lines = [f"{name} as {catalog.rolname(role)}"]
-        for plan in group:
-            lines += _statement(catalog, plan)
-        blocks.append("\n".join(printable(line) for line in lines) + "\n")
-    return "\n".join(blocks)
-
-
-def _statement(catalog: Catalog, plan: AccessPlan) -> list[str]:
-    if plan.error is not None:
-        return [f"  {'error':<12} {plan.statement:<17} {plan.error} {plan.error_reason or ''}".rstrip()]
-    lines = [f"  {plan.growth:<12} {plan.statement:<17} {_scan(catalog, plan.scan)}".rstrip()]
-    for subquery in plan.subqueries:
-        scans = ", ".join(f"{_scan(catalog, scan)} on {scan.name}" for scan in subquery.relations)
-        lines.append(f'{"":33}{subquery.evaluation} in "{subquery.clause.policy.polname}": {scans or "no table"}')
-    for call in plan.calls:
-        lines.append(f'{"":33}{call.function}() {call.evaluation} in "{call.clause.policy.polname}"')
-    return lines
-
-
-def _scan(catalog: Catalog, scan: RelationScan) -> str:
-    indexes = _indexes(catalog, scan)
-    words = "" if scan.method == "none" else scan.method.replace("_", " ")
-    return f"{words} ({', '.join(indexes)})" if indexes else words

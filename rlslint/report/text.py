@@ -1,4 +1,7 @@
-"""Findings as text for people: the place, a code frame with a caret, one line on what PostgreSQL does, the cure."""
+"""Findings as text for people: the place, a code frame with a caret, one line on what PostgreSQL does, the cure.
+
+An info is said briefly, without the frame and the cure's SQL, so that a first run stays readable; the JSON has all of it.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +41,16 @@ def _finding(finding: Finding, paint: _Paint) -> str:
     head = f"{paint(f'{finding.severity}[{finding.rule.code}]', finding.severity)} {paint(finding.rule.name, 'bold')}"
     lines = [f"{head}: {printable(finding.message)}"]
     lines.append(f"  {paint('-->', 'dim')} {printable(path)}:{line}:{column}" + _subject(finding))
-    lines += _frame(finding, paint)
+    if finding.severity != "info":
+        lines += _frame(finding, paint)
+    if finding.cost:
+        each, so_far = finding.facts["row_visits"], finding.facts["row_visits_so_far"]
+        lines.append(f"  {paint('cost:', 'dim')} {each:,} row visits a statement" + _so_far(each, so_far))
     for span, text in finding.related:
         row, col = span.source.position(span.start)
         lines.append(f"  {paint('note:', 'dim')} {printable(text)}: {printable(span.source.path)}:{row}:{col}")
     for suggestion in finding.suggestions:
-        lines += _suggestion(suggestion, paint)
+        lines += _suggestion(suggestion, paint)[: 1 if finding.severity == "info" else None]
     return "\n".join(lines) + "\n"
 
 
@@ -51,6 +58,10 @@ def _cured(finding: Finding, paint: _Paint) -> str:
     path, line, _ = finding.place
     head = f"{paint(f'cured[{finding.rule.code}]', 'green')} {paint(finding.rule.name, 'bold')}"
     return f"{head}: {printable(path)}:{line}{_subject(finding)}\n"
+
+
+def _so_far(each: object, total: object) -> str:
+    return f", {total:,} for all rows inserted so far" if total != each else ""
 
 
 def _subject(finding: Finding) -> str:

@@ -1,0 +1,87 @@
+"""A policy's condition in, whether it can hold for a request without a signed-in user out: SQL's three-valued logic with
+the session functions NULL, as they are for such a request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.primnodes import (
+    ArrayCoerceExpr,
+    BoolExpr,
+    CoerceViaIO,
+    Const,
+    Expr,
+    FuncExpr,
+    NullTest,
+    OpExpr,
+    RelabelType,
+    ScalarArrayOpExpr,
+    SubLink,
+    SubLinkType,
+)
+from rlslint.plan import clauses
+
+_NULL_WITHOUT_USER: Final = frozenset({"auth.uid", "auth.email", "auth.user_id"})
+_ROLE: Final = "auth.role"
+ANON: Final = "anon"
+
+
+def never_for_nobody(catalog: Catalog, expr: Expr) -> bool:
+    """Whether the condition certainly is false or NULL for a request without a user."""
+    match expr:
+        case BoolExpr(op="and", args=args):
+            return any(never_for_nobody(catalog, arg) for arg in args)
+        case BoolExpr(op="or", args=args):
+            return all(never_for_nobody(catalog, arg) for arg in args)
+        case NullTest(arg=arg, is_null=False):
+            return _null(catalog, arg)
+        case OpExpr(kind="op", args=(left, right)):
+            if _is_role(catalog, left) or _is_role(catalog, right):
+                return _another_role(catalog, expr)
+            return _null(catalog, expr)
+        case SubLink(kind=SubLinkType.EXISTS, subselect=query) if not query.has_aggs and query.setop is None:
+            return query.where is not None and never_for_nobody(catalog, query.where)
+        case SubLink(kind=SubLinkType.ANY, subselect=query, lefthand=left):
+            if query.setop is not None or query.has_aggs:
+                return False
+            empty = query.where is not None and never_for_nobody(catalog, query.where)
+            return empty or all(_null(catalog, one) for one in left)
+    return _null(catalog, expr)
+
+
+def _null(catalog: Catalog, expr: Expr) -> bool:
+    match expr:
+        case Const(value=None):
+            return True
+        case RelabelType(arg=arg) | CoerceViaIO(arg=arg) | ArrayCoerceExpr(arg=arg):
+            return _null(catalog, arg)
+        case FuncExpr(args=args):
+            proc = catalog.procs.get(expr.funcid)
+            if proc is None:
+                return False
+            if catalog.qualified_name(proc) in _NULL_WITHOUT_USER:
+                return True
+            return proc.proisstrict and any(_null(catalog, arg) for arg in args)
+        case OpExpr(kind="op", args=args) | ScalarArrayOpExpr(args=args):
+            return clauses.is_strict_op(catalog, expr.opno) and any(_null(catalog, arg) for arg in args)
+        case SubLink(kind=SubLinkType.EXPR, subselect=query) if query.setop is None and len(query.targets) == 1:
+            if not query.fromlist:
+                return _null(catalog, query.targets[0].expr)
+            return not query.has_aggs and query.where is not None and never_for_nobody(catalog, query.where)
+    return False
+
+
+def _is_role(catalog: Catalog, expr: Expr) -> bool:
+    if isinstance(expr, SubLink) and expr.kind is SubLinkType.EXPR and not expr.subselect.fromlist:
+        return len(expr.subselect.targets) == 1 and _is_role(catalog, expr.subselect.targets[0].expr)
+    proc = catalog.procs.get(expr.funcid) if isinstance(expr, FuncExpr) else None
+    return proc is not None and catalog.qualified_name(proc) == _ROLE
+
+
+def _another_role(catalog: Catalog, expr: OpExpr) -> bool:
+    """``auth.role() = 'authenticated'``."""
+    operator = catalog.operators.get(expr.opno)
+    values = [clauses.strip_relabel(arg) for arg in expr.args]
+    names = [one.value for one in values if isinstance(one, Const)]
+    return operator is not None and operator.oprname == "=" and names != [] and ANON not in names
