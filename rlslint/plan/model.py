@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, walk
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, Var, walk
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Span
@@ -165,6 +165,14 @@ class ArmMatch:
     def span(self) -> Span:
         """The place of the condition in the file."""
         return place(self.clause, self.conjunct)
+
+    @property
+    def operand(self) -> Expr:
+        """The side of the comparison that holds the column: what an index on an expression would index."""
+        for side in self.conjunct.children():
+            if any(isinstance(node, Var) and node.levelsup == 0 for node in walk(side)):
+                return side
+        return self.conjunct
 
     @property
     def literals(self) -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+"""RLS109: several permissive policies that apply to the same statement of the same role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.catalog.rows import Policy
+from rlslint.checks.model import Facts, Match, Need, NeedMerge, NeedNote
+from rlslint.nodes.primnodes import Oid
+from rlslint.plan.model import AccessPlan
+from rlslint.rewrite.model import StatementName
+
+_COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
+
+
+def check(facts: Facts) -> Iterator[Match]:
+    """One match a table: the last of the policies that are ORed, with all of them."""
+    found: dict[Oid, dict[tuple[Policy, ...], list[AccessPlan]]] = {}
+    for plan in facts.plans:
+        if plan.statement in _COMMANDS:
+            policies = _permissive(plan)
+            if len(policies) > 1:
+                found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
+    for relid, groups in found.items():
+        every = tuple(dict.fromkeys(policy for group in groups for policy in group))
+        last = max((policy for policy in every if policy.origin), key=lambda one: one.oid, default=None)
+        if last is None or last.origin is None:
+            continue
+        plans = [plan for group in groups.values() for plan in group]
+        yield Match(
+            span=last.origin,
+            relation=facts.catalog.relations[relid],
+            policy=last,
+            statements=tuple(dict.fromkeys(plan.statement for plan in plans)),
+            roles=tuple(dict.fromkeys(plan.role for plan in plans)),
+            facts={
+                "table": facts.name(relid),
+                "policies": [policy.polname for policy in every],
+                "count": max(len(group) for group in groups),
+            },
+            needs=_needs(groups),
+        )
+
+
+def _permissive(plan: AccessPlan) -> tuple[Policy, ...]:
+    """The policies for the statement's own command, in order of creation."""
+    security = plan.row_security
+    quals = security.security_quals[:1] or tuple(
+        option.quals for option in security.with_check_options if option.kind == "insert"
+    )
+    return tuple(dict.fromkeys(clause.policy for one in quals for clause in one.permissive))
+
+
+def _needs(groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ...]:
+    """Policies of one command and one set of roles may become one; of others no merge lets the same rows through."""
+    needs: dict[Need, None] = {}
+    for policies in groups:
+        alike: dict[tuple[object, ...], list[Policy]] = {}
+        for policy in policies:
+            alike.setdefault((policy.polcmd, frozenset(policy.polroles)), []).append(policy)
+        for same in alike.values():
+            if len(same) > 1:
+                needs[NeedMerge(tuple(same))] = None
+    note = "name in TO whom each policy is meant for, and split FOR ALL into its commands: then fewer apply at once"
+    return tuple(needs) or (NeedNote(note),)
