@@ -31,7 +31,7 @@ _WHOLE_TREE: Final = frozenset({"sqitch", "prisma", "hasura", "graphile-migrate"
 """Layouts that own the folders below theirs."""
 _SIDE: Final = re.compile(
     r"^(?:_?archived?|backups?|bak|legacy|legacy_.*|old|deprecated|docs?|documentation|examples?|samples?|tests?|__tests__"
-    r"|test[-_]?data|spec|specs|e2e|fixtures?|seeds?|seed[-_]data|sample[-_]data|demo|tmp|temp|templates?|playground|snippets"
+    r"|test[-_]?data|spec|specs|e2e|fixtures?|seeds?|seed[-_]data|sample[-_]data|demo|tmp|temp|playground|snippets"
     r"|benchmarks?|\..*)$",
     re.IGNORECASE,
 )
@@ -212,7 +212,9 @@ def _scripts(root: Path, candidates: Sequence[Found]) -> list[Found]:
 
 def _as_trees(root: Path, chosen: Sequence[Found]) -> list[Found]:
     """SQL files of no known kind: what lies below one folder of the root is one database, read by path."""
-    with_ddl = [one for one in chosen if any(_DDL.search(head(path)) for path in one.listing.files)] or list(chosen)
+    with_ddl = [
+        one for one in chosen if one.folder == root or any(_DDL.search(head(path)) for path in one.listing.files)
+    ]
     groups: dict[str, list[Found]] = {}
     for one in with_ddl:
         parts = one.folder.relative_to(root).parts if one.folder.is_relative_to(root) else ()

@@ -5,6 +5,7 @@ libpg_query tells one place a node (an operator's, say); the rest comes from the
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from functools import lru_cache
 from typing import Any, Final
@@ -24,6 +25,9 @@ _KEYWORD_CALLS: Final = frozenset(
 )
 
 
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+
+
 class Token:
     """One token: character offsets (end exclusive) and libpg_query's name for it."""
 
@@ -38,8 +42,10 @@ class Token:
 @lru_cache(maxsize=256)
 def tokens(text: str) -> tuple[Token, ...]:
     """The tokens of a text without comments; () when it cannot be scanned."""
+    # the scanner's places cost a pass over the text each where it is not ASCII, and no token's kind or place depends
+    # on which letter stands there
     try:
-        found = parser.scan(text)
+        found = parser.scan(_NOT_ASCII.sub("x", text))
     except parser.ParseError:
         return ()
     return tuple(Token(t.start, t.end + 1, t.name) for t in found if t.name not in ("SQL_COMMENT", "C_COMMENT"))

@@ -13,8 +13,8 @@ from rlslint.source.model import Edit, Limits, Problem, Raw, SourceFile, Span, S
 from rlslint.source.split import split
 from rlslint.source.templates import without_templates
 
-MAX_DEPTH: Final = 2_000
-"""Brackets of the JSON tree inside each other (an operator takes two): deeper ones are not analysed."""
+MAX_DEPTH: Final = 1_000
+"""Brackets of the JSON tree inside each other (an operator takes two, a UNION four): deeper ones are not analysed."""
 DATA: Final = {
     "ANALYZE": "VacuumStmt",
     "COMMENT": "CommentStmt",
@@ -62,7 +62,7 @@ def parse_piece(
         word = _FIRST_WORD.match(sent)
         if word is None or word[0].upper() not in DATA:
             reason = f"a statement of {len(sent):,} characters, longer than max-statement-size allows"
-            return [], [Problem("RLS001", span, f"{reason} ({limits.statement:,})")]
+            return [], [Problem("RLS002", span, f"{reason} ({limits.statement:,})")]
     kind = _data_kind(sent)
     if kind is not None:
         broken = _check(sent) if len(sent) <= _DATA_CHECKED else None
@@ -86,7 +86,7 @@ def parse_synthetic(text: str, span: Span) -> tuple[list[Statement], list[Proble
         piece = text[first:last]
         parsed = _parse(piece)
         if isinstance(parsed, _SyntaxError):
-            problems.append(Problem("RLS001", span, parsed.message))
+            problems.append(Problem(parsed.code, span, parsed.message))
         else:
             statements += [Statement(kind, node, piece, span, synthetic=True) for kind, node in parsed]
     return statements, problems
@@ -112,11 +112,13 @@ def parse_expression(text: str) -> Raw | None:
 
 
 class _SyntaxError:
-    __slots__ = ("message", "offset")
+    __slots__ = ("code", "message", "offset")
 
-    def __init__(self, message: str, offset: int) -> None:
+    def __init__(self, message: str, offset: int, code: str = "RLS001") -> None:
         self.message = message
         self.offset = offset
+        self.code = code
+        """RLS002 where a server would take it and rlslint does not."""
 
 
 class _TooDeep(Exception):
@@ -155,7 +157,7 @@ def _parse(text: str) -> list[tuple[str, Raw]] | _SyntaxError:
     except parser.ParseError as error:
         return _from_parser(text, error)
     except (json.JSONDecodeError, _TooDeep):
-        return _SyntaxError(_TOO_DEEP, 0)
+        return _SyntaxError(_TOO_DEEP, 0, "RLS002")
     return [next(iter(item["stmt"].items())) for item in tree.get("stmts", ()) if item.get("stmt")]
 
 
@@ -192,9 +194,11 @@ def _from_parser(text: str, error: Exception) -> _SyntaxError:
     message, location = (*error.args, None)[:2]
     offset = location if isinstance(location, int) else 0
     said = str(message)
-    if said.startswith(("memory exhausted", "stack depth limit exceeded")):
-        # bison's limit, and libpg_query's; a server meets the same
+    if said.startswith("memory exhausted"):
+        # the grammar's own limit (YYMAXDEPTH), which a server has as well
         return _SyntaxError(_TOO_DEEP, 0)
+    if said.startswith("stack depth limit exceeded"):
+        return _SyntaxError(_TOO_DEEP, 0, "RLS002")
     if said.endswith("at end of input"):
         offset = len(text) - 1
     elif _STARTS.match(text, offset) and not text[text.rfind("\n", 0, offset) + 1 : offset].strip() and offset:
@@ -205,4 +209,4 @@ def _from_parser(text: str, error: Exception) -> _SyntaxError:
 def _problem(span: Span, text: str, edits: tuple[Edit, ...], error: _SyntaxError) -> Problem:
     place = Statement("", {}, text, span, edits=edits).span_of(max(error.offset, 0), max(error.offset, 0)).start
     start = min(place, max(span.end - 1, span.start))
-    return Problem("RLS001", Span(span.source, start, span.end), error.message)
+    return Problem(error.code, Span(span.source, start, span.end), error.message)

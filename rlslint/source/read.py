@@ -211,9 +211,9 @@ class _Reader:
 
     def load(self, path: Path) -> tuple[SourceFile, list[Problem]]:
         """Open and read a file. Raises InputError."""
-        shown = self.shown(path)
         key = path.resolve()
         if key not in self.read:
+            shown = self.shown(path)
             try:
                 # a pipe that took the file's place must not hold the run up
                 descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -15,7 +15,7 @@ from rlslint.source.split import Piece, pieces
 from rlslint.source.suppress import suppressions
 from rlslint.source.templates import known_placeholders
 
-MAX_INCLUDES: Final = 10_000
+MAX_INCLUDES: Final = 2_000
 """Files that scripts of one project may include, counted each time."""
 MAX_INCLUDE_DEPTH: Final = 100
 
@@ -109,10 +109,8 @@ class _Run:
         by_source: dict[int, list[Statement]] = {}
         for stretch in self.stretches:
             by_source.setdefault(id(stretch.source), []).extend(stretch.statements)
-        ignored = {
-            id(stretch.source): suppressions(stretch.source, by_source[id(stretch.source)])
-            for stretch in self.stretches
-        }
+        sources = {id(stretch.source): stretch.source for stretch in self.stretches}
+        ignored = {key: suppressions(source, by_source[key]) for key, source in sources.items()}
         self.stretches[0].problems[:0] = self.problems
         shown: set[int] = set()
         parts: list[Part] = []

@@ -13,6 +13,7 @@ from rlslint.source.layouts.flyway import NAME as FLYWAY_NAME
 from rlslint.source.layouts.flyway import flyway
 from rlslint.source.layouts.listing import Listing, entries, head, is_file, leading_number, sql_files, subfolders
 from rlslint.source.layouts.simple import (
+    SUPABASE,
     UP_DOWN,
     atlas,
     dbmate,
@@ -87,6 +88,10 @@ def detect(folder: Path) -> tuple[str, int]:
     """The layout of a folder and how sure that is."""
     names = {entry.name for entry in entries(folder)}
     sql = [path.name for path in sql_files(folder)]
+    of_supabase = folder.name == "migrations" and folder.parent.name == "supabase"
+    if of_supabase and sql and all(SUPABASE.match(name) for name in sql) and not _is_marked(folder, sql):
+        # Drizzle may write here as well: what runs is what the CLI runs
+        return "supabase", CERTAIN
     marked = _by_marker_file(folder, names, sql)
     if marked is not None:
         return marked, CERTAIN
@@ -94,18 +99,26 @@ def detect(folder: Path) -> tuple[str, int]:
         return "golang-migrate", CERTAIN
     if any((match := FLYWAY_NAME.match(name)) and (match["version"] or match["kind"] == "R") for name in sql):
         return "flyway", CERTAIN
-    if folder.name == "migrations" and folder.parent.name == "supabase":
+    marked = _is_marked(folder, sql)
+    if marked is not None:
+        return marked, CERTAIN
+    if of_supabase:
         return "supabase", CERTAIN
-    for top in [head(folder / name) for name in sql[:3]]:
-        for mark, layout in _MARKS:
-            if mark.search(top):
-                return layout, CERTAIN
     if "atlas.sum" in names:
         return "atlas", CERTAIN
     in_order = sum(leading_number(name) is not None for name in sql)
     if sql and (_MIGRATIONS.search(folder.name) or (in_order > 1 and 2 * in_order > len(sql))):
         return "numbered", LIKELY
     return "numbered", POSSIBLE
+
+
+def _is_marked(folder: Path, sql: list[str]) -> str | None:
+    """The layout whose marks stand in one of the first files."""
+    for top in [head(folder / name) for name in sql[:3]]:
+        for mark, layout in _MARKS:
+            if mark.search(top):
+                return layout
+    return None
 
 
 def _by_marker_file(folder: Path, names: set[str], sql: list[str]) -> str | None:

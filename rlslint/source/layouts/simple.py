@@ -23,7 +23,7 @@ from rlslint.source.layouts.listing import (
     without_down_files,
 )
 
-_SUPABASE: Final = re.compile(r"^[0-9]+_.*\.sql$")
+SUPABASE: Final = re.compile(r"^[0-9]+_.*\.sql$")
 _SUPABASE_INIT: Final = re.compile(r"^([0-9]{14})_init\.sql$")
 _SUPABASE_FIRST: Final = "20211209000000"
 UP_DOWN: Final = re.compile(r"^(?P<version>[0-9]+)_.*\.(?P<way>up|down)\.sql$")
@@ -37,7 +37,7 @@ def supabase(folder: Path) -> Listing:
     In a folder where the CLI would run nothing, every file by name: a linter still helps.
     """
     found = sql_files(folder)
-    named = [path for path in found if _SUPABASE.match(path.name)]
+    named = [path for path in found if SUPABASE.match(path.name)]
     if not named:
         return Listing(tuple(found))
     skipped = [
