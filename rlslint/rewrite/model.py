@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from rlslint.catalog.rows import Policy, StoredExpr
-from rlslint.nodes.primnodes import Expr, Oid
+from rlslint.nodes.primnodes import Const, Expr, Oid
 
 StatementName = Literal[
     "select", "select_by_key", "insert", "insert_many", "insert_returning", "upsert", "update", "delete"
@@ -46,8 +46,16 @@ class Quals:
 
     @property
     def clauses(self) -> tuple[PolicyClause, ...]:
-        """All of them, restrictive ones first, as PostgreSQL orders them."""
-        return self.restrictive + self.permissive
+        """All of them, restrictive ones first, as PostgreSQL orders them. Without a permissive one the constant false
+        is all that is added: restrictive ones are not looked at (add_security_quals)."""
+        return self.restrictive + self.permissive if self.permissive else ()
+
+    @property
+    def evaluated(self) -> tuple[PolicyClause, ...]:
+        """Those that are left when constants are folded: ``true OR x`` is true, whatever x reads and calls."""
+        if any(isinstance(one.expr, Const) and one.expr.value == "true" for one in self.permissive):
+            return self.restrictive
+        return self.clauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +63,13 @@ class WithCheckOption:
     """A condition that each new row must meet, else 42501.
 
     ``kind``: ``insert`` and ``update`` are the policies' checks; ``select`` is a SELECT policy that the new row must pass
-    because the statement reads columns of it; ``conflict`` is a USING that the existing row of ON CONFLICT must pass.
+    because the statement reads columns of it; ``conflict`` is a USING that the existing row of ON CONFLICT must pass,
+    ``merge_update`` and ``merge_delete`` one that the row matched by MERGE must pass before that action.
     ``row`` is what it is asked of: the row inserted, the one that is in the way, or the one updated (PostgreSQL's
     WCO_RLS_INSERT_CHECK, WCO_RLS_CONFLICT_CHECK and WCO_RLS_UPDATE_CHECK).
     """
 
-    kind: Literal["insert", "update", "select", "conflict"]
+    kind: Literal["insert", "update", "select", "conflict", "merge_update", "merge_delete"]
     quals: Quals
     row: Literal["inserted", "conflicting", "updated"] = "inserted"
 

@@ -30,13 +30,18 @@ def missing_privilege(catalog: Catalog, security: RowSecurity) -> str | None:
     for privilege in NEEDS[security.statement]:
         if not has_any_column(catalog, security.role, relation, privilege):
             return _denied(relation)
-    every = [clause for quals in security.security_quals for clause in quals.clauses]
-    every += [clause for option in security.with_check_options for clause in option.quals.clauses]
-    for clause in dict.fromkeys(every):
+    for clause in evaluated_clauses(security):
         message = missing_in_clause(catalog, clause, security.role)
         if message is not None:
             return message
     return None
+
+
+def evaluated_clauses(security: RowSecurity) -> tuple[PolicyClause, ...]:
+    """Every condition that is left in the statement's plan, each once: what these read and call needs privileges."""
+    every = [clause for quals in security.security_quals for clause in quals.evaluated]
+    every += [clause for option in security.with_check_options for clause in option.quals.evaluated]
+    return tuple(dict.fromkeys(every))
 
 
 def missing_in_clause(catalog: Catalog, clause: PolicyClause, role: Oid) -> str | None:

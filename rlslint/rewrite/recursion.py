@@ -116,7 +116,9 @@ def _node(relid: Oid, role: Oid, through_functions: bool) -> tuple[Oid, Oid]:
 
 
 def _has_subquery(security: RowSecurity) -> bool:
-    return any(isinstance(node, SubLink) for clause in clauses_of(security) for node in walk(clause.expr))
+    """RowSecurityPolicy.hassublinks is of a policy's USING and WITH CHECK together, whichever is applied."""
+    stored = (one for clause in clauses_of(security) for one in (clause.policy.polqual, clause.policy.polwithcheck))
+    return any(isinstance(node, SubLink) for one in stored if one is not None for node in walk(one.expr))
 
 
 def clauses_of(security: RowSecurity) -> tuple[PolicyClause, ...]:
