@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cmp_to_key
 from typing import Final
 
+from rlslint.replay.plpgsql_constraint_views import CONSTRAINT_VIEWS
 from rlslint.replay.plpgsql_early import NOTHING, Early, early_conditions, passes
 from rlslint.replay.plpgsql_functions import compare
 from rlslint.replay.plpgsql_reg import Undecided
@@ -117,7 +118,11 @@ def _view(node: Raw, scope: Scope) -> list[Row]:
     schema, name = node.get("schemaname"), node["relname"]
     if schema is None and name in scope.ctes:
         return scope.ctes[name]
-    views = {"information_schema": INFORMATION_SCHEMA, "pg_catalog": PG_VIEWS, None: PG_VIEWS}.get(schema)
+    views = {
+        "information_schema": {**INFORMATION_SCHEMA, **CONSTRAINT_VIEWS},
+        "pg_catalog": PG_VIEWS,
+        None: PG_VIEWS,
+    }.get(schema)
     if views is None or name not in views:
         raise Undecided(f"the rows of {name} are not known")
     return list(views[name](scope.session.catalog))

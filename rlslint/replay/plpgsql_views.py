@@ -17,7 +17,6 @@ Value = object
 Row = dict[str, Value]
 
 _COMMANDS: Final = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
-_CONSTRAINTS: Final = {"p": "PRIMARY KEY", "u": "UNIQUE", "f": "FOREIGN KEY", "c": "CHECK", "n": "CHECK"}
 _KINDS: Final = {"r": "BASE TABLE", "p": "BASE TABLE", "v": "VIEW", "f": "FOREIGN"}
 
 
@@ -306,37 +305,6 @@ def _is_views(catalog: Catalog) -> Iterator[Row]:
     return (row for row in _is_tables(catalog) if row["table_type"] == "VIEW")
 
 
-def _is_constraints(catalog: Catalog) -> Iterator[Row]:
-    for row in catalog.constraints:
-        table = catalog.relations.get(row.conrelid)
-        if table is not None and row.contype in _CONSTRAINTS:
-            schema = catalog.nspname(table.relnamespace)
-            yield {
-                "constraint_schema": schema,
-                "constraint_name": row.conname,
-                "table_schema": schema,
-                "table_name": table.relname,
-                "constraint_type": _CONSTRAINTS[row.contype],
-            }
-
-
-def _is_key_columns(catalog: Catalog) -> Iterator[Row]:
-    for row in catalog.constraints:
-        table = catalog.relations.get(row.conrelid)
-        if table is None or row.contype not in "puf":
-            continue
-        schema = catalog.nspname(table.relnamespace)
-        for position, number in enumerate(row.conkey, start=1):
-            yield {
-                "constraint_schema": schema,
-                "constraint_name": row.conname,
-                "table_schema": schema,
-                "table_name": table.relname,
-                "column_name": table.column(number).attname,
-                "ordinal_position": position,
-            }
-
-
 def _is_schemata(catalog: Catalog) -> Iterator[Row]:
     return ({"schema_name": row["nspname"]} for row in _namespace(catalog))
 
@@ -403,8 +371,6 @@ INFORMATION_SCHEMA: Final[dict[str, Callable[[Catalog], Iterator[Row]]]] = {
     "columns": _is_columns,
     "tables": _is_tables,
     "views": _is_views,
-    "table_constraints": _is_constraints,
-    "key_column_usage": _is_key_columns,
     "schemata": _is_schemata,
     "routines": _is_routines,
     "triggers": _is_triggers,
