@@ -82,6 +82,8 @@ def _note(session: Session, statement: Statement, node: Raw, reason: str) -> Non
     shown = f"{schema}.{name}" if schema else name
     if not procs and not has_unseen(session.catalog, schema, session.search_path):
         session.absent("42883", f"function {shown}() is created by no file")
+    if procs and not any(approximate.could_matter(proc.prosrc) for proc in procs):
+        return
     session.unfollowed = session.catalog.newest_oid
     why = f"whose body changes the schema: {reason}" if procs else "which no file creates"
     session.note(statement, f"calls {shown}(), {why}")
@@ -97,7 +99,7 @@ def _may_matter(session: Session, node: Raw, *, whole: bool) -> bool:
 def _may_change(session: Session, proc: Proc, nesting: int) -> bool:
     if proc.statement is None or proc.prolang not in ("plpgsql", "sql"):
         return False
-    if approximate.could_matter(proc.prosrc):
+    if approximate.could_change(proc.prosrc):
         return True
     if nesting > _MAX_NESTING:
         return False

@@ -19,6 +19,7 @@ _MATTERS: Final = re.compile(
     r"\bpolicy\b|\brow\s+level\s+security\b|\balter\s+table\b|\b(?:create|drop)\s+(?:unlogged\s+|unique\s+)?(?:table|index)\b",
     re.IGNORECASE,
 )
+_CHANGES: Final = re.compile(r"\b(?:create|alter|drop|grant|revoke|execute|reassign)\b", re.IGNORECASE)
 _CALLED: Final = re.compile(r"(\w+)\"?\s*\(")
 _FORMAT: Final = re.compile(r"%(?:(\d+)\$)?-?\d*[sIL]")
 
@@ -27,6 +28,11 @@ def could_matter(code: str) -> bool:
     """Whether code, as far as it is known, could touch policies, row security, tables or indexes."""
     known = code.replace(UNKNOWN, "").strip()
     return not known or bool(_MATTERS.search(code)) or not re.search(r"[A-Za-z]{3}", known)
+
+
+def could_change(code: str) -> bool:
+    """Whether code could change the catalog at all: it holds a word of DDL, or runs text."""
+    return bool(_CHANGES.search(code))
 
 
 def called(code: str) -> frozenset[str]:

@@ -30,6 +30,12 @@ def test_what_a_call_of_a_call_does_is_seen() -> None:
     assert conditions(replayed(TABLE + GUARD + outer + "SELECT outermost() + 1;")) == ["a = 1"]
 
 
+def test_a_function_that_a_call_renames() -> None:
+    rename = "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN ALTER FUNCTION old() RENAME TO new; END $$;"
+    found = replayed("CREATE FUNCTION old() RETURNS int LANGUAGE sql AS 'SELECT 1';" + rename + "SELECT f();")
+    assert sorted(proc.proname for proc in found.catalog.procs) == ["f", "new"]
+
+
 def test_endless_recursion_is_the_error_that_it_is() -> None:
     endless = "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE u (); PERFORM f(); END $$;"
     found = replayed(endless.replace("CREATE TABLE u ();", "DROP TABLE IF EXISTS u;") + "SELECT f();")
