@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.visits import row_visits
-from rlslint.registry import Rule, Scope, by_precedence
+from rlslint.registry import Rule, Scope, by_precedence, load_rules
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Project, Span, Suppression
 
@@ -269,8 +269,48 @@ def unsuppressed(findings: Iterable[Finding], project: Project) -> list[Finding]
     return [finding for finding in findings if not _covered(finding, by_source.get(id(finding.span.source), ()))]
 
 
+def unused(
+    findings: Sequence[Finding], project: Project, ran: frozenset[str], newest: frozenset[int]
+) -> Iterator[tuple[Suppression, tuple[str, ...]]]:
+    """Ignore comments without a finding to suppress, each with the codes that have none (none: it names no code).
+
+    Only what can be told is: codes of rules that did not run are passed over, and rules about steps outside ``newest``.
+    """
+    known = frozenset(load_rules())
+    by_source: dict[int, list[Finding]] = {}
+    for finding in findings:
+        by_source.setdefault(id(finding.span.source), []).append(finding)
+    seen: set[Span] = set()
+    for number, migration in enumerate(project.migrations):
+        for one in migration.suppressions:
+            if one.span in seen:
+                continue
+            seen.add(one.span)
+            held = [f for f in by_source.get(id(one.span.source), ()) if one.start <= f.span.start <= one.end]
+            there = {code for finding in held for code in (finding.rule.code, *finding.includes)}
+            if not one.codes:
+                if not there and ran >= known - {_ITSELF}:
+                    yield one, ()
+                continue
+            idle = tuple(
+                code
+                for code in one.codes
+                if not any(found.startswith(code) for found in there)
+                and {rule for rule in known if rule.startswith(code)} <= ran
+                and (number in newest or not code.startswith(_ABOUT_STEPS))
+            )
+            if idle:
+                yield one, idle
+
+
+_ITSELF: Final = "RLS003"
+_ABOUT_STEPS: Final = ("RLS307", "RLS4")
+
+
 def _covered(finding: Finding, suppressions: Sequence[Suppression]) -> bool:
+    """A comment that names no code does not silence what is said of itself."""
+    code = finding.rule.code
     return any(
-        one.start <= finding.span.start <= one.end and (not one.codes or finding.rule.code.startswith(one.codes))
+        one.start <= finding.span.start <= one.end and (code.startswith(one.codes) if one.codes else code != _ITSELF)
         for one in suppressions
     )

@@ -12,7 +12,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.change import caused, was_there
 from rlslint.checks.model import Facts
 from rlslint.config import Options
-from rlslint.findings import Finding, find, unsuppressed
+from rlslint.findings import Finding, find, unsuppressed, unused
 from rlslint.ignores import as_configured
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.hot import hot_tables
@@ -87,8 +87,13 @@ def lint(
     the migrations that rules about steps look at, None for the last one."""
     facts = gather(project, replayed, plans, options, newest)
     root = Path(options.root or cwd)
+    findings = find(rules, facts)
+    # the rule about comments that suppress nothing needs what the others found
+    idle = tuple(unused(findings, project, frozenset(rule.code for rule in rules), facts.newest))
+    findings += find((rule for rule in rules if rule.code == "RLS003"), replace(facts, unused=idle))
+    findings.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
     return as_configured(
-        unsuppressed(find(rules, facts), project),
+        unsuppressed(findings, project),
         files=options.per_file_ignores,
         objects=options.per_object_ignores,
         severities=options.severities,

@@ -18,7 +18,7 @@ from rlslint.rewrite.privileges import NEEDS, has_any_column
 from rlslint.rewrite.recursion import clauses_of
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 from rlslint.rewrite.settings import settings_read
-from rlslint.source.model import Problem, Span
+from rlslint.source.model import Problem, Span, Suppression
 
 SMALL: Final = 1000
 """Rows. PostgreSQL reads a hundred narrow rows a page, and its planner prefers the whole table up to some ten pages."""
@@ -178,6 +178,8 @@ class Facts:
     user_editable_claims: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     """What every step did to tables with row security."""
+    unused: tuple[tuple[Suppression, tuple[str, ...]], ...] = ()
+    """Ignore comments that suppress no finding of any other rule, with those of their codes that do not."""
     newest: frozenset[int] = frozenset()
     """Indexes of the migrations that rules about steps look at: those asked for, else the last."""
     rows: Mapping[Oid, int] = field(default_factory=dict)

@@ -148,13 +148,15 @@ def _merge(new: tuple[tuple[int, int], ...], action: str) -> Predict:
 
 
 ID, A = 1, 2
+# WHERE holds no equality: against a policy's `id = 1` the planner would find a contradiction, and what else the policies
+# read would not be planned, nor its privileges asked for
 MERGE = "MERGE INTO app.t USING (VALUES (1, 0), (3, 0)) v (k, b) ON t.id = v.k WHEN MATCHED THEN "
 QUERIES = (
     Query("SELECT * FROM app.t", Form("select", (ID, A)), _scanned),
     Query("SELECT 1 FROM app.t", Form("select", ()), _scanned),
-    Query("SELECT id FROM app.t WHERE id = 1", Form("select", (ID,)), _found(1)),
+    Query("SELECT id FROM app.t WHERE id < 2", Form("select", (ID,)), _found(1)),
     Query("SELECT id FROM app.t FOR UPDATE", Form("select", (ID,), locks=True), _scanned),
-    Query("SELECT id FROM app.t WHERE id = 2 FOR KEY SHARE", Form("select", (ID,), locks=True), _found(2)),
+    Query("SELECT id FROM app.t WHERE id > 1 FOR KEY SHARE", Form("select", (ID,), locks=True), _found(2)),
     Query("INSERT INTO app.t VALUES (3, 0)", Form("insert", inserts=(ID, A)), _insert((3, 0))),
     Query("INSERT INTO app.t (id) VALUES (3)", Form("insert", inserts=(ID,)), _insert((3, None))),
     Query("INSERT INTO app.t VALUES (3, 0) RETURNING id", Form("insert", (ID,), inserts=(ID, A)), _insert((3, 0))),
@@ -181,11 +183,11 @@ QUERIES = (
     Query("UPDATE app.t SET a = 1", Form("update", updates=(A,)), _update(lambda row: (row[0], 1))),
     Query("UPDATE app.t SET a = a + 1", Form("update", (A,), updates=(A,)), _update(lambda row: (row[0], row[1] + 1))),
     Query(
-        "UPDATE app.t SET a = 9 WHERE id = 1", Form("update", (ID,), updates=(A,)), _update(lambda row: (row[0], 9), 1)
+        "UPDATE app.t SET a = 9 WHERE id < 2", Form("update", (ID,), updates=(A,)), _update(lambda row: (row[0], 9), 1)
     ),
     Query("UPDATE app.t SET a = 0 RETURNING id", Form("update", (ID,), updates=(A,)), _update(lambda row: (row[0], 0))),
     Query("DELETE FROM app.t", Form("delete"), _scanned),
-    Query("DELETE FROM app.t WHERE id = 2", Form("delete", (ID,)), _found(2)),
+    Query("DELETE FROM app.t WHERE id > 1", Form("delete", (ID,)), _found(2)),
     Query(
         MERGE + "UPDATE SET a = 5 WHEN NOT MATCHED THEN INSERT VALUES (v.k, v.b)",
         Form("merge", (ID,), inserts=(ID, A), updates=(A,)),
