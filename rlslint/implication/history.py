@@ -58,15 +58,15 @@ class _Step:
         return self.changes[-1].after
 
 
-def weakenings(catalog: Catalog, changes: Iterable[PolicyChange]) -> Iterator[Weakening]:
-    """Every weakening that is still in force, or made by the newest file, in order of the steps."""
-    steps = _steps(changes)
-    newest = max((step.migration for step in steps), default=-1)
-    for step in steps:
+def weakenings(
+    catalog: Catalog, changes: Iterable[PolicyChange], newest: frozenset[int] = frozenset()
+) -> Iterator[Weakening]:
+    """Every weakening that is still in force, or that one of the ``newest`` files makes, in order of the steps."""
+    for step in _steps(changes):
         relation = catalog.relations.get(step.relid)
         if relation is None or step.migration < 0 or not relation.relrowsecurity:
             continue
-        yield from _weakened(catalog, step, step.migration == newest)
+        yield from _weakened(catalog, step, step.migration in newest)
 
 
 def _steps(changes: Iterable[PolicyChange]) -> list[_Step]:
@@ -86,14 +86,21 @@ def _steps(changes: Iterable[PolicyChange]) -> list[_Step]:
 
 
 def _weakened(catalog: Catalog, step: _Step, is_newest: bool) -> Iterator[Weakening]:
-    gone = tuple(one for one in step.before if not _among(one, step.after))
+    dropped = tuple(one for one in step.before if not _among(one, step.after))
     made = tuple(one for one in step.after if not _among(one, step.before))
-    kind: Literal["replaced", "added"] = "replaced" if gone else "added"
+    names = {one.polname for one in made}
     for policy in made:
         if policy.statement is None or not policy.polpermissive or not (is_newest or _in_force(catalog, policy)):
             continue
         found: dict[tuple[StatementName, Oid, str], None] = {}
-        previous = gone if gone else step.file_before
+        # what is made again under its name has its successor; what is left is replaced by whatever decides the same
+        gone = tuple(
+            one
+            for one in dropped
+            if one.polname == policy.polname or (one.polname not in names and _overlap(one, policy))
+        )
+        kind: Literal["replaced", "added"] = "replaced" if gone else "added"
+        previous = gone or tuple(one for one in step.file_before if _overlap(one, policy))
         for command, check, statement, privilege in _ASKED:
             if policy.polcmd not in ("*", command):
                 continue
@@ -102,8 +109,7 @@ def _weakened(catalog: Catalog, step: _Step, is_newest: bool) -> Iterator[Weaken
                 if row is not None:
                     found[(statement, role, row)] = None
         if found:
-            relevant = tuple(one for one in previous if _overlap(one, policy)) or previous
-            yield Weakening(policy, policy.statement, kind, relevant, tuple(found))
+            yield Weakening(policy, policy.statement, kind, previous, tuple(found))
 
 
 def _grown(

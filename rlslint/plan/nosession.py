@@ -6,7 +6,7 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType
+from rlslint.nodes.primnodes import BoolExpr, CoerceViaIO, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType
 from rlslint.plan import clauses
 from rlslint.plan.flatten import shift_levels_out
 from rlslint.plan.inline import simple_expression
@@ -32,7 +32,7 @@ def unwrapped(expr: Expr) -> Expr:
 def without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None = None) -> Expr | None:
     """The condition simplified with every ``current_setting(name, true)`` NULL, or ``value`` (a setting that was set
     locally is empty afterwards, not absent). None where it reads no such setting."""
-    simplifier = Simplifier(catalog, role)
+    simplifier = _Careful(catalog, role)
     opened = unwrapped(simplifier.expression(unwrapped(expr)))
     if not any(_missing(catalog, node) for node, _ in walk_deep(opened)):
         return None
@@ -42,7 +42,10 @@ def without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None =
 
     simple = opened
     for _ in range(4):
-        changed = simplifier.expression(mutate(simple, change))
+        changed = mutate(simple, change)
+        if value is not None and any(_raises(node) for node, _ in walk_deep(changed)):
+            return None
+        changed = simplifier.expression(changed)
         if changed == simple:
             break
         simple = changed
@@ -50,6 +53,24 @@ def without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None =
     if not parts:
         return clauses.make_bool(True, expr)
     return parts[0] if len(parts) == 1 else BoolExpr(type=clauses.BOOL, op="and", args=parts)
+
+
+class _Careful(Simplifier):
+    """Leaves calls of constants whose value cannot be told: it may be NULL."""
+
+    def _evaluate(self, node: FuncExpr) -> Const | None:
+        folded = super()._evaluate(node)
+        return None if folded is None or "(" in (folded.value or "") else folded
+
+    def _operator(self, node: OpExpr) -> Expr:
+        result = super()._operator(node)
+        return node if isinstance(result, Const) and "(" in (result.value or "") else result
+
+
+def _raises(node: Expr) -> bool:
+    """An empty text cast to a type that has no such value: 22P02, which lets nobody in."""
+    arg = node.arg if isinstance(node, CoerceViaIO) else None
+    return isinstance(arg, Const) and arg.value == "" and node.type not in (_TEXT, 1043)
 
 
 def _missing(catalog: Catalog, node: Expr) -> bool:
