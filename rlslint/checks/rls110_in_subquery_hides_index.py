@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match, NeedRewrite
 from rlslint.checks.policy_scans import index_would_help, serving_index, subqueries_of, whole_scans
-from rlslint.plan.model import extent
+from rlslint.plan.model import AccessPlan, SubqueryPlan, extent
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -19,7 +19,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 continue
             for subquery in subqueries_of(plan, arm):
                 index = facts.catalog.indexes.get(serving_index(facts, subquery))
-                if index is None or subquery.evaluation != "hashed_subplan":
+                if index is None or subquery.evaluation != "hashed_subplan" or not _asks_who(plan, subquery):
                     continue
                 yield Match(
                     span=subquery.span,
@@ -36,3 +36,13 @@ def check(facts: Facts) -> Iterator[Match]:
                     },
                     needs=(NeedRewrite(subquery.clause, *extent(subquery.clause, subquery.sublink)),),
                 )
+
+
+def _asks_who(plan: AccessPlan, subquery: SubqueryPlan) -> bool:
+    """Whether the subquery depends on the session. One over a mere status gives a list too long to look up."""
+    where = subquery.span
+    return any(
+        call.span.source is where.source and where.start <= call.span.start and call.span.end <= where.end
+        for call in plan.calls
+        if call.clause == subquery.clause and not call.depends_on_row
+    )

@@ -32,6 +32,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 statements=(plan.statement,),
                 roles=(plan.role,),
                 severity="warning" if evidence else None,
+                message="barrier" if found.why == "barrier" else None,
                 facts={
                     "table": facts.name(plan.relid),
                     "relation": facts.name(found.scan.relid),
