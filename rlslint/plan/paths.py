@@ -82,9 +82,7 @@ class RelPaths:
         quals_cost = sum(cost.expression_cost(self.catalog, expr) for expr in exprs)
         found = [Path(cost.seq_scan(self.size, quals_cost, rows), "seq_scan", filters=exprs)]
         for info in self.infos:
-            path = self._index_path(info, quals, rows, loops)
-            if path is not None:
-                found.append(path)
+            found += self._index_paths(info, quals, rows, loops)
         for qual in quals:
             if isinstance(qual.expr, BoolExpr) and qual.expr.op == "or" and rel.promotable(qual):
                 path = self._bitmap_or(qual, quals, rows)
@@ -98,39 +96,39 @@ class RelPaths:
         """Whether the index holds every row wanted (check_index_predicates)."""
         return implied_by(self.catalog, info.predicate, given)
 
-    def _index_path(self, info: IndexInfo, quals: Sequence[Qual], rows: float, loops: float) -> Path | None:
+    def _index_paths(self, info: IndexInfo, quals: Sequence[Qual], rows: float, loops: float) -> list[Path]:
         exprs = tuple(qual.expr for qual in quals)
         if not self.usable(info, exprs):
-            return None
+            return []
         matches = self.matches(info, quals)
         if not matches and not info.predicate:
-            return None
-        best = self._index_path_with(info, matches, exprs, rows, loops)
+            return []
+        found = self._index_paths_with(info, matches, exprs, rows, loops)
         if info.index.amname == "btree" and self.catalog.pg_version < 17:
             # a list on a later column makes many descents: PostgreSQL also tries to leave it to a filter
             fewer = tuple(m for m in matches if not m.column or not isinstance(m.clause, ScalarArrayOpExpr))
             if fewer and len(fewer) < len(matches):
-                other = self._index_path_with(info, fewer, exprs, rows, loops)
-                best = other if other.cost.total < best.cost.total else best
-        return best
+                found += self._index_paths_with(info, fewer, exprs, rows, loops)
+        return found
 
-    def _index_path_with(
+    def _index_paths_with(
         self, info: IndexInfo, matches: tuple[IndexClause, ...], exprs: tuple[Expr, ...], rows: float, loops: float
-    ) -> Path:
+    ) -> list[Path]:
+        """A bitmap, which costs most before its first row, and where the access method can a plain scan."""
         filters = self._filters(info, matches, exprs)
         conditions = tuple(match.clause for match in matches)
         index, leading = self.index_cost(info, matches, loops)
         bitmap_cost = cost.bitmap_index(index, rows)
         every_cost = self._qual_cost(exprs)
-        best = cost.bitmap_scan(self.size, bitmap_cost, index.selectivity, every_cost, rows)
+        costs = [cost.bitmap_scan(self.size, bitmap_cost, index.selectivity, every_cost, rows)]
         lists = any(match.array for match in matches)
         # other access methods than btree search for a list's values one by one, and only to fill a bitmap (amsearcharray)
         if info.index.amname in PLAIN_SCANS and (info.index.amname == "btree" or not lists):
             only = info.index.amname == "btree" and self._covers(info)
-            plain = cost.index_scan(self.size, index, self._qual_cost(filters), rows, only=only, loops=loops)
-            best = plain if plain.total <= best.total else best
+            costs.append(cost.index_scan(self.size, index, self._qual_cost(filters), rows, only=only, loops=loops))
         # an index read as a whole counts as a scan of the table
-        return Path(best, "index_scan" if conditions else "seq_scan", (info,), conditions, filters, leading)
+        method: Literal["index_scan", "seq_scan"] = "index_scan" if conditions else "seq_scan"
+        return [Path(one, method, (info,), conditions, filters, leading) for one in costs]
 
     def _filters(self, info: IndexInfo, matches: Sequence[IndexClause], exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Conditions that neither the index nor its predicate takes care of (extract_nonindex_conditions)."""
