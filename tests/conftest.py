@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from rlslint.verify.server import EmbeddedServer
 
 
-# a busy machine is no reason to fail: what must be fast is measured elsewhere
-settings.register_profile("steady", deadline=None)
+# a busy machine is no reason to fail: what must be fast is measured elsewhere; the ordinary run tries the same cases
+# every time, longer runs set a seed (--hypothesis-seed) and the profile "search"
+settings.register_profile("search", deadline=None)
+settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 

@@ -313,6 +313,7 @@ def connection(server: Server) -> Iterator[psycopg.Connection[Any]]:
         yield scratch
 
 
+@pytest.mark.search
 @pytest.mark.server
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
