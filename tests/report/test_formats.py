@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "mar
 
 @pytest.fixture(scope="module")
 def incident() -> Result:
-    return check(Options(paths=(str(BAD),)), cwd=BAD)
+    return check(Options(paths=(str(BAD),), select=("RLS101",)), cwd=BAD)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_no_control_characters_and_no_workflow_commands(wild: Result, format_: s
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_the_same_bytes_again(incident: Result, format_: str) -> None:
-    again = check(Options(paths=(str(BAD),)), cwd=BAD)
+    again = check(Options(paths=(str(BAD),), select=("RLS101",)), cwd=BAD)
     assert render(incident, format_) == render(again, format_)
 
 
@@ -98,11 +99,10 @@ def test_sarif_is_valid_and_holds_what_code_scanning_needs(incident: Result, wil
 
 
 def test_sarif_places_are_relative_to_the_repository(incident: Result) -> None:
-    one = next(result for result in sarif(incident)["runs"][0]["results"] if result["ruleId"] == "RLS101")
+    (one,) = sarif(incident)["runs"][0]["results"]
     place = one["locations"][0]["physicalLocation"]["artifactLocation"]
     assert place["uri"].endswith("exists_without_primary_key/supabase/migrations/20250101090000_tables.sql")
-    (finding,) = (finding for finding in incident.findings if finding.rule.code == "RLS101")
-    assert place["uri"] == incident.in_repository(finding.span.source.path)
+    assert place["uri"] == incident.in_repository(incident.findings[0].span.source.path)
 
 
 def test_names_make_no_links_in_sarif(wild: Result) -> None:
@@ -112,7 +112,7 @@ def test_names_make_no_links_in_sarif(wild: Result) -> None:
 
 
 def test_github_commands_name_file_and_lines(incident: Result) -> None:
-    (command,) = (line for line in render(incident, "github").splitlines() if "RLS101" in line)
+    (command,) = render(incident, "github").splitlines()
     found = re.fullmatch(r"::error ([^:]*)::(.*)", command)
     assert found
     properties = dict(item.split("=", 1) for item in found[1].split(","))
@@ -173,22 +173,13 @@ def test_markdown_has_no_markup_but_our_own(incident: Result, wild: Result) -> N
         assert not re.search(r"@\w|://|www\.\w", "".join(child.content for child in inline if child.type == "text"))
 
 
-def test_markdown_stays_under_the_size_of_a_comment(tmp_path: Path) -> None:
-    policies = "".join(
-        f"CREATE POLICY p{number} ON notes FOR SELECT TO member USING (owner{number} = current_setting('a'));\n"
-        for number in range(200)
-    )
-    columns = ", ".join(f"owner{number} text" for number in range(200))
-    (tmp_path / "1_a.sql").write_text(
-        f"CREATE ROLE member;\nCREATE TABLE notes ({columns});\nALTER TABLE notes ENABLE ROW LEVEL SECURITY;\n"
-        f"GRANT SELECT ON notes TO member;\n{policies}"
-    )
-    result = check(Options(paths=(str(tmp_path),), preset="none", select=("RLS104",)), cwd=tmp_path)
-    assert len(result.findings) == 200
+def test_markdown_stays_under_the_size_of_a_comment(incident: Result) -> None:
+    result = replace(incident, findings=incident.findings * 200)
     text = render(result, "markdown")
     assert len(text) < 65_536
     shown = text.count("<summary>")
-    assert f"{200 - shown} more findings: run `rlslint check`" in text
+    assert 0 < shown < len(result.findings)
+    assert f"{len(result.findings) - shown} more findings: run `rlslint check`" in text
 
 
 class Page(HTMLParser):
