@@ -91,7 +91,7 @@ def lint(
     # the rule about comments that suppress nothing needs what the others found
     idle = tuple(unused(findings, project, frozenset(rule.code for rule in rules), facts.newest))
     findings += find((rule for rule in rules if rule.code == "RLS003"), replace(facts, unused=idle))
-    findings.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
+    findings.sort(key=lambda finding: (-finding.cost, *finding.place, finding.rule.code, finding.message))
     return as_configured(
         unsuppressed(findings, project),
         files=options.per_file_ignores,

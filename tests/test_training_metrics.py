@@ -29,7 +29,13 @@ EXPECTED = {
     "exists_without_primary_key": [OPEN_JOBS, ("RLS101", "Allow insert metrics with valid job token"), LOCK],
     "jobs_with_row_security": [("RLS202", "Allow insert metrics with valid job token"), LOCK],
     "jobs_with_job_id": [OPEN_JOBS, ("RLS203", "Allow insert metrics with valid job token"), LOCK],
-    "slow_select_policy": [OPEN_JOBS, LOCK, ("RLS104", "Owners read their metrics")],
+    "slow_select_policy": [
+        OPEN_JOBS,
+        ("RLS113", "Owners read their metrics"),
+        LOCK,
+        ("RLS104", "Owners read their metrics"),
+        ("RLS105", "Owners read their metrics"),
+    ],
 }
 
 # what a client of role anon meets, said once and asked of the server below: (plain INSERT, INSERT ... RETURNING)
