@@ -53,6 +53,16 @@ def ratchet(path: Path, findings: Sequence[Finding], *, whole: bool, codes: froz
     return Ratchet(new, len(findings) - len(new), len(entries) - len(kept), _text(kept), was)
 
 
+def keep(path: Path, ratchet: Ratchet) -> str:
+    """Write the file where it changes. What was done, in words; nothing when it stays as it is."""
+    if ratchet.text == ratchet.was:
+        return ""
+    path.write_text(ratchet.text, encoding="utf-8")
+    if ratchet.was is None:
+        return f"known from now on, recorded in {path}: {ratchet.held}"
+    return f"cured and taken out of {path}: {ratchet.cured}"
+
+
 def _is_held(entry: Mapping[str, Any] | None, finding: Finding) -> bool:
     return entry is not None and SEVERITIES.index(finding.severity) <= SEVERITIES.index(entry["severity"])
 

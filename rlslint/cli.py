@@ -16,7 +16,6 @@ from rlslint import __version__
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from rlslint.baseline import Ratchet
     from rlslint.report.inputs import Input
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
@@ -38,6 +37,7 @@ def _common(function: Function) -> Function:
         (
             click.argument("paths", nargs=-1, type=click.Path()),
             click.option("--config", type=click.Path(path_type=Path), help="Configuration file to use."),
+            click.option("--database", metavar="NAME", help="One of the databases that the configuration names."),
             click.option("--layout", help="Layout of the migrations (default: auto)."),
             click.option(
                 "--preset",
@@ -79,6 +79,7 @@ def _common(function: Function) -> Function:
 def check(
     paths: tuple[str, ...],
     config: Path | None,
+    database: str | None,
     layout: str | None,
     preset: str | None,
     pg_version: int | None,
@@ -99,6 +100,7 @@ def check(
     """Lint migrations: PATHS are files or folders, - is standard input, none means those found below."""
     # imported late: --version and --help need none of it
     from rlslint import pipeline
+    from rlslint.baseline import keep
     from rlslint.config import load_options
     from rlslint.report.formats import render
     from rlslint.source.stack import with_room
@@ -108,6 +110,7 @@ def check(
         options = pipeline.merged(
             load_options(cwd, config),
             paths=paths,
+            database=database,
             layout=layout,
             preset=preset,
             pg_version=pg_version,
@@ -125,7 +128,9 @@ def check(
         text = render(result, format_, colour=_colour(color, output), quiet=quiet)
         _write(text, output)
         if result.ratchet is not None:
-            _keep_baseline(Path(options.baseline), result.ratchet, quiet)
+            said = keep(Path(options.baseline), result.ratchet)
+            if said and not quiet:
+                click.echo(f"rlslint: {said}", err=True)
     if options.fail_on != "never" and result.worst_at_least(options.fail_on):  # type: ignore[arg-type]
         sys.exit(1)
 
@@ -136,6 +141,7 @@ def check(
 def plan(
     paths: tuple[str, ...],
     config: Path | None,
+    database: str | None,
     layout: str | None,
     preset: str | None,
     pg_version: int | None,
@@ -158,6 +164,7 @@ def plan(
         options = pipeline.merged(
             load_options(cwd, config),
             paths=paths,
+            database=database,
             layout=layout,
             preset=preset,
             pg_version=pg_version,
@@ -184,6 +191,7 @@ def plan(
 def catalog(
     paths: tuple[str, ...],
     config: Path | None,
+    database: str | None,
     layout: str | None,
     preset: str | None,
     pg_version: int | None,
@@ -207,6 +215,7 @@ def catalog(
         options = pipeline.merged(
             load_options(cwd, config),
             paths=paths,
+            database=database,
             layout=layout,
             preset=preset,
             pg_version=pg_version,
@@ -305,17 +314,91 @@ def explain(code: str, format_: str) -> None:
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal.")
 @click.option("--pages", type=click.Path(path_type=Path), help="Write one Markdown page a rule into this folder.")
-def rules(format_: str, output: Path | None, pages: Path | None) -> None:
-    """List every rule."""
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration file to use.")
+@click.option("--new", metavar="NAME", help="Write a rule of your own, with its check and an example, to start from.")
+@click.option("--folder", type=click.Path(path_type=Path), default="rlslint-rules", help="Where --new writes it.")
+@click.option(
+    "--test", type=click.Path(path_type=Path), metavar="FOLDER", help="Try a folder's rules on their examples."
+)
+def rules(
+    format_: str,
+    output: Path | None,
+    pages: Path | None,
+    config: Path | None,
+    new: str | None,
+    folder: Path,
+    test: Path | None,
+) -> None:
+    """List every rule, those of your own included."""
+    from rlslint.config import load_options
+    from rlslint.own import outcome, write_rule
     from rlslint.registry import load_rules
     from rlslint.report.rules import listing, rules_json, table, write_pages
 
     with _one_line_errors():
-        every = load_rules().values()
+        if new is not None:
+            click.echo("\n".join(str(path) for path in write_rule(new, folder)))
+            click.echo(f'rlslint: name the folder in the configuration: own-rules = ["{folder}"]', err=True)
+            return
+        if test is not None:
+            text, passed = outcome(test)
+            click.echo(text, nl=False)
+            sys.exit(0 if passed else 1)
+        every = load_rules(load_options(Path.cwd(), config).own_rules).values()
         if pages is not None:
             write_pages(every, pages)
             return
         _write({"text": listing, "json": rules_json, "markdown": table}[format_](every), output)
+
+
+@main.command("config")
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration file to use.")
+@click.option("--show", is_flag=True, help="Every value and where it comes from (the default).")
+@click.option("--schema", is_flag=True, help="The JSON schema of rlslint.toml, for editors.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+def config_(config: Path | None, show: bool, schema: bool, format_: str) -> None:
+    """Show the configuration that holds here."""
+    from rlslint.config import load_configuration
+    from rlslint.report.escape import json_text
+    from rlslint.settings import json_schema
+    from rlslint.shown import as_json, as_text
+
+    with _one_line_errors():
+        if schema and show:
+            raise ValueError("--show and --schema are two things: choose one")
+        if schema:
+            _write(json_text(json_schema()), None)
+            return
+        found = load_configuration(Path.cwd(), config)
+        _write((as_json if format_ == "json" else as_text)(found), None)
+
+
+@main.command()
+@click.option(
+    "--pre-commit", is_flag=True, help="Write .pre-commit-config.yaml too; where there is one, print the entry."
+)
+@click.option(
+    "--ci", type=click.Choice(["github", "gitlab"]), help="Write the CI entry too; where there is one, print it."
+)
+@click.option("--dry-run", is_flag=True, help="Print everything, write nothing.")
+def init(pre_commit: bool, ci: str | None, dry_run: bool) -> None:
+    """Look for migrations here and write a commented rlslint.toml."""
+    from rlslint import adopt
+
+    with _one_line_errors():
+        root = Path.cwd()
+        found = adopt.places(root)
+        files = {"rlslint.toml": adopt.configuration(found)}
+        if pre_commit:
+            files[".pre-commit-config.yaml"] = adopt.pre_commit(found)
+        if ci == "github":
+            files[".github/workflows/rlslint.yml"] = adopt.github()
+        elif ci == "gitlab":
+            files[".gitlab-ci.yml"] = adopt.gitlab()
+        for said, shown in adopt.write(root, files, dry_run=dry_run):
+            if said:
+                click.echo(f"rlslint: {said}", err=True)
+            click.echo(shown, nl=False)
 
 
 class _one_line_errors:  # noqa: N801 - used as a statement
@@ -370,18 +453,6 @@ def _say_inputs(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> None:
     lines = report.verbose(inputs) if verbose else report.notes(inputs) if not quiet else ()
     for line in lines:
         click.echo(f"rlslint: {printable(line)}", err=True)
-
-
-def _keep_baseline(path: Path, ratchet: Ratchet, quiet: bool) -> None:
-    if ratchet.text == ratchet.was:
-        return
-    path.write_text(ratchet.text, encoding="utf-8")
-    if quiet:
-        return
-    if ratchet.was is None:
-        click.echo(f"rlslint: known from now on, recorded in {path}: {ratchet.held}", err=True)
-    else:
-        click.echo(f"rlslint: cured and taken out of {path}: {ratchet.cured}", err=True)
 
 
 def _now() -> datetime:

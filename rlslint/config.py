@@ -56,6 +56,8 @@ class Options:
     max_statement_size: int = 4_000_000
     databases: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Name, and the fields it has other values for."""
+    database: str = ""
+    """The one of them to look at; empty: all."""
     root: str = field(default="", compare=False)
     """The configuration's folder; globs of paths are relative to it."""
 

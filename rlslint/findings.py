@@ -82,7 +82,7 @@ def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
     if facts.rows:
         found = costed(found, facts)
     found.sort(key=lambda finding: (-finding.cost, *finding.place, finding.rule.code, finding.message))
-    return _numbered(found)
+    return told_apart(found)
 
 
 def settle(findings: Sequence[Finding]) -> list[Finding]:
@@ -248,7 +248,7 @@ def _fingerprint(code: str, table: str, match: Match) -> str:
     return hashlib.sha256("\0".join((code, table, policy, text)).encode()).hexdigest()[:16]
 
 
-def _numbered(findings: list[Finding]) -> list[Finding]:
+def told_apart(findings: list[Finding]) -> list[Finding]:
     """Equal fingerprints are told apart by their order."""
     seen: dict[str, int] = {}
     result: list[Finding] = []

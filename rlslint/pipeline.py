@@ -12,6 +12,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.change import caused, was_there
 from rlslint.checks.model import Facts
 from rlslint.config import Options
+from rlslint.databases import each, single
 from rlslint.findings import Finding, find, unsuppressed, unused
 from rlslint.ignores import as_configured
 from rlslint.nodes.primnodes import Oid
@@ -35,7 +36,7 @@ from rlslint.suggest.suggest import suggest
 def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>") -> Result:
     """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and ValueError (an unknown
     code) with one clear line."""
-    rules = load_rules()
+    rules = load_rules(options.own_rules)
     codes = selected(rules, options.select, options.ignore)
     _require_known(rules, options)
     chosen = [rule for code, rule in rules.items() if code in codes]
@@ -192,7 +193,7 @@ def load_all(
     options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>"
 ) -> Iterator[tuple[Options, Project]]:
     """Read the files of every database: those the configuration tells apart, or those that are found."""
-    for one in _each_database(options):
+    for one in each(options, cwd):
         for project in load_projects(
             one.paths, layout=one.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, limits=limits(one)
         ):
@@ -202,12 +203,6 @@ def load_all(
 def limits(options: Options) -> Limits:
     """How much of a file and of a statement is read."""
     return Limits(options.max_file_size, options.max_statement_size)
-
-
-def _each_database(options: Options) -> list[Options]:
-    if not options.databases or options.paths:
-        return [options]
-    return [replace(options, databases=(), **fields) for _, fields in options.databases]
 
 
 def load(
@@ -220,6 +215,7 @@ def load(
 ) -> tuple[Project, Replayed]:
     """Read the files of one database and replay them, with or without the assumption that what they miss exists
     elsewhere. Raises InputError, which names the databases, where there are several."""
+    options = single(options, cwd)
     found = list(load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename))
     if len(found) > 1:
         names = ", ".join(project.folder for _, project in found[:8])

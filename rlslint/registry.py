@@ -6,11 +6,13 @@ A rule's words and examples live in its YAML, its logic in its check. The wheel 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -90,19 +92,48 @@ class Rule:
     """Findings of one table that share this become one, which names the other places."""
 
 
-@lru_cache(maxsize=1)
-def load_rules() -> Mapping[str, Rule]:
-    """All rules by code, in order of code. Raises RuleError."""
-    rules: dict[str, Rule] = {}
-    for path in sorted(_folder().glob("rls*.yaml")):
-        rule = load_rule(path)
-        if rule.code in rules:
-            raise RuleError(f"{path.name}: {rule.code} is taken by {rules[rule.code].stem}.yaml")
-        rules[rule.code] = rule
-    if not rules:
-        raise RuleError(f"no rules in {_folder()}")
+def load_rules(own: tuple[str, ...] = ()) -> Mapping[str, Rule]:
+    """All rules by code, in order of code: ours, then those of the ``own`` folders or packages. Raises RuleError."""
+    if not own:
+        return _ours()
+    rules = {**_ours(), **_by_code([path for place in own for path in _own_files(place)], _ours())}
     by_precedence(rules)
     return rules
+
+
+@lru_cache(maxsize=1)
+def _ours() -> Mapping[str, Rule]:
+    files = sorted(_folder().glob("rls*.yaml"))
+    if not files:
+        raise RuleError(f"no rules in {_folder()}")
+    rules = _by_code(files, {})
+    by_precedence(rules)
+    return rules
+
+
+def _by_code(files: Sequence[Path], taken: Mapping[str, Rule]) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for path in files:
+        rule = load_rule(path)
+        if other := rules.get(rule.code) or taken.get(rule.code):
+            raise RuleError(f"{path.name}: {rule.code} is taken by {other.stem}.yaml")
+        rules[rule.code] = rule
+    return rules
+
+
+def _own_files(place: str) -> list[Path]:
+    """The YAML files of a folder, or of the installed package that offers it by this name (group ``rlslint.rules``)."""
+    folder = Path(place)
+    if not folder.is_dir():
+        offered = entry_points(group="rlslint.rules", name=folder.name)
+        spec = importlib.util.find_spec(next(iter(offered)).module) if offered else None
+        if spec is None or not spec.submodule_search_locations:
+            raise RuleError(f"{place}: neither a folder nor a package that offers rules")
+        folder = Path(next(iter(spec.submodule_search_locations)))
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise RuleError(f"{place}: no rule (NAME.yaml with NAME.py beside it) in it")
+    return files
 
 
 def by_precedence(rules: Mapping[str, Rule]) -> tuple[str, ...]:
@@ -179,7 +210,7 @@ def selected(rules: Mapping[str, Rule], select: tuple[str, ...], ignore: tuple[s
     Raises ValueError for a code or prefix that no rule has.
     """
     for given in (*select, *ignore):
-        if not any(code.startswith(given.upper()) for code in rules) or not given.upper().startswith("RLS"):
+        if not any(code.startswith(given.upper()) for code in rules) or not re.match(r"[A-Za-z]{2}", given):
             raise ValueError(_unknown(rules, given))
     chosen = {code for code in rules if not select or code.startswith(tuple(s.upper() for s in select))}
     return frozenset(code for code in chosen if not ignore or not code.startswith(tuple(i.upper() for i in ignore)))
@@ -192,11 +223,25 @@ def _folder() -> Path:
 
 
 def _check(path: Path) -> Check:
-    try:
-        module = importlib.import_module(f"rlslint.checks.{path.stem}")
-    except ModuleNotFoundError as error:
-        raise RuleError(f"{path.name}: there is no rlslint/checks/{path.stem}.py") from error
-    check: Check = module.check
+    """The function of the module of the same stem: of rlslint, or of the file beside an own rule's YAML."""
+    if path.parent == _folder():
+        try:
+            module = importlib.import_module(f"rlslint.checks.{path.stem}")
+        except ModuleNotFoundError as error:
+            raise RuleError(f"{path.name}: there is no rlslint/checks/{path.stem}.py") from error
+    else:
+        file = path.with_suffix(".py")
+        spec = importlib.util.spec_from_file_location(f"rlslint_own_{path.stem}", file)
+        if spec is None or spec.loader is None or not file.is_file():
+            raise RuleError(f"{path.name}: there is no {file.name} beside it")
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except (ImportError, SyntaxError, NameError) as error:
+            raise RuleError(f"{file.name}: {error}") from error
+    check: Check | None = getattr(module, "check", None)
+    if check is None:
+        raise RuleError(f"{path.stem}.py: it has no function check(facts)")
     return check
 
 

@@ -9,7 +9,7 @@ from posixpath import normpath
 from rlslint.baseline import Ratchet
 from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import Severity
-from rlslint.findings import SEVERITIES, Finding
+from rlslint.findings import SEVERITIES, Finding, told_apart
 from rlslint.plan.model import AccessPlan
 from rlslint.registry import Rule
 from rlslint.report.inputs import Input
@@ -63,8 +63,9 @@ def together(results: Sequence[Result]) -> Result:
         return results[0]
     cured = [finding for one in results for finding in one.cured or ()]
     findings = [finding for one in results for finding in one.findings]
+    findings.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
     return Result(
-        findings=tuple(sorted(findings, key=lambda finding: (*finding.place, finding.rule.code, finding.message))),
+        findings=tuple(told_apart(findings)),
         files=sum(one.files for one in results),
         statements=sum(one.statements for one in results),
         tables=sum(one.tables for one in results),

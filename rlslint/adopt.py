@@ -1,0 +1,157 @@
+"""A repository in, a first configuration out, with entries for pre-commit and CI where they are asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rlslint import __version__
+from rlslint.settings import SETTINGS
+from rlslint.source.discover import search
+
+_POLICY: Final = re.compile(rb"\bcreate\s+policy\b|\brow\s+level\s+security\b", re.IGNORECASE)
+_HOME: Final = "https://github.com/rlslint/rlslint"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A migration folder that was found."""
+
+    folder: str
+    """Relative to the repository, with forward slashes; ``.`` for the repository itself."""
+    layout: str
+    files: int
+    policies: bool
+    """Whether a file speaks of policies or row security."""
+
+
+def places(root: Path) -> list[Place]:
+    """Every database's folder, those that speak of row security first; ``rlslint check`` alone reads the surest kind."""
+    result = search(root, "auto")
+    found = [
+        Place(
+            Path(os.path.relpath(one.folder, root)).as_posix(),
+            one.layout,
+            len(one.listing.files),
+            any(_POLICY.search(_start(Path(file))) for file in one.listing.files),
+        )
+        for one in (*result.databases, *(other for other in result.others if not other.side))
+    ]
+    return sorted(found, key=lambda place: (not place.policies, -place.files, place.folder))
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1_000_000)
+
+
+def configuration(found: Sequence[Place]) -> str:
+    """A commented rlslint.toml for the folders that speak of row security, or for the largest where none does."""
+    chosen = [place for place in found if place.policies] or list(found[:1])
+    lines = [f"# rlslint {__version__}: rlslint config --show tells what holds, rlslint rules what is looked for", ""]
+    if len(chosen) == 1:
+        lines += [f"# {_told(chosen[0])}", f"paths = {json.dumps([chosen[0].folder])}"]
+    elif not chosen:
+        lines += ["# no migration folder was found: name it here", 'paths = ["migrations"]']
+    for key in ("pg-version", "preset", "hot", "exposed-schemas", "ignore", "fail-on", "baseline"):
+        setting = SETTINGS[key]
+        value = {
+            "hot": ["metrics"],
+            "exposed-schemas": ["public"],
+            "ignore": ["RLS113"],
+            "baseline": "rlslint-baseline.json",
+        }
+        lines += ["", f"# {setting.help}", f"# {key} = {json.dumps(value.get(key, setting.default))}"]
+    lines += [
+        "",
+        "# [per-file-ignores]",
+        '# "migrations/2019*" = ["RLS1"]',
+        "",
+        "# [per-object-ignores]",
+        '# "public.audit_log" = ["RLS209"]',
+        "",
+        "# [rules.RLS106]",
+        '# severity = "info"',
+    ]
+    if len(chosen) > 1:
+        names: dict[str, int] = {}
+        lines += ["", "# Several folders hold migrations: each is taken for a database of its own."]
+        for place in chosen:
+            name = _name(place.folder)
+            names[name] = names.get(name, 0) + 1
+            label = name if names[name] == 1 else f"{name}-{names[name]}"
+            lines += [
+                f"# {_told(place)}",
+                f"[databases.{json.dumps(label)}]",
+                f"paths = {json.dumps([place.folder])}",
+                "",
+            ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _told(place: Place) -> str:
+    return f"{place.layout} layout, {place.files} file{'' if place.files == 1 else 's'}"
+
+
+def _name(folder: str) -> str:
+    """The nearest folder that says more than that it holds migrations."""
+    plain = {"migrations", "migration", "sql", "db", "database", "supabase", "prisma", "schema", "deploy", "."}
+    return next((part for part in reversed(folder.split("/")) if part.lower() not in plain), "main")
+
+
+def pre_commit(found: Sequence[Place]) -> str:
+    """.pre-commit-config.yaml with the hook."""
+    chosen = [place.folder for place in found if place.policies] or [place.folder for place in found[:1]]
+    pattern = "|".join(re.escape(folder) + "/" for folder in chosen if folder != ".")
+    files = f"        files: ^({pattern})\n" if pattern else ""
+    return f"repos:\n  - repo: {_HOME}\n    rev: v{__version__}\n    hooks:\n      - id: rlslint\n{files}"
+
+
+def github() -> str:
+    """.github/workflows/rlslint.yml."""
+    return f"""name: rlslint
+on:
+  pull_request:
+  push:
+    branches: [main]
+
+permissions:
+  contents: read
+  security-events: write # the SARIF upload
+  pull-requests: write # the comment
+
+jobs:
+  rlslint:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0 # --since needs the history
+      - uses: rlslint/rlslint@v{__version__}
+"""
+
+
+def gitlab() -> str:
+    """.gitlab-ci.yml with one job."""
+    return f"""include:
+  - remote: {_HOME}/raw/v{__version__}/docs/gitlab-ci.yml
+"""
+
+
+def write(root: Path, files: Mapping[str, str], *, dry_run: bool) -> Iterator[tuple[str, str]]:
+    """Write what is not there yet. Yields for each file what to say, and the text of one that was not written."""
+    for name, text in files.items():
+        path = root / name
+        if dry_run:
+            yield "", f"# {name}\n{text}"
+        elif path.exists():
+            yield f"{name} is there already and left alone; this is what it would hold", f"# {name}\n{text}"
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            yield f"wrote {name}", ""

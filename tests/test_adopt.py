@@ -1,0 +1,104 @@
+"""`rlslint init` in repositories of several shapes, and `rlslint config`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rlslint.config import load_options
+from tests.command import rlslint
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+POLICY = "CREATE TABLE t (a int);\nALTER TABLE t ENABLE ROW LEVEL SECURITY;\n"
+
+
+def write(root: Path, *files: str, text: str = POLICY) -> None:
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_one_folder(tmp_path: Path) -> None:
+    write(tmp_path, "supabase/migrations/20240101000000_a.sql", "supabase/migrations/20240102000000_b.sql")
+    write(tmp_path, "node_modules/x/migrations/1_a.sql", "scripts/clean.sql", text="SELECT 1;")
+    done = rlslint("init", "--pre-commit", "--ci", "github", cwd=tmp_path)
+    assert done.status == 0
+    assert [line.split()[-1] for line in done.err.splitlines()] == [
+        "rlslint.toml", ".pre-commit-config.yaml", ".github/workflows/rlslint.yml"
+    ]  # fmt: skip
+    assert load_options(tmp_path).paths == (str(tmp_path / "supabase/migrations"),)
+    hook = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"][0]
+    assert hook == {"id": "rlslint", "files": "^(supabase/migrations/)"}
+    assert rlslint("check", "--fail-on", "never", cwd=tmp_path).status == 0
+
+
+def test_every_commented_line_is_a_setting_too(tmp_path: Path) -> None:
+    write(tmp_path, "migrations/1_a.sql")
+    text = rlslint("init", "--dry-run", cwd=tmp_path).out
+    assert not (tmp_path / "rlslint.toml").exists()
+    lines = [line.removeprefix("# ") for line in text.splitlines() if "=" in line or line.startswith("# [")]
+    tomllib.loads("\n".join(lines))
+    (tmp_path / "rlslint.toml").write_text("\n".join(lines))
+    assert load_options(tmp_path).baseline.endswith("rlslint-baseline.json")
+
+
+def test_several_databases(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "services/billing/migrations/1_a.sql",
+        "services/app/migrations/1_a.sql",
+        "prisma/migrations/1/migration.sql",
+    )
+    assert rlslint("init", cwd=tmp_path).status == 0
+    assert {name: table["paths"] for name, table in load_options(tmp_path).databases} == {
+        "billing": (str(tmp_path / "services/billing/migrations"),),
+        "app": (str(tmp_path / "services/app/migrations"),),
+        "main": (str(tmp_path / "prisma/migrations"),),
+    }
+
+
+def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, "migrations/1_a.sql")
+    (tmp_path / "rlslint.toml").write_text('preset = "none"\n')
+    done = rlslint("init", cwd=tmp_path)
+    assert done.status == 0
+    assert "left alone" in done.err
+    assert 'paths = ["migrations"]' in done.out
+    assert (tmp_path / "rlslint.toml").read_text() == 'preset = "none"\n'
+
+
+def test_nothing_found(tmp_path: Path) -> None:
+    assert "no migration folder was found" in rlslint("init", "--dry-run", cwd=tmp_path).out
+
+
+def test_config_shows_values_with_their_origin(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('fail-on = "error"\n')
+    (tmp_path / "rlslint.toml").write_text('extend = "base.toml"\npg-version = 16\n[rules.RLS106]\nseverity = "info"\n')
+    text = rlslint("config", "--show", cwd=tmp_path).out
+    lines = {line.split("  #")[0]: line.rpartition("/")[2] for line in text.splitlines()}
+    assert lines['fail-on = "error"'] == "base.toml"
+    assert lines["pg-version = 16"] == "rlslint.toml"
+    assert tomllib.loads(text)["rules"] == {"RLS106": {"severity": "info"}}
+    data = json.loads(rlslint("config", "--format", "json", cwd=tmp_path).out)
+    assert data["layout"] == {"value": "auto", "origin": None}
+    assert data["pg-version"]["value"] == 16
+
+
+def test_the_schema_of_the_repository_is_today_s(tmp_path: Path) -> None:
+    kept = Path(__file__).parent.parent / "docs" / "rlslint.schema.json"
+    assert kept.read_text() == rlslint("config", "--schema", cwd=tmp_path).out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(tmp_path: Path, shell: str) -> None:
+    done = rlslint(cwd=tmp_path, _RLSLINT_COMPLETE=f"{shell}_source")
+    assert "rlslint" in done.out
