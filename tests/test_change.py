@@ -21,15 +21,13 @@ CREATE INDEX notes_owner_idx ON notes (owner);
 ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
 GRANT ALL ON notes, teams TO member;
 """
-POLICY = (
-    "CREATE POLICY own ON notes FOR SELECT TO member USING (owner = (SELECT current_setting('app.user')::bigint));\n"
-)
+USER = "(SELECT nullif(current_setting('app.user', true), '')::bigint)"
+POLICY = f"CREATE POLICY own ON notes FOR SELECT TO member USING (owner = {USER});\n"
 PROBE = (
     "CREATE POLICY put ON notes FOR INSERT TO member WITH CHECK (EXISTS (SELECT FROM teams WHERE teams.id = team));\n"
 )
 OLD_FLAW = "CREATE TABLE logs (id bigint PRIMARY KEY, owner bigint);\nALTER TABLE logs ENABLE ROW LEVEL SECURITY;\n" + (
-    "GRANT SELECT ON logs TO member;\n"
-    "CREATE POLICY own ON logs FOR SELECT TO member USING (owner = (SELECT current_setting('app.user')::bigint));\n"
+    f"GRANT SELECT ON logs TO member;\nCREATE POLICY own ON logs FOR SELECT TO member USING (owner = {USER});\n"
 )
 
 Repository = Path

@@ -13,7 +13,7 @@ SQL = """CREATE ROLE member NOLOGIN;
 CREATE TABLE notes (id bigint PRIMARY KEY, owner bigint NOT NULL);
 ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON notes TO member;
-CREATE POLICY own ON notes FOR SELECT TO member USING (owner = (SELECT current_setting('app.user')::bigint));
+CREATE POLICY own ON notes FOR SELECT TO member USING (owner = (SELECT nullif(current_setting('app.user', true), '')::bigint));
 """
 CONFIGURATION = """
 preset = "none"
@@ -80,4 +80,5 @@ def test_what_cannot_be_meant_is_one_line(repository: Path, command: str, argume
 
 
 def test_plan_of_one(repository: Path) -> None:
-    assert "notes as member" in rlslint("plan", "--database", "app", cwd=repository).out
+    data = json.loads(rlslint("plan", "--format", "json", "--database", "app", cwd=repository).out)
+    assert {(one["table"], one["role"]) for one in data["plans"]} == {("notes", "member")}

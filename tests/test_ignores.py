@@ -13,7 +13,8 @@ SQL = """CREATE ROLE member NOLOGIN;
 CREATE TABLE notes (id bigint PRIMARY KEY, owner bigint NOT NULL);
 ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON notes TO member;
-CREATE POLICY "my own" ON notes FOR SELECT TO member USING (owner = (SELECT current_setting('app.user')::bigint));
+CREATE POLICY "my own" ON notes FOR SELECT TO member
+  USING (owner = (SELECT nullif(current_setting('app.user', true), '')::bigint));
 """
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from rlslint import cli
-from tests.test_change import OLD_FLAW, TABLE, commit, git
+from tests.test_change import OLD_FLAW, TABLE, USER, commit, git
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = {
@@ -62,7 +62,7 @@ def test_the_hook_reports_what_the_commit_causes(tmp_path: Path) -> None:
     hook = next(hook for hook in load(".pre-commit-hooks.yaml") if hook["id"] == "rlslint")
     hook |= {"language": "system", "entry": f"{shlex.quote(sys.executable)} -m rlslint check", "files": "^migrations/"}
     (tmp_path / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]}))
-    policy = "CREATE POLICY mine ON notes FOR SELECT TO member USING (team = (SELECT current_setting('a')::bigint));\n"
+    policy = f"CREATE POLICY mine ON notes FOR SELECT TO member USING (team = {USER});\n"
     for name, sql, status in (("003_a.sql", "CREATE TABLE fine (id int);\n", 0), ("004_b.sql", policy, 1)):
         (tmp_path / "migrations" / name).write_text(sql)
         git(tmp_path, "add", "-A")
