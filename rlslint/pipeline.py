@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlslint.baseline import Ratchet, ratchet
 from rlslint.catalog.catalog import Catalog
@@ -18,9 +19,9 @@ from rlslint.ignores import as_configured
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.predict import predict_all
+from rlslint.plan.predict import Predictor, predict_all
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.replay.presets.presets import exposed_schemas
+from rlslint.replay.presets.presets import exposed_schemas, preset_statements
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
@@ -31,6 +32,9 @@ from rlslint.source.stats import TableStats, load_stats
 from rlslint.suggest.cure import Cure, cure
 from rlslint.suggest.judge import SUGGESTED, Judge
 from rlslint.suggest.suggest import suggest
+
+if TYPE_CHECKING:
+    from rlslint.verify.claims import Claim
 
 
 def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>") -> Result:
@@ -44,17 +48,17 @@ def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: s
     runs: list[_Run] = []
     for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
         replayed = replay(project, preset=one.preset, pg_version=one.pg_version)
-        plans = predict_all(replayed.catalog)
         newest = project.reported
         if changes is not None:
             newest = frozenset(shown_path(path, cwd) for path in changes.added | changes.altered)
-        findings = lint(project, replayed, plans, one, chosen, cwd, newest)
+        facts = gather(project, replayed, one, newest)
+        findings = lint(facts, project, one, chosen, cwd)
         cured: list[Finding] | None = None
         if changes is not None:
             findings, cured = _since(changes, findings, project, replayed, one, chosen, cwd)
         elif project.reported is not None:
             findings, cured = _named(findings, project, replayed, one, chosen, cwd)
-        runs.append(_Run(project, replayed, gather(project, replayed, plans, one), findings, cured))
+        runs.append(_Run(project, replayed, facts, findings, cured))
     held = None
     if options.baseline:
         whole = all(run.cured is None for run in runs)
@@ -75,18 +79,8 @@ class _Run:
     """None where everything was reported on."""
 
 
-def lint(
-    project: Project,
-    replayed: Replayed,
-    plans: tuple[AccessPlan, ...],
-    options: Options,
-    rules: Sequence[Rule],
-    cwd: Path,
-    newest: frozenset[str] | None = None,
-) -> list[Finding]:
-    """All findings that neither a comment nor the configuration suppresses, without suggestions. ``newest``: paths of
-    the migrations that rules about steps look at, None for the last one."""
-    facts = gather(project, replayed, plans, options, newest)
+def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule], cwd: Path) -> list[Finding]:
+    """All findings that neither a comment nor the configuration suppresses, without suggestions."""
     root = Path(options.root or cwd)
     findings = find(rules, facts)
     # the rule about comments that suppress nothing needs what the others found
@@ -136,7 +130,7 @@ def _since(
             # nothing that could be read was there
             return findings, []
         was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-        before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd, frozenset())
+        before = lint(gather(earlier, was, options, frozenset()), earlier, options, rules, cwd)
     return caused(before, findings, lambda finding: finding.span.source.path in added)
 
 
@@ -161,7 +155,7 @@ def _named(
     rest = tuple(one for one in project.migrations if one.source.path not in reported)
     earlier = replace(project, migrations=rest, reported=None)
     was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-    before = lint(earlier, was, predict_all(was.catalog), options, rules, cwd, frozenset())
+    before = lint(gather(earlier, was, options, frozenset()), earlier, options, rules, cwd)
     new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
     theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
     return theirs, [one for one in cured if one.table is not None]
@@ -171,22 +165,54 @@ def fix(
     options: Options, *, cwd: Path, unsafe: bool, stdin: Stdin = None, stdin_filename: str = "<stdin>"
 ) -> tuple[Project, Cure]:
     """What cures the findings of one database, all together. Raises as `check` and `load` do."""
-    rules = load_rules()
+    rules = load_rules(options.own_rules)
     codes = selected(rules, options.select, options.ignore)
     _require_known(rules, options)
     chosen = [rule for code, rule in rules.items() if code in codes]
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
 
     def look() -> tuple[Facts, list[Finding]]:
-        plans = predict_all(replayed.catalog)
-        found = lint(project, replayed, plans, options, chosen, cwd)
+        facts = gather(project, replayed, options)
+        found = lint(facts, project, options, chosen, cwd)
         if project.reported is not None:
             asked = {*project.reported, SUGGESTED}
             found = [finding for finding in found if finding.span.source.path in asked]
-        return gather(project, replayed, plans, options), found
+        return facts, found
 
     facts, findings = look()
     return project, cure(facts, look, findings, lambda facts: Judge(facts, chosen), unsafe=unsafe)
+
+
+def verify(
+    options: Options,
+    *,
+    cwd: Path,
+    rows: int,
+    database_url: str | None,
+    yes: bool,
+    tell: Callable[[str], None],
+    stdin: Stdin = None,
+    stdin_filename: str = "<stdin>",
+) -> list[Claim]:
+    """Put the findings that have a suggestion to a real server. Raises as `check` and `load` do, and ValueError where
+    there is no server."""
+    try:
+        from rlslint.verify.claims import claims, prepare
+        from rlslint.verify.database import own_database
+    except ModuleNotFoundError as error:
+        raise ValueError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
+    rules = load_rules(options.own_rules)
+    codes = selected(rules, options.select, options.ignore)
+    _require_known(rules, options)
+    chosen = [rule for code, rule in rules.items() if code in codes]
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
+    facts = gather(project, replayed, options)
+    findings = lint(facts, project, options, chosen, cwd)
+    offered = suggest(findings, Judge(facts, chosen))
+    statements = [one for migration in project.migrations for one in migration.statements]
+    with own_database(database_url, yes=yes) as connection:
+        prepare(connection, preset_statements(replayed.preset), statements, rows, tell)
+        return list(claims(connection, replayed.catalog, offered, tell=tell))
 
 
 def load_all(
@@ -256,16 +282,18 @@ def _prefix(cwd: Path) -> str:
 def gather(
     project: Project,
     replayed: Replayed,
-    plans: tuple[AccessPlan, ...],
     options: Options,
     newest: frozenset[str] | None = None,
 ) -> Facts:
-    """Everything the checks read. Raises InputError for statistics that cannot be read."""
+    """Everything the checks read. ``newest``: paths of the migrations that rules about steps look at, None for the last
+    one. Raises InputError for statistics that cannot be read."""
+    predictor = Predictor(replayed.catalog)
     stats = _stats(replayed.catalog, options)
     inserted = {relid: one.inserted for relid, one in stats.items()}
     return Facts(
         catalog=replayed.catalog,
-        plans=plans,
+        plans=predict_all(replayed.catalog, predictor),
+        predictor=predictor,
         problems=tuple(replayed.problems),
         steps=tuple(replayed.steps),
         hot=hot_tables(replayed.catalog, options.hot, inserted),

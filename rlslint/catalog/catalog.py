@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rlslint.catalog import builtin
 from rlslint.catalog.rows import (
@@ -52,6 +53,7 @@ class Catalog:
         self.pg_version = pg_version
         self._journal: Journal = []
         self._next_oid = FIRST_NORMAL_OID
+        self._remembered: dict[str, tuple[int, dict[Any, Any]]] = {}
         journal = self._journal
         self.namespaces: Store[Namespace] = Store(
             journal, lambda r: r.oid, {"name": lambda r: r.nspname}, builtin.namespaces()
@@ -111,6 +113,14 @@ class Catalog:
     def newest_oid(self) -> Oid:
         """The OID given last."""
         return self._next_oid - 1
+
+    def remembered(self, name: str, store: Store[Any]) -> dict[Any, Any]:
+        """A place for answers that hang on nothing but the rows of one store; emptied when these change."""
+        changes, answers = self._remembered.get(name, (-1, {}))
+        if changes != store.changes:
+            answers = {}
+            self._remembered[name] = store.changes, answers
+        return answers
 
     # Transactions -----------------------------------------------------------------------------------------------
 

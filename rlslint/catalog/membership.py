@@ -9,6 +9,14 @@ from rlslint.nodes.primnodes import Oid
 
 def roles_with_privileges_of(catalog: Catalog, role: Oid) -> frozenset[Oid]:
     """The role itself and every role it inherits from, through any depth (roles_is_member_of, ROLERECURSE_PRIVS)."""
+    known = catalog.remembered("memberships", catalog.roles)
+    if role not in known:
+        known[role] = _inherited(catalog, role)
+    found: frozenset[Oid] = known[role]
+    return found
+
+
+def _inherited(catalog: Catalog, role: Oid) -> frozenset[Oid]:
     seen = {role}
     stack = [role]
     while stack:

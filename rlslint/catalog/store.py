@@ -44,6 +44,10 @@ class Store(Generic[Row]):
         self._base = base
         self._rows: dict[Oid, Row] = {}
         self._found: dict[str, dict[Hashable, dict[Oid, None]]] = {name: {} for name in indexes}
+        self.changes = 0
+        """How often a row was put or taken away."""
+        # answers of `find` since the last change; look-ups come in their thousands between changes
+        self._answers: dict[tuple[str, Hashable], tuple[Row, ...]] = {}
 
     def get(self, oid: Oid) -> Row | None:
         """The row with that OID, or None."""
@@ -60,10 +64,14 @@ class Store(Generic[Row]):
 
     def find(self, index: str, key: Hashable) -> tuple[Row, ...]:
         """Rows whose secondary key equals ``key``: built-in ones first, then in order of creation."""
-        own = tuple(self._rows[oid] for oid in sorted(self._found[index].get(key, ())))
-        if self._base is None:
-            return own
-        return tuple(row for row in self._base.find(index, key) if self._oid(row) not in self._rows) + own
+        answer = self._answers.get((index, key))
+        if answer is None:
+            answer = tuple(self._rows[oid] for oid in sorted(self._found[index].get(key, ())))
+            if self._base is not None:
+                built_in = self._base.find(index, key)
+                answer = tuple(row for row in built_in if self._oid(row) not in self._rows) + answer
+            self._answers[index, key] = answer
+        return answer
 
     def first(self, index: str, key: Hashable) -> Row | None:
         """The first of `find`, or None."""
@@ -99,6 +107,8 @@ class Store(Generic[Row]):
             self.put(row)
 
     def _set(self, row: Row) -> None:
+        self.changes += 1
+        self._answers.clear()
         oid = self._oid(row)
         old = self._rows.get(oid)
         self._rows[oid] = row
@@ -112,6 +122,8 @@ class Store(Generic[Row]):
             self._found[name].setdefault(key, {})[oid] = None
 
     def _unset(self, oid: Oid) -> None:
+        self.changes += 1
+        self._answers.clear()
         old = self._rows.pop(oid)
         for name, key_of in self._keys.items():
             self._drop_key(name, key_of(old), oid)

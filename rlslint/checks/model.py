@@ -12,6 +12,8 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
+from rlslint.plan.predict import Predictor
+from rlslint.plan.simplify import Simplifier
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
 from rlslint.rewrite.privileges import NEEDS, has_any_column
@@ -186,6 +188,21 @@ class Facts:
     """n_live_tup of the tables that ``--stats`` tells of."""
     inserted: Mapping[Oid, int] = field(default_factory=dict)
     """n_tup_ins of the same."""
+    predictor: Predictor | None = None
+    """What made ``plans``, for what checks ask besides."""
+
+    def simplifier(self, role: Oid) -> Simplifier:
+        """What simplifies conditions as the planner does for a role."""
+        return self._predictor.simplifier(role)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return self.predictor or Predictor(self.catalog)
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        """Policies of the tables that are looked at, in order of creation."""
+        return tuple(self.catalog.policies)
 
     def small(self, relid: Oid) -> bool:
         """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does."""

@@ -11,7 +11,7 @@ from rlslint.rewrite.model import PolicyClause
 
 def check(facts: Facts) -> Iterator[Match]:
     """One match a captured name; an error where the comparison is of a column with itself."""
-    for policy in facts.catalog.policies:
+    for policy in facts.policies:
         relation = facts.catalog.relations[policy.polrelid]
         for which, stored in (("using", policy.polqual), ("check", policy.polwithcheck)):
             if stored is None:

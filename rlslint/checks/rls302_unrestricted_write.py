@@ -11,7 +11,6 @@ from rlslint.checks.exposure import API_ROLES, clients_with, reachable
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.clauses import is_true
-from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.model import StatementName
 from rlslint.rewrite.rowsecurity import applicable_quals
 
@@ -28,7 +27,7 @@ def check(facts: Facts) -> Iterator[Match]:
     A restrictive policy that is not constant itself, a missing privilege and a schema that is not served each keep the
     write from being unrestricted. FOR SELECT USING (true) is how a table is made public on purpose.
     """
-    for policy in facts.catalog.policies:
+    for policy in facts.policies:
         relation = facts.catalog.relations[policy.polrelid]
         if policy.origin is None or not policy.polpermissive or not relation.relrowsecurity:
             continue
@@ -72,7 +71,7 @@ def _roles(
         role
         for name, role in allowed.items()
         if (PUBLIC in named or name in API_ROLES)
-        and is_true(Simplifier(facts.catalog, role).qual_expr(condition.expr))
+        and is_true(facts.simplifier(role).qual_expr(condition.expr))
         and not _restricted(facts, relation, role, command)
     )
 
@@ -86,5 +85,5 @@ def _condition(policy: Policy, command: Literal["a", "w", "d"]) -> StoredExpr | 
 
 def _restricted(facts: Facts, relation: Relation, role: Oid, command: Literal["a", "w", "d"]) -> bool:
     quals = applicable_quals(facts.catalog, relation.oid, role, command, check=command == "a")
-    simplifier = Simplifier(facts.catalog, role)
+    simplifier = facts.simplifier(role)
     return any(not is_true(simplifier.qual_expr(clause.expr)) for clause in quals.restrictive)

@@ -11,7 +11,6 @@ from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.parsenodes import walk_query
 from rlslint.nodes.primnodes import FuncExpr, Oid, SQLValueFunction
 from rlslint.plan.clauses import is_true
-from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.access import query_tables, role_behind_view
 from rlslint.rewrite.functions import session_reads
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
@@ -65,7 +64,7 @@ def _unveiled(facts: Facts, view: Relation, role: Oid) -> Iterator[Oid]:
         if bypasses(catalog, table, access.role) in (None, "off") or bypasses(catalog, table, role) is not None:
             continue
         quals = applicable_quals(catalog, table.oid, role, "r", check=False)
-        simplifier = Simplifier(catalog, role)
+        simplifier = facts.simplifier(role)
         everything = any(is_true(simplifier.qual_expr(one.expr)) for one in quals.permissive) and all(
             is_true(simplifier.qual_expr(one.expr)) for one in quals.restrictive
         )

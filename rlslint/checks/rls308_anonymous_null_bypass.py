@@ -10,7 +10,6 @@ from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, Var
 from rlslint.plan.clauses import is_true
 from rlslint.plan.nosession import without_session
-from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.rowsecurity import applicable_quals
 
 
@@ -24,7 +23,7 @@ def check(facts: Facts) -> Iterator[Match]:
         if policy.origin is None or not policy.polpermissive or not roles:
             continue
         role = roles[0]
-        if is_true(Simplifier(facts.catalog, role).qual_expr(clause.expr)) or _restricted(facts, policy.polrelid, role):
+        if is_true(facts.simplifier(role).qual_expr(clause.expr)) or _restricted(facts, policy.polrelid, role):
             continue
         for value in (None, ""):
             left = without_session(facts.catalog, role, clause.expr, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from rlslint.analyze.entry import analyze_function_body
@@ -26,7 +27,7 @@ BASE = 1000
 """Flat range-table indexes start above this: written ones never reach it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Qual:
     """A condition with its place in the security order (RestrictInfo)."""
 
@@ -36,7 +37,7 @@ class Qual:
     clause: PolicyClause | None = None
     """The nested policy it comes from."""
 
-    @property
+    @cached_property
     def relids(self) -> frozenset[int]:
         """Relations of this query it refers to."""
         return relids(self.expr)
@@ -98,8 +99,10 @@ class Flat:
 class Flattener:
     """Flattens one query."""
 
-    def __init__(self, catalog: Catalog, simplifier: Simplifier, role: Oid) -> None:
+    def __init__(self, catalog: Catalog, simplifier: Simplifier, role: Oid, met: set[Oid] | None = None) -> None:
         self.catalog = catalog
+        self.met: set[Oid] = set() if met is None else met
+        """Tables that were come by, those that a join did without or that a constant condition hides included."""
         self.simplifier = simplifier
         self.role = role
         self.flat = Flat()
@@ -230,6 +233,7 @@ class Flattener:
         if inner is not None:
             rel.kind, rel.subquery = "subquery", mutate_query(inner, _own(substitute))
         elif relation is not None:
+            self.met.add(relation.oid)
             rel.kind, rel.relation, rel.name = "relation", relation, self.catalog.qualified_name(relation)
             rel.security = self._security(relation, role, rel.rtindex)
         elif rte.kind == "function" and rte.function is not None:
@@ -291,11 +295,10 @@ class Flattener:
         level = 0
         for quals in security.security_quals:
             for exprs, clause in security_conditions(quals.restrictive, quals.permissive):
-                for expr in exprs:
-                    moved = replace_vars(expr, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
-                    for conjunct in self.simplifier.qual(moved):
-                        leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
-                        found.append(Qual(conjunct, level, leaky, clause))
+                for conjunct in (conjunct for expr in exprs for conjunct in self.simplifier.qual(expr)):
+                    moved = replace_vars(conjunct, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
+                    leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, moved)
+                    found.append(Qual(moved, level, leaky, clause))
                 level += 1
         self._security_levels = max(self._security_levels, level)
         return tuple(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -37,6 +37,7 @@ Mutator = Callable[[Expr, int], Expr]
 """Node (children already done) and the number of query levels it lies below the start; returns its replacement."""
 
 _E = TypeVar("_E", bound=Expr)
+_T = TypeVar("_T")
 
 _LISTS: Final[dict[type[Expr], str]] = {
     FuncExpr: "args",
@@ -82,23 +83,33 @@ def mutate_children(expr: Expr, visit: Callable[[Expr], Expr], change: Mutator |
         return _with_single(expr, visit)
     match expr:
         case CaseExpr(whens=whens, default=default):
-            return replace(
-                expr,
-                whens=tuple((visit(condition), visit(result)) for condition, result in whens),
-                default=None if default is None else visit(default),
-            )
+            changes: dict[str, Any] = {
+                "whens": tuple((visit(condition), visit(result)) for condition, result in whens),
+                "default": None if default is None else visit(default),
+            }
+            flat = [one for pair in (*whens, (default,)) for one in pair]
+            new = [one for pair in (*changes["whens"], (changes["default"],)) for one in pair]
+            return expr if _same(flat, new) else replace(expr, **changes)
         case RowCompareExpr(largs=largs, rargs=rargs):
             return replace(expr, largs=tuple(map(visit, largs)), rargs=tuple(map(visit, rargs)))
         case SubLink(lefthand=lefthand, subselect=subselect):
             query = subselect if change is None else mutate_query(subselect, change, level + 1)
-            return replace(expr, lefthand=tuple(map(visit, lefthand)), subselect=query)
+            left = tuple(map(visit, lefthand))
+            if query is subselect and _same(left, lefthand):
+                return expr
+            return replace(expr, lefthand=left, subselect=query)
     return expr
+
+
+def _same(old: Iterable[object], new: Iterable[object]) -> bool:
+    """Whether the elements are identical ones."""
+    return all(a is b for a, b in zip(old, new, strict=True))
 
 
 def _with_list(expr: _E, attribute: str, visit: Callable[[Expr], Expr]) -> _E:
     old: tuple[Expr, ...] = getattr(expr, attribute)
     new = tuple(map(visit, old))
-    if all(a is b for a, b in zip(old, new, strict=True)):
+    if _same(old, new):
         return expr
     changes: dict[str, Any] = {attribute: new}
     return replace(expr, **changes)
@@ -114,52 +125,73 @@ def _with_single(expr: _E, visit: Callable[[Expr], Expr]) -> _E:
 
 
 def mutate_query(query: Query, change: Mutator, level: int = 1) -> Query:
-    """A copy of a query with `mutate` applied to every expression in it; ``level`` is the query's own."""
-
-    def visit(expr: Expr) -> Expr:
-        return mutate(expr, change, level)
-
-    def maybe(expr: Expr | None) -> Expr | None:
-        return None if expr is None else visit(expr)
-
-    return replace(
+    """A copy of a query with `mutate` applied to every expression in it; ``level`` is the query's own. One that nothing
+    changes keeps its identity."""
+    return mutate_parts(
         query,
-        rtable=tuple(_mutate_rte(rte, change, level) for rte in query.rtable),
-        fromlist=tuple(_mutate_from(item, visit) for item in query.fromlist),
-        where=maybe(query.where),
-        targets=tuple(TargetEntry(expr=visit(target.expr), name=target.name) for target in query.targets),
-        group_by=tuple(map(visit, query.group_by)),
-        having=maybe(query.having),
-        order_by=tuple(map(visit, query.order_by)),
-        limit=maybe(query.limit),
-        offset=maybe(query.offset),
-        ctes=tuple((name, mutate_query(cte, change, level + 1)) for name, cte in query.ctes),
-        arms=tuple(mutate_query(arm, change, level + 1) for arm in query.arms),
+        lambda expr: mutate(expr, change, level),
+        lambda below: mutate_query(below, change, level + 1),
     )
 
 
-def _mutate_rte(rte: RangeTblEntry, change: Mutator, level: int) -> RangeTblEntry:
-    subquery = rte.subquery
-    if rte.kind == "subquery" and subquery is not None:
-        subquery = mutate_query(subquery, change, level + 1)
-    return replace(
-        rte,
-        subquery=subquery,
-        function=None if rte.function is None else mutate(rte.function, change, level),
-        values=tuple(tuple(mutate(expr, change, level) for expr in row) for row in rte.values),
-        joinvars=tuple(mutate(expr, change, level) for expr in rte.joinvars),
-    )
+def mutate_parts(query: Query, visit: Callable[[Expr], Expr], enter: Callable[[Query], Query] | None = None) -> Query:
+    """The query with ``visit`` applied to the expressions of its own level and ``enter``, if given, to the queries
+    directly below it in FROM, CTEs and arms."""
+    changes: dict[str, Any] = {}
+    for name in ("where", "having", "limit", "offset"):
+        expr: Expr | None = getattr(query, name)
+        if expr is not None and (visited := visit(expr)) is not expr:
+            changes[name] = visited
+    for name in ("group_by", "order_by"):
+        _note(changes, name, getattr(query, name), visit)
+    _note(changes, "rtable", query.rtable, lambda rte: _mutate_rte(rte, visit, enter))
+    _note(changes, "fromlist", query.fromlist, lambda item: _mutate_from(item, visit))
+    _note(changes, "targets", query.targets, lambda target: _mutate_target(target, visit))
+    if enter is not None:
+        _note(changes, "arms", query.arms, enter)
+        ctes = tuple((name, enter(cte)) for name, cte in query.ctes)
+        if not _same((cte for _, cte in query.ctes), (cte for _, cte in ctes)):
+            changes["ctes"] = ctes
+    return replace(query, **changes) if changes else query
+
+
+def _note(changes: dict[str, Any], name: str, old: tuple[_T, ...], visit: Callable[[_T], _T]) -> None:
+    new = tuple(map(visit, old))
+    if not _same(old, new):
+        changes[name] = new
+
+
+def _mutate_target(target: TargetEntry, visit: Callable[[Expr], Expr]) -> TargetEntry:
+    expr = visit(target.expr)
+    return target if expr is target.expr else TargetEntry(expr=expr, name=target.name)
+
+
+def _mutate_rte(
+    rte: RangeTblEntry, visit: Callable[[Expr], Expr], enter: Callable[[Query], Query] | None
+) -> RangeTblEntry:
+    changes: dict[str, Any] = {}
+    if rte.kind == "subquery" and rte.subquery is not None and enter is not None:
+        subquery = enter(rte.subquery)
+        if subquery is not rte.subquery:
+            changes["subquery"] = subquery
+    if rte.function is not None and (function := visit(rte.function)) is not rte.function:
+        changes["function"] = function
+    values = tuple(tuple(map(visit, row)) for row in rte.values)
+    if not all(_same(old, new) for old, new in zip(rte.values, values, strict=True)):
+        changes["values"] = values
+    _note(changes, "joinvars", rte.joinvars, visit)
+    return replace(rte, **changes) if changes else rte
 
 
 def _mutate_from(item: FromItem, visit: Callable[[Expr], Expr]) -> FromItem:
     if not isinstance(item, JoinExpr):
         return item
-    return replace(
-        item,
-        larg=_mutate_from(item.larg, visit),
-        rarg=_mutate_from(item.rarg, visit),
-        quals=None if item.quals is None else visit(item.quals),
-    )
+    larg = _mutate_from(item.larg, visit)
+    rarg = _mutate_from(item.rarg, visit)
+    quals = None if item.quals is None else visit(item.quals)
+    if _same((item.larg, item.rarg, item.quals), (larg, rarg, quals)):
+        return item
+    return replace(item, larg=larg, rarg=rarg, quals=quals)
 
 
 def renumber(expr: Expr, mapping: dict[int, int]) -> Expr:

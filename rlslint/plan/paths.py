@@ -60,6 +60,9 @@ class RelPaths:
     without: tuple[str, tuple[Oid, ...]] | None = None
     """A way to read it that is left out, to see what would be taken instead."""
     selectivity: Selectivity = field(init=False)
+    _found: dict[tuple[object, ...], list[Path]] = field(default_factory=dict)
+    _costs: dict[int, tuple[Expr, float]] = field(default_factory=dict)
+    _matched: dict[tuple[Oid, int], tuple[Expr, IndexClause | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         held = frozenset(key.expr for info in self.infos for key in info.keys if key.expr is not None)
@@ -72,6 +75,15 @@ class RelPaths:
 
     def paths(self, joins: Sequence[Qual] = (), loops: float = 1.0) -> list[Path]:
         """Ways to read it; ``joins`` are conditions whose other relations are known before each of ``loops`` scans."""
+        key = (loops, *map(id, self.rel.quals), None, *map(id, joins))
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._every_path(joins, loops)
+        if self.without is not None:
+            return [path for path in found if path.way != self.without] or found
+        return found
+
+    def _every_path(self, joins: Sequence[Qual], loops: float) -> list[Path]:
         rel = self.rel
         if rel.relation is None:
             method: Literal["function_scan", "none"] = "function_scan" if rel.kind == "function" else "none"
@@ -79,7 +91,7 @@ class RelPaths:
         quals = [*rel.quals, *joins]
         exprs = tuple(qual.expr for qual in quals)
         rows = cost.clamp(self.size.rows * self.selectivity.of_all(exprs))
-        quals_cost = sum(cost.expression_cost(self.catalog, expr) for expr in exprs)
+        quals_cost = self._qual_cost(exprs)
         found = [Path(cost.seq_scan(self.size, quals_cost, rows), "seq_scan", filters=exprs)]
         for info in self.infos:
             found += self._index_paths(info, quals, rows, loops)
@@ -88,8 +100,6 @@ class RelPaths:
                 path = self._bitmap_or(qual, quals, rows)
                 if path is not None:
                     found.append(path)
-        if self.without is not None:
-            return [path for path in found if path.way != self.without] or found
         return found
 
     def usable(self, info: IndexInfo, given: tuple[Expr, ...]) -> bool:
@@ -140,7 +150,20 @@ class RelPaths:
         )
 
     def _qual_cost(self, exprs: Sequence[Expr]) -> float:
-        return sum(cost.expression_cost(self.catalog, expr) for expr in exprs)
+        return sum(map(self._expression_cost, exprs))
+
+    def _expression_cost(self, expr: Expr) -> float:
+        known = self._costs.get(id(expr))
+        if known is None:
+            known = self._costs[id(expr)] = (expr, cost.expression_cost(self.catalog, expr))
+        return known[1]
+
+    def _match(self, info: IndexInfo, expr: Expr) -> IndexClause | None:
+        known = self._matched.get((info.oid, id(expr)))
+        if known is None:
+            match = match_clause(self.catalog, info, self.rel.rtindex, expr)
+            known = self._matched[info.oid, id(expr)] = (expr, match)
+        return known[1]
 
     def matches(self, info: IndexInfo, quals: Sequence[Qual]) -> tuple[IndexClause, ...]:
         """The conditions that the index serves, those that must wait for others left out."""
@@ -148,7 +171,7 @@ class RelPaths:
         for qual in quals:
             if not self.rel.promotable(qual):
                 continue
-            match = match_clause(self.catalog, info, self.rel.rtindex, qual.expr)
+            match = self._match(info, qual.expr)
             if match is not None:
                 found.append(match)
         if info.index.amname == "hash" and not any(match.column == 0 for match in found):

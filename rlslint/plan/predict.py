@@ -27,9 +27,9 @@ from rlslint.rewrite.rowsecurity import row_security
 _SCANNING = frozenset({"select", "select_by_key", "update", "delete"})
 
 
-def predict_all(catalog: Catalog) -> tuple[AccessPlan, ...]:
+def predict_all(catalog: Catalog, predictor: Predictor | None = None) -> tuple[AccessPlan, ...]:
     """Every table with row security, every role that a policy or a grant names, every statement; in that order."""
-    predictor = Predictor(catalog)
+    predictor = predictor or Predictor(catalog)
     return tuple(
         predictor.predict(relation.oid, role, statement)
         for relation in catalog.relations
@@ -82,6 +82,7 @@ class Predictor:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._planners: dict[Oid, Planner] = {}
+        self._simplifiers: dict[Oid, Simplifier] = {}
         self._plans: dict[tuple[object, ...], AccessPlan] = {}
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
@@ -112,13 +113,31 @@ class Predictor:
 
     def simplifier(self, role: Oid) -> Simplifier:
         """The one for a role."""
-        return self.planner(role).simplifier
+        simplifier = self._simplifiers.get(role)
+        if simplifier is None:
+            simplifier = self._simplifiers[role] = Simplifier(self.catalog, role)
+        return simplifier
+
+    def beside(self, changed: frozenset[Oid]) -> Predictor:
+        """One for the catalog while indexes or policies of these tables, and no functions, differ from what they are
+        here. What both have in common is shared."""
+        other = Predictor(self.catalog)
+        other._simplifiers = self._simplifiers
+        other._planners = {
+            role: planner.beside(planner.simplifier, changed) for role, planner in self._planners.items()
+        }
+        return other
+
+    def learn(self, other: Predictor, changed: frozenset[Oid]) -> None:
+        """Take over what one made by `beside` has worked out that holds here too."""
+        for role, planner in other._planners.items():
+            self.planner(role).learn(planner, changed)
 
     def planner(self, role: Oid) -> Planner:
         """The one for a role: it remembers subqueries that it has planned."""
         planner = self._planners.get(role)
         if planner is None:
-            planner = self._planners[role] = Planner(self.catalog, Simplifier(self.catalog, role), role)
+            planner = self._planners[role] = Planner(self.catalog, self.simplifier(role), role)
         return planner
 
     def _plan(self, security: RowSecurity, *, recursive: bool) -> AccessPlan:

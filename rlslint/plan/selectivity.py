@@ -6,7 +6,7 @@ The stand-ins say what CONTRACT says of the data: a value that a session brings 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
@@ -57,6 +57,7 @@ class Selectivity:
     rows: float
     expressions: frozenset[Expr] = frozenset()
     """Keys of indexes on expressions: ANALYZE gathers statistics of them."""
+    _known: dict[int, tuple[Expr, float]] = field(default_factory=dict)
 
     def of_all(self, exprs: Iterable[Expr]) -> float:
         """Share that passes all of them, taken as independent."""
@@ -67,6 +68,12 @@ class Selectivity:
 
     def of(self, expr: Expr) -> float:
         """Share that passes one condition."""
+        known = self._known.get(id(expr))
+        if known is None:
+            known = self._known[id(expr)] = (expr, self._of(expr))
+        return known[1]
+
+    def _of(self, expr: Expr) -> float:
         match expr:
             case Const():
                 return 1.0 if clauses.is_true(expr) else 0.0

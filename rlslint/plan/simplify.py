@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import (
     BooleanTest,
@@ -25,11 +26,12 @@ from rlslint.nodes.primnodes import (
     RelabelType,
     RowExpr,
     ScalarArrayOpExpr,
+    Var,
 )
 from rlslint.plan import clauses
 from rlslint.plan.clauses import BOOL, bool_value, make_bool
 from rlslint.plan.inline import inlinable_body, inline_call
-from rlslint.plan.mutate import mutate, mutate_query
+from rlslint.plan.mutate import mutate_children, mutate_parts
 
 
 class Simplifier:
@@ -41,7 +43,12 @@ class Simplifier:
         self.not_inlined: dict[int, str] = {}
         """Reasons by id of the call's parse node."""
         self._active: list[Oid] = []
-        self._bodies: dict[Oid, Expr | str] = {}
+        # by identity of what came in, which is kept so that the identity stays its own: policies' conditions and what
+        # stands in them come again with every statement
+        self._bodies: dict[int, tuple[Proc, Expr | str]] = {}
+        self._visited: dict[int, tuple[Expr, Expr]] = {}
+        self._canonical: dict[int, tuple[Expr, Expr]] = {}
+        self._queries: dict[int, tuple[Query, Query]] = {}
 
     def expression(self, expr: Expr) -> Expr:
         """The expression, simplified; subqueries in it are left as they are."""
@@ -53,17 +60,28 @@ class Simplifier:
 
     def qual_expr(self, expr: Expr) -> Expr:
         """The same as one expression."""
-        return canonicalize(self._visit(expr))
+        known = self._canonical.get(id(expr))
+        if known is None:
+            known = self._canonical[id(expr)] = (expr, canonicalize(self._visit(expr)))
+        return known[1]
 
     def query(self, query: Query) -> Query:
         """A query with the expressions of its own level simplified."""
-        return mutate_query(query, lambda node, level: self._node(node) if level == 1 else node)
+        known = self._queries.get(id(query))
+        if known is None:
+            known = self._queries[id(query)] = (query, mutate_parts(query, self._visit))
+        return known[1]
 
     def _visit(self, expr: Expr) -> Expr:
-        def change(node: Expr, level: int) -> Expr:
-            return self._node(node) if level == 0 else node
-
-        return mutate(expr, change)
+        if isinstance(expr, (Var, Const)):
+            return expr
+        if self._active:
+            # inside a function's body its own calls are not inlined again
+            return self._node(mutate_children(expr, self._visit))
+        known = self._visited.get(id(expr))
+        if known is None:
+            known = self._visited[id(expr)] = (expr, self._node(mutate_children(expr, self._visit)))
+        return known[1]
 
     def _node(self, node: Expr) -> Expr:
         match node:
@@ -120,9 +138,7 @@ class Simplifier:
             if proc.prolang != "sql" and node.form == "call" and proc.statement is not None:
                 self._note(node, f"LANGUAGE {proc.prolang}")
             return node
-        inlined = self._bodies.get(proc.oid)
-        if inlined is None:
-            inlined = self._bodies[proc.oid] = inlinable_body(self.catalog, self.role, proc)
+        inlined = self._body(proc)
         if not isinstance(inlined, str):
             inlined = inline_call(self.catalog, proc, inlined, node)
         if isinstance(inlined, str):
@@ -132,6 +148,12 @@ class Simplifier:
         simplified = self._visit(inlined)
         self._active.pop()
         return simplified
+
+    def _body(self, proc: Proc) -> Expr | str:
+        known = self._bodies.get(id(proc))
+        if known is None:
+            known = self._bodies[id(proc)] = (proc, inlinable_body(self.catalog, self.role, proc))
+        return known[1]
 
     def _note(self, node: FuncExpr, reason: str) -> None:
         if node.raw is not None:

@@ -4,7 +4,7 @@ cost_subplan() of costsize.c and fix_alternative_subplan() of setrefs.c."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
@@ -67,18 +67,47 @@ class PlannedSubLink:
     """The alternative costs about the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The plans that a subquery may run by; which of them does hangs on how often it is evaluated."""
+
+    sublink: SubLink
+    correlated: bool
+    plan: Planned
+    table: Planned | None = None
+    """The hash table's, where there may be one."""
+    outer: tuple[Expr, ...] = ()
+    """What is looked up in it."""
+    not_hashed_because: str | None = None
+    reads: frozenset[Oid] = frozenset()
+    """Tables whose indexes and policies the plans hang on."""
+
+
 @dataclass(slots=True)
 class Planner:
-    """Plans queries for one role."""
+    """Plans queries for one role; subqueries that come again, as those of a policy do with every statement, once."""
 
     catalog: Catalog
     simplifier: Simplifier
     role: Oid
-    extra: list[Query] = field(default_factory=list)
+    _known: dict[int, _Ways] = field(default_factory=dict)
+    """By the identity of the subquery, which is kept alive here."""
+    _met: set[Oid] = field(default_factory=set)
+    """Tables that the subquery being planned has come by."""
+
+    def beside(self, simplifier: Simplifier, changed: frozenset[Oid]) -> Planner:
+        """One for the catalog as it is when something changed about these tables; it keeps what does not read them."""
+        planner = Planner(self.catalog, simplifier, self.role)
+        planner.learn(self, changed)
+        return planner
+
+    def learn(self, other: Planner, changed: frozenset[Oid]) -> None:
+        """Take over what another one planned that does not read the tables in which the two catalogs differ."""
+        self._known.update((key, ways) for key, ways in other._known.items() if changed.isdisjoint(ways.reads))
 
     def query(self, query: Query, fraction: float) -> Planned:
         """The plan of a subquery; ``fraction`` as in `best_join`."""
-        flattener = Flattener(self.catalog, self.simplifier, self.role)
+        flattener = Flattener(self.catalog, self.simplifier, self.role, self._met)
         flat = flattener.run(query)
         if flat.separate:
             return self._set_operation(flat, fraction)
@@ -191,38 +220,49 @@ class Planner:
 
     def sublink(self, sublink: SubLink, executions: float, nested: PolicyClause | None) -> PlannedSubLink:
         """One subquery as it runs."""
-        query = sublink.subselect
-        correlated = clauses.correlated(sublink)
-        simple = None
-        fraction = 0.0
-        if sublink.kind is SubLinkType.EXISTS:
-            fraction = 1.0
-            simple = simplify_exists(query)
-            query = simple or query
-        elif sublink.kind in (SubLinkType.ANY, SubLinkType.ALL):
-            fraction = 0.5
-        plan = self.query(query, fraction)
+        ways = self._ways(sublink)
+        plan, correlated = ways.plan, ways.correlated
         if sublink.kind is SubLinkType.ANY:
             return self._any(sublink, plan, correlated, nested)
         if not correlated and sublink.kind is not SubLinkType.ALL:
             return PlannedSubLink(sublink, "init_plan", plan, False, nested)
-        if sublink.kind is not SubLinkType.EXISTS:
-            reason = "ALL is never hashed" if sublink.kind is SubLinkType.ALL else "a scalar subquery is never hashed"
-            return PlannedSubLink(sublink, "subplan", plan, correlated, nested, reason)
-        if simple is None:
-            return PlannedSubLink(
-                sublink, "subplan", plan, True, nested, "it groups, aggregates, combines or skips rows"
-            )
-        hashed = exists_to_any(self.catalog, self.simplifier, simple)
-        if isinstance(hashed, str):
-            return PlannedSubLink(sublink, "subplan", plan, True, nested, hashed)
-        table = self.query(hashed.query, 0.0)
-        probing, hashing = self._alternatives(plan, table, hashed.outer, executions)
+        if ways.table is None:
+            return PlannedSubLink(sublink, "subplan", plan, correlated, nested, ways.not_hashed_because)
+        probing, hashing = self._alternatives(plan, ways.table, ways.outer, executions)
         close = max(probing, hashing) < cost.CLOSE * min(probing, hashing)
         if hashing <= probing:
-            return PlannedSubLink(sublink, "hashed_subplan", table, True, nested, close=close)
+            return PlannedSubLink(sublink, "hashed_subplan", ways.table, True, nested, close=close)
         reason = "for so few rows probing an index is cheaper than a hash table"
         return PlannedSubLink(sublink, "subplan", plan, True, nested, reason, close=close)
+
+    def _ways(self, sublink: SubLink) -> _Ways:
+        ways = self._known.get(id(sublink))
+        if ways is None:
+            above, self._met = self._met, set()
+            ways = self._known[id(sublink)] = replace(self._plan_ways(sublink), reads=frozenset(self._met))
+            self._met = above
+        self._met |= ways.reads
+        return ways
+
+    def _plan_ways(self, sublink: SubLink) -> _Ways:
+        query = sublink.subselect
+        correlated = clauses.correlated(sublink)
+        if sublink.kind is not SubLinkType.EXISTS:
+            fraction = 0.5 if sublink.kind in (SubLinkType.ANY, SubLinkType.ALL) else 0.0
+            plan = self.query(query, fraction)
+            reason = "ALL is never hashed" if sublink.kind is SubLinkType.ALL else "a scalar subquery is never hashed"
+            return _Ways(sublink, correlated, plan, not_hashed_because=reason)
+        simple = simplify_exists(query)
+        plan = self.query(simple or query, 1.0)
+        if not correlated:
+            return _Ways(sublink, correlated, plan)
+        if simple is None:
+            reason = "it groups, aggregates, combines or skips rows"
+            return _Ways(sublink, correlated, plan, not_hashed_because=reason)
+        hashed = exists_to_any(self.catalog, self.simplifier, simple)
+        if isinstance(hashed, str):
+            return _Ways(sublink, correlated, plan, not_hashed_because=hashed)
+        return _Ways(sublink, correlated, plan, self.query(hashed.query, 0.0), tuple(hashed.outer))
 
     def _alternatives(
         self, plan: Planned, table: Planned, outer: Sequence[Expr], executions: float

@@ -27,6 +27,15 @@ class TableAccess:
 
 def tables_read(catalog: Catalog, expr: Expr, role: Oid) -> Iterator[TableAccess]:
     """Tables that the subqueries of a condition read, views opened, row security of those tables not yet applied."""
+    known = catalog.remembered("tables_read", catalog.relations)
+    key = (id(expr), role)
+    if key not in known:
+        # the expression is kept, so that its identity stays its own
+        known[key] = expr, tuple(_tables_read(catalog, expr, role))
+    yield from known[key][1]
+
+
+def _tables_read(catalog: Catalog, expr: Expr, role: Oid) -> Iterator[TableAccess]:
     for node in walk(expr):
         if isinstance(node, SubLink):
             yield from query_tables(catalog, node.subselect, role, node)

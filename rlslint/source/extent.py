@@ -56,6 +56,13 @@ def expression_extent(statement: Statement, raw: Raw) -> tuple[int, int]:
 
     Parentheses around the whole expression are left out, those that belong to it (a subquery's, a call's) are in.
     """
+    known = statement.extents.get(id(raw))
+    if known is None:
+        known = statement.extents[id(raw)] = raw, _extent(statement, raw)
+    return known[1]
+
+
+def _extent(statement: Statement, raw: Raw) -> tuple[int, int]:
     locations = sorted(statement.offset(location) for location in _locations(raw))
     if not locations:
         return -1, -1

@@ -126,6 +126,8 @@ class Statement:
     """In the order they stand in ``text``."""
     _parsed: list[Raw] = field(default_factory=list, repr=False)
     _wide: list[int] = field(default_factory=list, repr=False)
+    extents: dict[int, tuple[Raw, tuple[int, int]]] = field(default_factory=dict, repr=False)
+    """Where expressions stand in ``text``, by the identity of their nodes, which are kept (source/extent.py)."""
 
     @property
     def node(self) -> Raw:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Relation
+from rlslint.catalog.rows import Policy, Relation
 from rlslint.checks.model import Facts
 from rlslint.findings import Finding, find
 from rlslint.nodes.primnodes import Oid
@@ -42,11 +43,15 @@ def finding_key(finding: Finding) -> Key:
 class _TablesFacts(Facts):
     """The facts of some tables only."""
 
-    only: tuple[Relation, ...] = ()
+    only: frozenset[Oid] = frozenset()
 
-    @property
+    @cached_property
     def tables(self) -> tuple[Relation, ...]:
-        return self.only
+        return tuple(row for row in super().tables if row.oid in self.only)
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        return tuple(row for row in super().policies if row.polrelid in self.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Judge:
         self.facts = facts
         self.catalog: Catalog = facts.catalog
         self._rules = tuple(rules)
+        self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
         self._before: dict[frozenset[Oid], frozenset[Key]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
@@ -82,14 +88,25 @@ class Judge:
             self._verdicts[key] = self._judge(key)
         return self._verdicts[key]
 
+    def affected(self, statements: Sequence[str]) -> frozenset[Oid]:
+        """Tables whose statements may run otherwise after the SQL; none where it cannot be run."""
+        with applied(self.catalog, statements) as change:
+            return frozenset() if change.rejected is not None else self._reached(change)
+
+    def _reached(self, change: Change) -> frozenset[Oid]:
+        return frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))
+
     def _judge(self, statements: tuple[str, ...]) -> Verdict:
         with applied(self.catalog, statements) as change:
             if change.rejected is not None:
                 return Verdict(rejected=change.rejected)
-            tables = frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))
-            plans = self._predicted(tables, change)
-            facts = self._restricted(tables, plans)
+            tables = self._reached(change)
+            predictor = Predictor(self.catalog) if change.functions else self._predictor.beside(change.tables)
+            plans = self._predicted(tables, change, predictor)
+            facts = self._restricted(tables, plans, predictor)
             after = {finding_key(finding): finding for finding in find(self._rules, facts)}
+        if not change.functions:
+            self._predictor.learn(predictor, change.tables)
         before = self._keys(tables)
         return Verdict(
             gone=frozenset(before - after.keys()),
@@ -100,19 +117,17 @@ class Judge:
         """The findings of some tables as things are."""
         if tables not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
-            found = find(self._rules, self._restricted(tables, plans))
+            found = find(self._rules, self._restricted(tables, plans, self._predictor))
             self._before[tables] = frozenset(finding_key(finding) for finding in found)
         return self._before[tables]
 
-    def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan]) -> Facts:
-        only = tuple(row for row in self.facts.tables if row.oid in tables)
+    def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor) -> Facts:
         given = {field.name: getattr(self.facts, field.name) for field in fields(Facts)}
-        given.update(plans=tuple(plans), problems=(), steps=(), rejected=(), policy_changes=())
-        return _TablesFacts(**given, only=tuple(self.catalog.relations[row.oid] for row in only))
+        given.update(plans=tuple(plans), problems=(), steps=(), rejected=(), policy_changes=(), predictor=predictor)
+        return _TablesFacts(**given, only=tables)
 
-    def _predicted(self, tables: frozenset[Oid], change: Change) -> list[AccessPlan]:
+    def _predicted(self, tables: frozenset[Oid], change: Change, predictor: Predictor) -> list[AccessPlan]:
         """The plans of the tables: new ones where the change has a say, else those that are known."""
-        predictor = Predictor(self.catalog)
         plans: list[AccessPlan] = []
         for relid in sorted(tables):
             known = {(plan.role, plan.statement): plan for plan in self._plans.get(relid, ())}

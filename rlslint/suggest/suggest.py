@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rlslint.checks.model import NeedIndex
 from rlslint.findings import Finding, Suggestion
+from rlslint.nodes.primnodes import Oid
 from rlslint.suggest.judge import Judge, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 
@@ -18,17 +19,50 @@ _ROUNDS = 3
 
 
 def suggest(findings: Sequence[Finding], judge: Judge) -> list[Finding]:
-    """Give every finding the first proposal that cures it, and its notes."""
+    """Give every finding the first proposal that cures it, and its notes.
+
+    The first proposals of all findings are tried together, which is one prediction instead of one each; what does not
+    cure then, or stands where something new comes, is tried alone.
+    """
     proposer = Proposer.of(judge.catalog, findings)
+    cured = _together(proposer, judge, findings)
     result: list[Finding] = []
-    for finding in findings:
-        made: Proposal = ()
-        for proposal in proposer.proposals(finding):
-            made = proven(proposer, judge, finding, proposal)
-            if made:
-                break
+    for i, finding in enumerate(findings):
+        made: Proposal = cured.get(i, ())
+        if not made:
+            for proposal in proposer.proposals(finding):
+                made = proven(proposer, judge, finding, proposal)
+                if made:
+                    break
         result.append(with_suggestions(finding, (*made, *proposer.notes(finding))))
     return result
+
+
+def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> dict[int, Proposal]:
+    """By place in ``findings``, the first proposals that cure when all of them are run."""
+    first: dict[int, Proposal] = {}
+    altered: dict[Oid, str] = {}
+    for i, finding in enumerate(findings):
+        proposal = next(proposer.proposals(finding), ())
+        texts = [one.up for one in proposal if one.kind != "create_index"]
+        # two texts of one policy undo each other: the second is tried alone
+        if proposal and all(altered.setdefault(finding.policy_oid, text) == text for text in texts):
+            first[i] = proposal
+    for _ in range(2):
+        if len(first) < 2:
+            break
+        verdict = judge.judge(tuple(dict.fromkeys(one.up for proposal in first.values() for one in proposal)))
+        if verdict.rejected is not None:
+            break
+        if not verdict.new:
+            return {i: proposal for i, proposal in first.items() if finding_key(findings[i]) in verdict.gone}
+        disturbed = {new.relid for new in verdict.new}
+        first = {
+            i: proposal
+            for i, proposal in first.items()
+            if disturbed.isdisjoint(judge.affected([one.up for one in proposal]))
+        }
+    return {}
 
 
 def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposal) -> Proposal:

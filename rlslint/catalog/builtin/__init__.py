@@ -42,6 +42,9 @@ class BuiltinStore(Generic[Row]):
 
     def get(self, oid: int) -> Row | None:
         """The row with that OID, or None."""
+        made = self._made.get(oid)
+        if made is not None:
+            return made
         if not self._by_oid:
             self._by_oid = {self._oid(raw): raw for raw in _data()[self._kind]}
         raw = self._by_oid.get(oid)

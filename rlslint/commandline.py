@@ -1,0 +1,193 @@
+"""What the commands share: the options that are the same everywhere, errors in one line, input and output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from rlslint.config import Options
+    from rlslint.report.inputs import Input
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the common options of a command say."""
+
+    paths: tuple[str, ...]
+    config: Path | None
+    output: Path | None
+    stdin_filename: str
+    verbose: bool
+    values: dict[str, object] = field(default_factory=dict)
+    """What goes over the configuration, by the names of Options; None and () for what was not said."""
+
+    def options(self, *, select: str | None = None, ignore: str | None = None, **more: object) -> Options:
+        """The configuration with the command line over it. Raises ConfigError."""
+        from rlslint import pipeline
+        from rlslint.config import load_options
+
+        return pipeline.merged(
+            load_options(Path.cwd(), self.config),
+            paths=self.paths,
+            select=codes(select),
+            ignore=codes(ignore),
+            **self.values,
+            **more,
+        )
+
+
+def common(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that every command over migrations has, handed on as one `Given`."""
+
+    @wraps(function)
+    def command(
+        paths: tuple[str, ...],
+        config: Path | None,
+        database: str | None,
+        layout: str | None,
+        preset: str | None,
+        pg_version: int | None,
+        hot: tuple[str, ...],
+        stats: str | None,
+        output: Path | None,
+        stdin_filename: str,
+        verbose: bool,
+        **own: Any,
+    ) -> None:
+        values: dict[str, object] = {
+            "database": database,
+            "layout": layout,
+            "preset": preset,
+            "pg_version": pg_version,
+            "hot": hot,
+            "stats": stats,
+        }
+        function(Given(paths, config, output, stdin_filename, verbose, values), **own)
+
+    decorated: Callable[..., None] = command
+    for option in reversed(
+        (
+            click.argument("paths", nargs=-1, type=click.Path()),
+            click.option("--config", type=click.Path(path_type=Path), help="Configuration file to use."),
+            click.option("--database", metavar="NAME", help="One of the databases that the configuration names."),
+            click.option("--layout", help="Layout of the migrations (default: auto)."),
+            click.option(
+                "--preset",
+                type=click.Choice(["auto", "supabase", "postgrest", "none"]),
+                help="What exists before the first migration (default: auto).",
+            ),
+            click.option("--pg-version", type=click.IntRange(14, 18), help="PostgreSQL major version (default: 17)."),
+            click.option("--hot", multiple=True, metavar="GLOB", help="Tables that take many inserts."),
+            click.option(
+                "--stats", type=click.Path(), help="Row counts and inserts, exported from pg_stat_user_tables."
+            ),
+            click.option("--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal."),
+            click.option("--stdin-filename", default="<stdin>", help="Name to show for standard input."),
+            click.option("--verbose", "-v", is_flag=True, help="Say which files are read, in which order and layout."),
+        )
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+class one_line_errors:  # noqa: N801 - used as a statement
+    """What the user can mend ends in one line on standard error and status 2."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from rlslint.baseline import BaselineError
+        from rlslint.config import ConfigError
+        from rlslint.registry import RuleError
+        from rlslint.report.escape import printable
+        from rlslint.source.model import InputError
+
+        if error is None or isinstance(error, SystemExit):
+            return
+        if isinstance(error, KeyboardInterrupt):
+            click.echo("rlslint: interrupted", err=True)
+            sys.stderr.flush()
+            # the work goes on in its thread: leave without waiting for it
+            os._exit(2)
+        if isinstance(error, BrokenPipeError):
+            # the reader went away: nothing more to say
+            forget_output()
+            sys.exit(1)
+        if isinstance(error, OSError):
+            forget_output()
+            message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        elif isinstance(error, RecursionError):
+            message = "the SQL leads too deep to be followed: this is a limit of rlslint"
+        elif isinstance(error, MemoryError):
+            message = "out of memory"
+        elif isinstance(error, (InputError, BaselineError, ConfigError, RuleError, ValueError)):
+            message = str(error)
+        else:
+            return
+        click.echo(f"rlslint: {printable(message)}", err=True)
+        sys.exit(2)
+
+
+def forget_output() -> None:
+    """Leave nothing for the interpreter to flush into a pipe that is closed or a disk that is full."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_inputs(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> None:
+    """What was read, on standard error: all of it, or what a user should know, or nothing."""
+    from rlslint.report import inputs as report
+    from rlslint.report.escape import printable
+
+    lines = report.verbose(inputs) if verbose else report.notes(inputs) if not quiet else ()
+    for line in lines:
+        click.echo(f"rlslint: {printable(line)}", err=True)
+
+
+def codes(text: str | None) -> tuple[str, ...]:
+    """Codes separated by commas."""
+    return tuple(code.strip() for code in text.split(",") if code.strip()) if text else ()
+
+
+def standard_input(paths: tuple[str, ...]) -> BinaryIO | None:
+    """Standard input where the paths ask for it. Raises ValueError where it is mixed with others, or closed."""
+    if "-" not in paths:
+        return None
+    if paths != ("-",):
+        raise ValueError("- (standard input) cannot be mixed with paths")
+    if sys.stdin is None:
+        raise ValueError("standard input is closed")
+    return sys.stdin.buffer
+
+
+def colour(choice: str, output: Path | None) -> bool:
+    """Whether to colour: as chosen, as the environment says, or where a terminal reads along."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    return output is None and sys.stdout.isatty()
+
+
+def write(text: str, output: Path | None) -> None:
+    """Write the result, as UTF-8. Raises ValueError where standard output is closed, and OSError."""
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        return
+    if sys.stdout is None:
+        raise ValueError("standard output is closed")
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,79 @@
+"""Claims that were put to a server in, a table out: text, JSON, Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rlslint.verify.claims import Claim
+    from rlslint.verify.measure import Measured
+
+
+def _time(one: Measured) -> str:
+    return one.error or f"{one.milliseconds:.2f} ms"
+
+
+def _cells(claim: Claim) -> list[str]:
+    factor = claim.factor
+    return [
+        claim.code,
+        claim.table,
+        claim.statement,
+        claim.role,
+        _time(claim.before),
+        _time(claim.after),
+        "-" if factor is None else f"{factor:.1f}x",
+        "yes" if claim.same_rows else "no, as said" if claim.changes_rows else "NO",
+        "yes" if claim.plan_as_predicted else f"NO ({claim.before.scan} -> {claim.after.scan})",
+    ]
+
+
+_HEAD = ["rule", "table", "statement", "role", "before", "after", "factor", "same rows", "plan as predicted"]
+
+
+def render_text(claims: Sequence[Claim]) -> str:
+    """Aligned columns and one line that says how it went."""
+    rows = [_HEAD, *(_cells(one) for one in claims)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    held = sum(1 for one in claims if one.holds)
+    return "\n".join([*lines, "", f"{held} of {len(claims)} claims hold"]) + "\n"
+
+
+def render_markdown(claims: Sequence[Claim]) -> str:
+    """The same as a Markdown table."""
+    rows = [_HEAD, ["---"] * len(_HEAD), *(_cells(one) for one in claims)]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
+
+
+def render_json(claims: Sequence[Claim]) -> str:
+    """Version 1."""
+    entries = [
+        {
+            "code": one.code,
+            "table": one.table,
+            "policy": one.policy,
+            "statement": one.statement,
+            "role": one.role,
+            "before": _run(one.before, one.predicted_before),
+            "after": _run(one.after, one.predicted_after),
+            "factor": one.factor,
+            "same_rows": one.same_rows,
+            "plan_as_predicted": one.plan_as_predicted,
+            "holds": one.holds,
+        }
+        for one in claims
+    ]
+    return json.dumps({"version": 1, "claims": entries}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _run(one: Measured, predicted: str) -> dict[str, object]:
+    return {
+        "ms": round(one.milliseconds, 3),
+        "buffers": one.buffers,
+        "scan": one.scan,
+        "predicted_scan": predicted,
+        "error": one.error or None,
+    }

@@ -1,0 +1,235 @@
+"""Findings with their suggestions in, what a real server says of each out: plans, times and rows before and after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.findings import Finding
+from rlslint.plan.predict import Predictor
+from rlslint.rewrite.model import StatementName
+from rlslint.source.model import Statement
+from rlslint.suggest.judge import applied
+from rlslint.suggest.policies import table_name
+from rlslint.verify.compare import apply
+from rlslint.verify.measure import Measured, digest, measure
+from rlslint.verify.rows import fill
+
+Connection = psycopg.Connection[Any]
+
+USERS: Final = (1, 2, 3, 7, 4_999)
+"""User 1 sees many rows, the others few; the last perhaps none."""
+_READING: Final = ("select", "select_by_key", "update", "delete")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One statement of one role, before and after a finding's suggestions."""
+
+    code: str
+    table: str
+    policy: str | None
+    statement: str
+    role: str
+    before: Measured
+    after: Measured
+    predicted_before: str
+    predicted_after: str
+    same_rows: bool
+    changes_rows: bool
+    """The suggestion says itself that it changes who passes."""
+
+    @property
+    def factor(self) -> float | None:
+        """How many times faster; None where one of them failed."""
+        if self.before.error or self.after.error:
+            return None
+        return self.before.milliseconds / max(self.after.milliseconds, 0.001)
+
+    @property
+    def plan_as_predicted(self) -> bool:
+        """Whether the table is read as predicted, before and after."""
+        pairs = ((self.before, self.predicted_before), (self.after, self.predicted_after))
+        return all(one.error or expected == "none" or _agree(one.scan, expected) for one, expected in pairs)
+
+    @property
+    def holds(self) -> bool:
+        """Same rows (where that is claimed), and the plan as predicted."""
+        return (self.same_rows or self.changes_rows) and self.plan_as_predicted
+
+
+def _agree(seen: str, predicted: str) -> bool:
+    return seen == ("index_scan" if predicted == "bitmap_or" else predicted)
+
+
+def prepare(
+    connection: Connection,
+    preset: Iterable[Statement],
+    statements: Iterable[Statement],
+    rows: int,
+    tell: Callable[[str], None],
+) -> None:
+    """Make what exists before the first migration, run the migrations and fill the tables.
+
+    What the server refuses of the migrations is told and left out; of the preset, extensions are missing as a rule.
+    """
+    before = list(preset)
+    if any("supabase_admin" in one.text for one in before):
+        # the owner of the preset's objects, which is made by renaming the session's role there
+        connection.execute(b"CREATE ROLE supabase_admin SUPERUSER")
+    apply(connection, before)
+    for statement, sqlstate, message in apply(connection, statements):
+        tell(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
+    for filled in fill(connection, rows):
+        tell(f"{filled.table}: {filled.problem or f'{filled.rows} rows'}")
+
+
+def claims(
+    connection: Connection,
+    catalog: Catalog,
+    findings: Sequence[Finding],
+    *,
+    limit_ms: int = 20_000,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Claim]:
+    """Each finding's statements, before its suggestions and with them; the database is put back after each finding.
+
+    Raises psycopg.Error where a suggestion cannot be run.
+    """
+    settings = session_settings(catalog)
+    seen: set[tuple[object, ...]] = set()
+    for number, finding in enumerate(findings, 1):
+        changes = [one for one in finding.suggestions if one.up]
+        relation = catalog.relations.get(finding.relid)
+        key = (finding.relid, tuple(one.up for one in changes), finding.statements[:2], finding.roles[:1])
+        if not changes or relation is None or key in seen:
+            continue
+        seen.add(key)
+        tell(f"{number}/{len(findings)} {finding.rule.code} {relation.relname}")
+        statements = _statements(connection, catalog, relation, finding.statements)
+        if not statements or not finding.roles:
+            continue
+        roles = [finding.roles[0]]
+        before = {
+            pair: _look(connection, relation, *pair, statements, settings, limit_ms)
+            for pair in _pairs(statements, roles)
+        }
+        for one in changes:
+            connection.execute(one.up.encode())
+        connection.execute(b"ANALYZE")
+        try:
+            after = {pair: _look(connection, relation, *pair, statements, settings, limit_ms) for pair in before}
+        finally:
+            for one in reversed(changes):
+                connection.execute(one.down.encode())
+        predicted = _predicted(catalog, relation, roles, [name for name, _ in before])
+        with applied(catalog, [one.up for one in changes]):
+            cured = _predicted(catalog, relation, roles, [name for name, _ in before])
+        for (name, role), (first, rows) in before.items():
+            second, others = after[name, role]
+            yield Claim(
+                code=finding.rule.code,
+                table=table_name(catalog, relation.oid),
+                policy=finding.policy,
+                statement=name,
+                role=role,
+                before=first,
+                after=second,
+                predicted_before=predicted[name, role],
+                predicted_after=cured[name, role],
+                same_rows=all(a == b or "57014" in (a, b) for a, b in zip(rows, others, strict=True)),
+                changes_rows=any(one.applicability == "unsafe" for one in changes),
+            )
+
+
+def _pairs(statements: dict[str, str], roles: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, role) for name in statements for role in roles]
+
+
+def _predicted(
+    catalog: Catalog, relation: Relation, roles: Sequence[str], names: Sequence[str]
+) -> dict[tuple[str, str], str]:
+    predictor = Predictor(catalog)
+    found: dict[tuple[str, str], str] = {}
+    for role in roles:
+        row = catalog.find_role(role)
+        oid = 0 if row is None else row.oid
+        for name in names:
+            statement: StatementName = name  # type: ignore[assignment]
+            found[name, role] = predictor.predict(relation.oid, oid, statement).scan.method
+    return found
+
+
+def _statements(connection: Connection, catalog: Catalog, relation: Relation, wanted: Sequence[str]) -> dict[str, str]:
+    """SQL for the statements of a finding, as far as rows of the table can stand in for new ones."""
+    table = table_name(catalog, relation.oid)
+    columns = [one.attname for one in relation.attributes if not one.attisdropped and not one.attgenerated]
+    if not columns:
+        return {}
+    first = '"' + columns[0].replace('"', '""') + '"'
+    made = {
+        "select": f"SELECT * FROM {table}",
+        "update": f"UPDATE {table} SET {first} = {first} WHERE {first} IS NOT NULL",
+        "delete": f"DELETE FROM {table} WHERE {first} IS NOT NULL",
+    }
+    listed = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+    row = connection.execute(f"SELECT to_jsonb(t)::text FROM {table} t LIMIT 1".encode()).fetchone()
+    if row is not None:
+        text = row[0].replace("'", "''")
+        source = f"SELECT {listed} FROM jsonb_populate_record(NULL::{table}, '{text}')"
+        insert = f"INSERT INTO {table} ({listed}) OVERRIDING SYSTEM VALUE {source} ON CONFLICT DO NOTHING"
+        made["insert"] = made["insert_many"] = insert
+    return {name: made[name] for name in wanted if name in made}
+
+
+def _look(
+    connection: Connection,
+    relation: Relation,
+    name: str,
+    role: str,
+    statements: dict[str, str],
+    settings: Sequence[str],
+    limit_ms: int,
+) -> tuple[Measured, list[str]]:
+    """Time and plan for a user who sees few rows; what several users see or may change."""
+    sql = statements[name]
+    found = measure(connection, sql, relation.relname, role, USERS[1], settings, limit_ms)
+    seen = []
+    for user in USERS:
+        if name in _READING:
+            inner = f"{sql} RETURNING *" if name in ("update", "delete") else sql
+            query = f"WITH seen AS ({inner}) SELECT count(*), md5(string_agg(seen::text, '|' ORDER BY seen::text)) FROM seen"
+        else:
+            query = sql
+        seen.append(_refused_or(connection, query, role, user, settings, limit_ms, reading=name in _READING))
+    return found, seen
+
+
+def _refused_or(
+    connection: Connection, query: str, role: str, user: int, settings: Sequence[str], limit_ms: int, *, reading: bool
+) -> str:
+    if reading:
+        return digest(connection, query, role, user, settings, limit_ms)
+    return digest(
+        connection,
+        f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {query}",
+        role,
+        user,
+        settings,
+        limit_ms,
+    ).split("(actual")[0]
+
+
+def session_settings(catalog: Catalog) -> tuple[str, ...]:
+    """Custom settings that policies and functions read: they are given the user's id."""
+    texts = [proc.prosrc for proc in catalog.procs]
+    for policy in catalog.policies:
+        texts += [stored.text for stored in (policy.polqual, policy.polwithcheck) if stored is not None]
+    names = {name for text in texts for name in re.findall(r"current_setting\(\s*'(\w+\.\w+)'", text)}
+    return tuple(sorted(name for name in names if not name.startswith("request.")))

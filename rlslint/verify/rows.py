@@ -1,0 +1,171 @@
+"""A database with a schema in, the same with rows in it out: rows that respect keys, references, checks and types.
+
+Row n of a table has values made from n, so a reference is made by making the parent's value from another number. Users
+are numbers too: one in twenty rows belongs to user 1, who sees many, the others are spread over 5,000 users, who see few.
+What breaks a check constraint or has no parent is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+Connection = psycopg.Connection[Any]
+
+USERS: Final = 5_000
+_COLUMNS: Final = """
+SELECT a.attname, format_type(a.atttypid, NULL), t.typtype::text, t.typcategory::text, a.attnotnull,
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+       CASE WHEN a.atttypid IN (1042, 1043) AND a.atttypmod > 4 THEN a.atttypmod - 4 END
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum"""
+_TABLES: Final = """
+SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information_schema)' ORDER BY c.oid"""
+_KEYS: Final = """
+SELECT c.conrelid, c.confrelid, k.attname, f.attname FROM pg_constraint c
+JOIN pg_attribute k ON k.attrelid = c.conrelid AND k.attnum = ANY (c.conkey)
+JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[array_position(c.conkey, k.attnum)]
+WHERE c.contype = 'f'"""
+_UNIQUE: Final = """
+SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+WHERE i.indrelid = %s AND i.indisunique AND i.indnkeyatts = 1"""
+_CHECKS: Final = "SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = %s AND contype = 'c'"
+_LITERALS: Final = r"""
+SELECT DISTINCT m[1] FROM (
+  SELECT pg_get_expr(conbin, conrelid) AS text FROM pg_constraint WHERE contype = 'c' AND conrelid = %(table)s
+  UNION ALL SELECT coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '')
+  FROM pg_policy
+) x, regexp_matches(x.text, '\m' || %(column)s || '\M[^'']{0,60}''([^'']{1,40})''', 'g') m ORDER BY 1 LIMIT 8"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A table's row count; ``problem`` where no row could be made."""
+
+    table: str
+    rows: int
+    problem: str = ""
+
+
+def fill(connection: Connection, rows: int) -> Iterator[Filled]:
+    """Fill every user table, parents first. Raises nothing for a table that cannot be filled: it says so."""
+    tables = dict(connection.execute(_TABLES.encode()).fetchall())
+    keys = connection.execute(_KEYS.encode()).fetchall()
+    parents = {(table, column): (parent, target) for table, parent, column, target in keys}
+    for oid in _ordered(list(tables), keys):
+        made = 0
+        problem = ""
+        try:
+            with connection.transaction():
+                connection.execute(b"SET LOCAL session_replication_role = replica")
+                query = _insert(connection, oid, tables, parents, rows)
+                made = connection.execute(query.encode()).rowcount
+        except psycopg.Error as error:
+            problem = str(error).split("\n")[0]
+        yield Filled(tables[oid], made, problem)
+    connection.execute(b"ANALYZE")
+
+
+def _ordered(tables: list[int], keys: list[tuple[Any, ...]]) -> list[int]:
+    """Referenced tables first; a ring is cut where it closes."""
+    order: dict[int, None] = {}
+
+    def visit(oid: int, above: frozenset[int]) -> None:
+        for table, parent, *_ in keys:
+            if table == oid and parent not in above and parent not in order:
+                visit(parent, above | {oid})
+        order[oid] = None
+
+    for oid in tables:
+        if oid not in order:
+            visit(oid, frozenset({oid}))
+    return list(order)
+
+
+def _insert(
+    connection: Connection,
+    oid: int,
+    tables: dict[int, str],
+    parents: dict[tuple[int, str], tuple[int, str]],
+    rows: int,
+) -> str:
+    columns = connection.execute(_COLUMNS.encode(), (oid,)).fetchall()
+    unique = {row[0] for row in connection.execute(_UNIQUE.encode(), (oid,)).fetchall()}
+    names: list[str] = []
+    values: list[str] = []
+    filters: list[str] = []
+    for name, *described in columns:
+        names.append(_quoted(name))
+        parent = parents.get((oid, name))
+        if parent is not None and parent[0] != oid:
+            number = f"(CASE WHEN n % 20 = 0 THEN 1 ELSE 2 + (n::bigint * 7919) % {max(1, min(rows, USERS) - 2)} END)"
+            values.append(f"{value('n' if name in unique else number, *described)} AS {_quoted(name)}")
+            target = f"{tables[parent[0]]} AS parent_{len(filters)}"
+            filters.append(
+                f"(made.{_quoted(name)} IS NULL OR EXISTS (SELECT FROM {target}"
+                f" WHERE parent_{len(filters)}.{_quoted(parent[1])} = made.{_quoted(name)}))"
+            )
+            continue
+        literals = [row[0] for row in connection.execute(_LITERALS.encode(), {"table": oid, "column": name}).fetchall()]
+        if name in unique:
+            values.append(f"{value('n', *described)} AS {_quoted(name)}")
+        elif literals and described[2] in ("S", "E"):
+            listed = ", ".join(_literal(text) for text in literals)
+            values.append(f"(ARRAY[{listed}])[1 + (n / 3) % {len(literals)}]::{described[0]} AS {_quoted(name)}")
+        elif described[0] == "uuid":
+            number = f"(CASE WHEN n % 20 = 0 THEN 1 ELSE 2 + (n::bigint * 7919) % {USERS} END)"
+            values.append(f"{value(number, *described)} AS {_quoted(name)}")
+        else:
+            values.append(f"{value('n', *described)} AS {_quoted(name)}")
+    checks = [row[0] for row in connection.execute(_CHECKS.encode(), (oid,)).fetchall()]
+    where = " AND ".join([*(f"(({check}) IS NOT FALSE)" for check in checks), *filters]) or "true"
+    made = f"SELECT {', '.join(values)} FROM generate_series(1, {rows}) n"
+    return (
+        f"INSERT INTO {tables[oid]} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"
+        f" SELECT * FROM ({made}) made WHERE {where} ON CONFLICT DO NOTHING"
+    )
+
+
+def value(
+    number: str, kind: str, typtype: str, category: str, required: bool, labels: list[str], width: int | None
+) -> str:
+    """An expression of the type, made from a number's expression."""
+    if typtype == "e" and labels:
+        listed = ", ".join(_literal(label) for label in labels)
+        return f"(ARRAY[{listed}])[1 + ({number} / 3) % {len(labels)}]::{kind}"
+    if kind == "uuid":
+        return f"('00000000-0000-0000-0000-' || lpad(to_hex({number}), 12, '0'))::uuid"
+    match category:
+        case "N":
+            bounded = f"({number}) % 32000" if kind == "smallint" else f"({number})"
+            return f"({bounded})::{kind}"
+        case "B":
+            return f"(({number}) % 10 = 0)::{kind}"
+        case "D":
+            return f"(timestamptz '2024-01-01 00:00:00+00' + ({number}) * interval '1 minute')::{kind}"
+        case "S":
+            text = f"'v' || ({number})"
+            return f"left({text}, {width})::{kind}" if width else f"({text})::{kind}"
+        case "A":
+            return f"'{{}}'::{kind}"
+        case "T":
+            return f"(({number}) * interval '1 second')::{kind}"
+    if kind in ("json", "jsonb"):
+        return f"'{{}}'::{kind}"
+    if kind == "inet":
+        return "'10.0.0.1'::inet"
+    if kind == "bytea":
+        return "'\\x00'::bytea"
+    return f"NULL::{kind}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

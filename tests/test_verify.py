@@ -1,0 +1,69 @@
+"""verify: rows are made, claims are measured, the database is as before, and the exit status tells how it went."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rlslint.cli import main
+from rlslint.verify.database import own_database
+from tests.conftest import Server
+
+SCHEMA = """
+CREATE ROLE app NOLOGIN;
+CREATE FUNCTION current_user_id() RETURNS uuid LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('app.user_id', true), '')::uuid $$;
+CREATE TABLE teams (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(20) NOT NULL);
+CREATE TABLE members (team_id bigint NOT NULL REFERENCES teams (id), user_id uuid NOT NULL,
+  role text NOT NULL CHECK (role IN ('owner', 'guest')));
+CREATE TABLE notes (id uuid PRIMARY KEY, user_id uuid NOT NULL, body text, stars int CHECK (stars > 0));
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON notes FOR SELECT TO app USING (user_id = current_user_id());
+GRANT SELECT ON notes TO app;
+"""
+
+
+@pytest.mark.server
+def test_a_claim_is_measured(tmp_path: Path, server: Server) -> None:
+    path = tmp_path / "schema.sql"
+    path.write_text(SCHEMA, encoding="utf-8")
+    arguments = [
+        "verify",
+        str(path),
+        "--rows",
+        "20000",
+        "--format",
+        "json",
+        "--database-url",
+        server.uri,
+        "--select",
+        "RLS106",
+    ]
+    result = CliRunner().invoke(main, arguments)
+    claims = json.loads(result.stdout)["claims"]
+    assert [(one["statement"], one["before"]["scan"], one["after"]["scan"]) for one in claims] == [
+        ("select", "seq_scan", "index_scan")
+    ]
+    assert claims[0]["same_rows"]
+    assert claims[0]["before"]["buffers"] > claims[0]["after"]["buffers"]
+    assert result.exit_code == 0
+    for table in ("teams", "members", "notes"):
+        assert f"public.{table}: 20000 rows" in result.stderr
+
+
+@pytest.mark.server
+def test_a_database_that_holds_tables_is_refused(server: Server) -> None:
+    with server.database() as connection:
+        connection.execute(b"CREATE TABLE t (a int)")
+        name = connection.info.dbname
+        url = server.uri.replace("/postgres?", f"/{name}?")
+        with pytest.raises(ValueError, match="holds tables"), own_database(url, yes=False):
+            pass
+
+
+def test_a_server_elsewhere_needs_yes() -> None:
+    with pytest.raises(ValueError, match="not local"), own_database("postgresql://db.example.com/x", yes=False):
+        pass
