@@ -91,6 +91,12 @@ class Rule:
     once_per: Group | None = None
     """Findings of one table that share this become one, which names the other places."""
 
+    @property
+    def hangs_on_indexes(self) -> bool:
+        """Whether an index more or less can change what it finds: not what policies mean (RLS2xx), who gets past them
+        (RLS3xx) or what a migration does (RLS4xx)."""
+        return not self.code.startswith(("RLS2", "RLS3", "RLS4"))
+
 
 def load_rules(own: tuple[str, ...] = ()) -> Mapping[str, Rule]:
     """All rules by code, in order of code: ours, then those of the ``own`` folders or packages. Raises RuleError."""

@@ -26,6 +26,17 @@ def function_body(catalog: Catalog, proc: Proc, search_path: tuple[str, ...]) ->
     """
     if proc.prolang != "sql":
         return None
+    stores = (catalog.namespaces, catalog.relations, catalog.types, catalog.procs, catalog.operators, catalog.casts)
+    known = catalog.remembered("function_body", *stores)
+    key = (id(proc), search_path, len(catalog.unknown_schemas), len(catalog.extensions))
+    if key not in known:
+        # the row is kept, so that its identity stays its own
+        known[key] = proc, _function_body(catalog, proc, search_path)
+    found: tuple[Query, ...] | None = known[key][1]
+    return found
+
+
+def _function_body(catalog: Catalog, proc: Proc, search_path: tuple[str, ...]) -> tuple[Query, ...] | None:
     text = proc.prosrc
     if proc.prosqlbody:
         search_path = proc.search_path or search_path

@@ -30,6 +30,8 @@ from rlslint.catalog.store import Journal, Store
 from rlslint.nodes.primnodes import Oid
 
 FIRST_NORMAL_OID = 16384
+_KEPT = 2
+"""Versions of the catalog that answers are kept for: the one that changes are tried on, and one with a change."""
 PG_CATALOG: Oid = 11
 PUBLIC_NAMESPACE: Oid = 2200
 BOOTSTRAP_SUPERUSER: Oid = 10
@@ -53,7 +55,7 @@ class Catalog:
         self.pg_version = pg_version
         self._journal: Journal = []
         self._next_oid = FIRST_NORMAL_OID
-        self._remembered: dict[str, tuple[int, dict[Any, Any]]] = {}
+        self._remembered: dict[str, dict[tuple[int, ...], dict[Any, Any]]] = {}
         journal = self._journal
         self.namespaces: Store[Namespace] = Store(
             journal, lambda r: r.oid, {"name": lambda r: r.nspname}, builtin.namespaces()
@@ -114,12 +116,16 @@ class Catalog:
         """The OID given last."""
         return self._next_oid - 1
 
-    def remembered(self, name: str, store: Store[Any]) -> dict[Any, Any]:
-        """A place for answers that hang on nothing but the rows of one store; emptied when these change."""
-        changes, answers = self._remembered.get(name, (-1, {}))
-        if changes != store.changes:
-            answers = {}
-            self._remembered[name] = store.changes, answers
+    def remembered(self, name: str, *stores: Store[Any]) -> dict[Any, Any]:
+        """A place for answers that hang on nothing but the rows of these stores. It is another one after a change, and
+        the same again when that is rolled back soon."""
+        kept = self._remembered.setdefault(name, {})
+        version = tuple(store.version for store in stores)
+        answers = kept.get(version)
+        if answers is None:
+            if len(kept) == _KEPT:
+                del kept[next(reversed(kept))]
+            answers = kept[version] = {}
         return answers
 
     # Transactions -----------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 from rlslint.nodes.primnodes import Oid
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
+_VERSIONS = count()
 Journal = list[Callable[[], None]]
 """Undo steps of the open transaction, newest last."""
 
@@ -44,8 +46,8 @@ class Store(Generic[Row]):
         self._base = base
         self._rows: dict[Oid, Row] = {}
         self._found: dict[str, dict[Hashable, dict[Oid, None]]] = {name: {} for name in indexes}
-        self.changes = 0
-        """How often a row was put or taken away."""
+        self.version = next(_VERSIONS)
+        """A number that stands for these very rows: another one after every change, the old one when it is undone."""
         # answers of `find` since the last change; look-ups come in their thousands between changes
         self._answers: dict[tuple[str, Hashable], tuple[Row, ...]] = {}
 
@@ -85,29 +87,43 @@ class Store(Generic[Row]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def rows(self) -> dict[Oid, Row]:
+        """The rows that replay made, by OID, as they are now."""
+        return dict(self._rows)
+
     def put(self, row: Row) -> Row:
         """Add the row, or replace the one with its OID; returns it."""
-        old = self._rows.get(self._oid(row))
+        oid = self._oid(row)
+        old = self._rows.get(oid)
+        before = self._change()
         self._set(row)
-        if old is None:
-            self._journal.append(lambda: self._unset(self._oid(row)))
-        else:
-            self._journal.append(lambda: self._set(old))
+        self._journal.append(lambda: self._undo(oid, old, before))
         return row
 
     def remove(self, oid: Oid) -> None:
         """Take the row away. Raises KeyError when there is none."""
         old = self._rows[oid]
+        before = self._change()
         self._unset(oid)
-        self._journal.append(lambda: self._set(old))
+        self._journal.append(lambda: self._undo(oid, old, before))
 
     def extend(self, rows: Iterable[Row]) -> None:
         """`put` each."""
         for row in rows:
             self.put(row)
 
+    def _change(self) -> int:
+        before, self.version = self.version, next(_VERSIONS)
+        return before
+
+    def _undo(self, oid: Oid, old: Row | None, version: int) -> None:
+        if old is None:
+            self._unset(oid)
+        else:
+            self._set(old)
+        self.version = version
+
     def _set(self, row: Row) -> None:
-        self.changes += 1
         self._answers.clear()
         oid = self._oid(row)
         old = self._rows.get(oid)
@@ -122,7 +138,6 @@ class Store(Generic[Row]):
             self._found[name].setdefault(key, {})[oid] = None
 
     def _unset(self, oid: Oid) -> None:
-        self.changes += 1
         self._answers.clear()
         old = self._rows.pop(oid)
         for name, key_of in self._keys.items():

@@ -32,6 +32,16 @@ def unwrapped(expr: Expr) -> Expr:
 def without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None = None) -> Expr | None:
     """The condition simplified with every ``current_setting(name, true)`` NULL, or ``value`` (a setting that was set
     locally is empty afterwards, not absent). None where it reads no such setting."""
+    known = catalog.remembered("without_session", catalog.procs, catalog.operators, catalog.roles)
+    key = (role, id(expr), value)
+    if key not in known:
+        # the expression is kept, so that its identity stays its own
+        known[key] = expr, _without_session(catalog, role, expr, value)
+    found: Expr | None = known[key][1]
+    return found
+
+
+def _without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None) -> Expr | None:
     simplifier = _Careful(catalog, role)
     opened = unwrapped(simplifier.expression(unwrapped(expr)))
     if not any(_missing(catalog, node) for node, _ in walk_deep(opened)):

@@ -43,6 +43,18 @@ def statement_error(
     catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, *, privileges: bool = True
 ) -> StatementError | None:
     """The first error that PostgreSQL would raise, or None. ``privileges=False`` looks for recursion only."""
+    stores = (catalog.relations, catalog.policies, catalog.roles, catalog.procs, catalog.namespaces)
+    known = catalog.remembered("statement_error", *stores)
+    key = (relid, role, statement, privileges)
+    if key not in known:
+        known[key] = _statement_error(catalog, relid, role, statement, privileges)
+    found: StatementError | None = known[key]
+    return found
+
+
+def _statement_error(
+    catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, privileges: bool
+) -> StatementError | None:
     security = row_security(catalog, relid, role, statement)
     cycle = rewriting_cycle(catalog, security)
     if cycle:

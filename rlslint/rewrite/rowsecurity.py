@@ -22,6 +22,17 @@ def row_security(
     An UPDATE or DELETE that reads columns (in WHERE, SET or RETURNING) needs the SELECT privilege and so meets the
     SELECT policies too: say so with ``reads_columns``. INSERT ... RETURNING and upsert always do.
     """
+    known = catalog.remembered("row_security", catalog.relations, catalog.policies, catalog.roles)
+    key = (relid, role, statement, reads_columns)
+    if key not in known:
+        known[key] = _row_security(catalog, relid, role, statement, reads_columns)
+    found: RowSecurity = known[key]
+    return found
+
+
+def _row_security(
+    catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, reads_columns: bool
+) -> RowSecurity:
     bypass = bypasses(catalog, catalog.relations[relid], role)
     if bypass is not None:
         return RowSecurity(relid, role, statement, bypass)

@@ -72,7 +72,8 @@ class Judge:
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
-        self._before: dict[frozenset[Oid], frozenset[Key]] = {}
+        self._on_indexes = tuple(rule for rule in self._rules if rule.hangs_on_indexes)
+        self._before: dict[tuple[frozenset[Oid], bool], frozenset[Key]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:
             self._plans.setdefault(plan.relid, []).append(plan)
@@ -104,22 +105,24 @@ class Judge:
             predictor = Predictor(self.catalog) if change.functions else self._predictor.beside(change.tables)
             plans = self._predicted(tables, change, predictor)
             facts = self._restricted(tables, plans, predictor)
-            after = {finding_key(finding): finding for finding in find(self._rules, facts)}
+            rules = self._rules if change.more_than_indexes else self._on_indexes
+            after = {finding_key(finding): finding for finding in find(rules, facts)}
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
-        before = self._keys(tables)
+        before = self._keys(tables, rules)
         return Verdict(
             gone=frozenset(before - after.keys()),
             new=tuple(finding for key, finding in after.items() if key not in before),
         )
 
-    def _keys(self, tables: frozenset[Oid]) -> frozenset[Key]:
+    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> frozenset[Key]:
         """The findings of some tables as things are."""
-        if tables not in self._before:
+        key = (tables, rules is self._rules)
+        if key not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
-            found = find(self._rules, self._restricted(tables, plans, self._predictor))
-            self._before[tables] = frozenset(finding_key(finding) for finding in found)
-        return self._before[tables]
+            found = find(rules, self._restricted(tables, plans, self._predictor))
+            self._before[key] = frozenset(finding_key(finding) for finding in found)
+        return self._before[key]
 
     def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor) -> Facts:
         given = {field.name: getattr(self.facts, field.name) for field in fields(Facts)}
@@ -155,13 +158,20 @@ class Change:
     tables: frozenset[Oid] = frozenset()
     rejected: str | None = None
 
+    @property
+    def more_than_indexes(self) -> bool:
+        """Whether policies or functions differ."""
+        return self.functions or bool(self.policies or self.added)
+
     def touches(self, plan: AccessPlan) -> bool:
         """Whether the plan may be another one now."""
         if self.functions or plan.relid in self.added:
             return True
         reads = _reads(plan)
+        # an INSERT finds no rows of its own table by an index
+        scanned = reads if plan.scan.method != "none" else reads - {plan.relid} | _inner(plan)
         return (
-            not self.indexed.isdisjoint(reads)
+            not self.indexed.isdisjoint(scanned)
             or not self.added.isdisjoint(reads)
             or not self.policies.isdisjoint(_meets(plan))
         )
@@ -181,9 +191,7 @@ def applied(catalog: Catalog, statements: Sequence[str]) -> Iterator[Change]:
 def run(session: Session, statements: Sequence[str]) -> Change:
     """Run the statements for good and say what they changed."""
     catalog = session.catalog
-    indexes = {row.oid: row for row in catalog.indexes}
-    policies = {row.oid: row for row in catalog.policies}
-    procs = {row.oid: row for row in catalog.procs}
+    indexes, policies, procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
     for sql in statements:
         source = SourceFile(SUGGESTED, sql)
         parsed, problems = parse_script(source, 0, len(sql))
@@ -197,9 +205,7 @@ def run(session: Session, statements: Sequence[str]) -> Change:
                 return Change(rejected=error.message)
             except NotFollowed as reason:
                 return Change(rejected=str(reason))
-    made_indexes = {row.oid: row for row in catalog.indexes}
-    made_policies = {row.oid: row for row in catalog.policies}
-    made_procs = {row.oid: row for row in catalog.procs}
+    made_indexes, made_policies, made_procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
     indexed = {row.indrelid for row in _changed(indexes, made_indexes)}
     altered = [row for row in _changed(policies, made_policies) if row.oid in policies and row.oid in made_policies]
     added = {
@@ -228,7 +234,12 @@ def _changed(before: Mapping[Oid, object], after: Mapping[Oid, object]) -> list:
 
 def _reads(plan: AccessPlan) -> set[Oid]:
     """Tables that the statement touches by its policies."""
-    found = {plan.relid}
+    return {plan.relid} | _inner(plan)
+
+
+def _inner(plan: AccessPlan) -> set[Oid]:
+    """Those that subqueries touch."""
+    found: set[Oid] = set()
     for subquery in plan.subqueries:
         found.update(scan.relid for scan in subquery.relations)
         found.update(clause.policy.polrelid for clause in subquery.nested_clauses)
