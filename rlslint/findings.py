@@ -70,7 +70,7 @@ class Finding:
         return (self.span, *(span for span, _ in self.related))
 
 
-def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
+def every(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
     """Run the checks; matches that agree in place, policy and facts become one finding."""
     found: list[Finding] = []
     for rule in rules:
@@ -78,7 +78,12 @@ def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
         for match in rule.check(facts):
             merged.setdefault(_key(match), []).append(match)
         found += [_finding(rule, facts, matches) for matches in merged.values()]
-    found = grouped(settle(found))
+    return found
+
+
+def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
+    """What is said of `every` finding: nothing twice, the costliest first."""
+    found = grouped(settle(every(rules, facts)))
     if facts.rows:
         found = costed(found, facts)
     found.sort(key=lambda finding: (-finding.cost, *finding.place, finding.rule.code, finding.message))

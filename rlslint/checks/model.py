@@ -13,6 +13,7 @@ from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor
+from rlslint.plan.signed_out import ANON, never_for_nobody
 from rlslint.plan.simplify import Simplifier
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
@@ -283,6 +284,13 @@ class Facts:
     def _migrations(self) -> dict[int, int]:
         """Index in the project of every source file that a step came from, by the file's identity."""
         return {id(step.statement.span.source): step.migration for step in self.steps}
+
+    def shut(self, role: Oid, clauses: tuple[PolicyClause, ...]) -> bool:
+        """Whether these conditions let the role through for no row: none, constantly false, or asking for a signed-in
+        user whom a request as anon never has."""
+        if self.never_true(clauses):
+            return True
+        return self.catalog.rolname(role) == ANON and all(never_for_nobody(self.catalog, one.expr) for one in clauses)
 
     def never_true(self, clauses: tuple[PolicyClause, ...]) -> bool:
         """Whether each of these conditions is the constant false (or NULL), or there is none: they let nothing

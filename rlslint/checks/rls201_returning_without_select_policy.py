@@ -19,14 +19,14 @@ def check(facts: Facts) -> Iterator[Match]:
         if plan.statement != "insert_returning" or plan.row_security.bypass is not None:
             continue
         insert = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True).permissive
-        if facts.never_true(insert) or not facts.blind(plan.relid, plan.role):
+        if facts.shut(plan.role, insert) or not facts.blind(plan.relid, plan.role):
             continue
         relation = facts.catalog.relations[plan.relid]
         if not facts.granted(plan.role, relation, "insert"):
             continue
         readable = facts.granted(plan.role, relation, "select")
         update = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False).permissive
-        upserts = readable and not facts.never_true(update) and facts.granted(plan.role, relation, "update")
+        upserts = readable and not facts.shut(plan.role, update) and facts.granted(plan.role, relation, "update")
         statements: tuple[StatementName, ...] = ("insert_returning",) if upserts else ("insert_returning", "upsert")
         clause = insert[-1]
         yield Match(

@@ -13,7 +13,7 @@ def check(facts: Facts) -> Iterator[Match]:
         if plan.statement not in ("update", "delete") or plan.row_security.bypass is not None:
             continue
         own = plan.row_security.security_quals[0].permissive
-        if not own or facts.never_true(own) or not facts.blind(plan.relid, plan.role):
+        if facts.shut(plan.role, own) or not facts.blind(plan.relid, plan.role):
             continue
         relation = facts.catalog.relations[plan.relid]
         if not facts.granted(plan.role, relation, plan.statement):

@@ -16,7 +16,7 @@ def check(facts: Facts) -> Iterator[Match]:
         insert = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True).permissive
         update = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False).permissive
         relation = facts.catalog.relations[plan.relid]
-        if facts.never_true(insert) or facts.never_true(update) or not facts.blind(plan.relid, plan.role):
+        if facts.shut(plan.role, insert) or facts.shut(plan.role, update) or not facts.blind(plan.relid, plan.role):
             continue
         if not all(facts.granted(plan.role, relation, privilege) for privilege in ("insert", "update", "select")):
             continue

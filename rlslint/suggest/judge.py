@@ -15,7 +15,7 @@ from typing import Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.checks.model import Facts
-from rlslint.findings import Finding, find
+from rlslint.findings import Finding, every, settle
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
@@ -106,21 +106,22 @@ class Judge:
             plans = self._predicted(tables, change, predictor)
             facts = self._restricted(tables, plans, predictor)
             rules = self._rules if change.more_than_indexes else self._on_indexes
-            after = {finding_key(finding): finding for finding in find(rules, facts)}
+            after = every(rules, facts)
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
         before = self._keys(tables, rules)
         return Verdict(
-            gone=frozenset(before - after.keys()),
-            new=tuple(finding for key, finding in after.items() if key not in before),
+            gone=before - {finding_key(finding) for finding in after},
+            # what only had not been said, for another finding's sake, is not new
+            new=tuple(finding for finding in settle(after) if finding_key(finding) not in before),
         )
 
     def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> frozenset[Key]:
-        """The findings of some tables as things are."""
+        """The findings of some tables as things are, those included that give way to others."""
         key = (tables, rules is self._rules)
         if key not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
-            found = find(rules, self._restricted(tables, plans, self._predictor))
+            found = every(rules, self._restricted(tables, plans, self._predictor))
             self._before[key] = frozenset(finding_key(finding) for finding in found)
         return self._before[key]
 

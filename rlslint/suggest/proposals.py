@@ -75,6 +75,9 @@ class Proposer:
         for group in (indexes, wraps):
             if group:
                 groups.append(group)
+        roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
+        if roles:
+            groups.append(roles)
         for need in finding.needs:
             groups += self._other(need, finding)
         yield from groups
@@ -111,8 +114,6 @@ class Proposer:
                 suggestion = self.qualify_names(tuple(self.names[clause.policy.oid]))
             case NeedSelectPolicy():
                 suggestion = add_select_policy(self.catalog, need, finding.roles)
-            case NeedRoles():
-                suggestion = add_roles(self.catalog, need)
             case NeedMerge():
                 suggestion = merge_policies(self.catalog, need)
             case NeedStable():

@@ -44,7 +44,8 @@ def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> 
     altered: dict[Oid, str] = {}
     for i, finding in enumerate(findings):
         proposal = next(proposer.proposals(finding), ())
-        texts = [one.up for one in proposal if one.kind != "create_index"]
+        # a condition ends in a parenthesis; the roles of a policy are another part of it and change beside it
+        texts = [one.up for one in proposal if one.kind != "create_index" and one.up.endswith(");")]
         # two texts of one policy undo each other: the second is tried alone
         if proposal and all(altered.setdefault(finding.policy_oid, text) == text for text in texts):
             first[i] = proposal
