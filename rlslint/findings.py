@@ -115,18 +115,19 @@ def settle(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:
-    """What a rule says ``once_per`` cure or table, said once: at its first place, the others named beside it."""
+    """What a rule says ``once_per`` cure, table or function, said once: at its first place, the others named beside it."""
     result: list[Finding] = []
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: finding.place):
         if finding.rule.once_per is None:
             result.append(finding)
             continue
-        cure = finding.cure if finding.rule.once_per == "cure" else ()
-        groups.setdefault((finding.rule.code, finding.relid, cure), []).append(finding)
+        cure = () if finding.rule.once_per == "table" else finding.cure
+        relid = 0 if finding.rule.once_per == "function" else finding.relid
+        groups.setdefault((finding.rule.code, relid, cure), []).append(finding)
     for group in groups.values():
         first = group[0]
-        others = {one.spans[0]: f"the same in {one.policy}" if one.policy else "the same" for one in group[1:]}
+        others = {one.spans[0]: _the_same(one, first) for one in group[1:]}
         result.append(
             replace(
                 first,
@@ -139,6 +140,12 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
             )
         )
     return result
+
+
+def _the_same(one: Finding, first: Finding) -> str:
+    if one.policy is None:
+        return "the same"
+    return f"the same in {one.policy}" + (f" on {one.table}" if one.relid != first.relid else "")
 
 
 _WRITES: Final = frozenset[StatementName]({"insert", "insert_many", "insert_returning", "upsert"})

@@ -61,6 +61,8 @@ class Verdict:
     gone: frozenset[Key] = frozenset()
     new: tuple[Finding, ...] = ()
     rejected: str | None = None
+    relieved: frozenset[Oid] = frozenset()
+    """Policies of which a finding about plans has gone."""
 
 
 class Judge:
@@ -73,7 +75,7 @@ class Judge:
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.hangs_on_indexes)
-        self._before: dict[tuple[frozenset[Oid], bool], frozenset[Key]] = {}
+        self._before: dict[tuple[frozenset[Oid], bool], Mapping[Key, Finding]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:
             self._plans.setdefault(plan.relid, []).append(plan)
@@ -110,19 +112,21 @@ class Judge:
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
         before = self._keys(tables, rules)
+        gone = before.keys() - {finding_key(finding) for finding in after}
         return Verdict(
-            gone=before - {finding_key(finding) for finding in after},
+            gone=frozenset(gone),
             # what only had not been said, for another finding's sake, is not new
             new=tuple(finding for finding in settle(after) if finding_key(finding) not in before),
+            relieved=frozenset(before[key].policy_oid for key in gone if before[key].rule.hangs_on_indexes),
         )
 
-    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> frozenset[Key]:
+    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> Mapping[Key, Finding]:
         """The findings of some tables as things are, those included that give way to others."""
         key = (tables, rules is self._rules)
         if key not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
             found = every(rules, self._restricted(tables, plans, self._predictor))
-            self._before[key] = frozenset(finding_key(finding) for finding in found)
+            self._before[key] = {finding_key(finding): finding for finding in found}
         return self._before[key]
 
     def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor) -> Facts:

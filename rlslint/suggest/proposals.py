@@ -72,7 +72,8 @@ class Proposer:
         groups: list[Proposal] = []
         indexes = self._indexes(finding)
         wraps = self._wraps(finding)
-        for group in (indexes, wraps):
+        stable = tuple(one for need in finding.needs if (one := self._stable(need)) is not None)
+        for group in (stable, indexes, wraps):
             if group:
                 groups.append(group)
         roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
@@ -116,14 +117,15 @@ class Proposer:
                 suggestion = add_select_policy(self.catalog, need, finding.roles)
             case NeedMerge():
                 suggestion = merge_policies(self.catalog, need)
-            case NeedStable():
-                suggestion = declare_stable(self.catalog, need)
             case NeedExpressionIndex():
                 suggestion = self.expression_index(need)
             case NeedRewrite(clause=clause, start=start, end=end) | NeedHelper(clause=clause, start=start, end=end):
                 yield from self.forms(clause, start, end)
         if suggestion is not None:
             yield (suggestion,)
+
+    def _stable(self, need: object) -> Suggestion | None:
+        return declare_stable(self.catalog, need) if isinstance(need, NeedStable) else None
 
     # Conditions -------------------------------------------------------------------------------------------------------
 

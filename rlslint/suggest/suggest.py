@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from rlslint.checks.model import NeedIndex
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
-from rlslint.suggest.judge import Judge, finding_key
+from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 
 _ROUNDS = 3
@@ -73,10 +73,11 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
         verdict = judge.judge([one.up for one in proposal])
         if verdict.rejected is not None or key not in verdict.gone:
             return ()
-        if not verdict.new:
+        unwelcome = [new for new in verdict.new if not _unmasked(new, finding, verdict)]
+        if not unwelcome:
             return proposal
         more: list[Suggestion] = []
-        for new in verdict.new:
+        for new in unwelcome:
             needs = [need for need in new.needs if isinstance(need, NeedIndex)]
             if not needs:
                 return ()
@@ -86,3 +87,10 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
             return ()
         proposal = longer
     return ()
+
+
+def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:
+    """Whether another policy's plan, freed of one obstacle by the same change, shows the next one."""
+    if new.policy_oid == finding.policy_oid or not new.rule.hangs_on_indexes:
+        return False
+    return new.policy_oid in verdict.relieved
