@@ -188,10 +188,10 @@ def load_rule(path: Path) -> Rule:
         help=data["help"].strip(),
         references=tuple(data.get("references", ())),
         examples=tuple(_example(path, item) for item in data.get("examples", ())),
-        check=_check(path),
         stem=path.stem,
         yields_to=_yields_to(path, data.get("yields_to", {})),
         once_per=data.get("once_per"),
+        check=_check(path),
     )
 
 

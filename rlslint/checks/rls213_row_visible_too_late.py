@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.plan.model import place
 from rlslint.rewrite.lateness import Late, too_late
-from rlslint.rewrite.model import PolicyClause, Quals
+from rlslint.rewrite.model import PolicyClause, Quals, StatementName
 from rlslint.rewrite.rowsecurity import applicable_quals
 
 
@@ -26,13 +27,15 @@ def check(facts: Facts) -> Iterator[Match]:
         if found is None:
             continue
         clause, late = found
+        # the same condition may be what is asked of new rows: then nothing can be inserted at all
+        barred = _first(facts, plan.relid, applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True))
         yield Match(
             span=place(clause, late.node),
             relation=relation,
             policy=clause.policy,
-            statements=("insert_returning", "upsert"),
+            statements=_EVERY if barred else ("insert_returning", "upsert"),
             roles=(plan.role,),
-            message="own_table" if late.relid == plan.relid else None,
+            message="never" if barred else "own_table" if late.relid == plan.relid else None,
             facts={
                 "table": facts.name(plan.relid),
                 "relname": relation.relname,
@@ -47,6 +50,9 @@ def check(facts: Facts) -> Iterator[Match]:
                 ),
             ),
         )
+
+
+_EVERY: Final[tuple[StatementName, ...]] = ("insert", "insert_many", "insert_returning", "upsert")
 
 
 def _first(facts: Facts, relid: int, quals: Quals) -> tuple[PolicyClause, Late] | None:

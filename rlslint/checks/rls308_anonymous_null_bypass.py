@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from rlslint.catalog.rows import Relation
 from rlslint.checks.exposure import live_clauses
@@ -10,6 +11,7 @@ from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, Var
 from rlslint.plan.clauses import is_true
 from rlslint.plan.nosession import without_session
+from rlslint.rewrite.model import StatementName
 from rlslint.rewrite.rowsecurity import applicable_quals
 
 
@@ -32,6 +34,7 @@ def check(facts: Facts) -> Iterator[Match]:
                     span=clause.stored.span,
                     relation=relation,
                     policy=policy,
+                    statements=_STATEMENTS[policy.polcmd],
                     roles=roles,
                     facts={"table": facts.name(relation.oid)},
                     needs=(
@@ -39,6 +42,15 @@ def check(facts: Facts) -> Iterator[Match]:
                     ),
                 )
                 break
+
+
+_STATEMENTS: Final[dict[str, tuple[StatementName, ...]]] = {
+    "*": ("select", "insert", "update", "delete"),
+    "r": ("select",),
+    "a": ("insert",),
+    "w": ("update",),
+    "d": ("delete",),
+}
 
 
 def _holds(left: Expr, relation: Relation) -> bool:

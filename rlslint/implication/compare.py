@@ -30,7 +30,7 @@ from rlslint.implication.tableau import Case, Side, Tableau, TooLarge
 from rlslint.implication.terms import is_given, reads_session
 from rlslint.implication.truth import fails, holds
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, SubLink, Var
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, SubLink, Unresolved, Var
 from rlslint.rewrite.access import tables_read
 from rlslint.rewrite.functions import body_tables, calls_closure, session_reads
 
@@ -77,9 +77,19 @@ def compare(
     except TooLarge:
         return Verdict("unknown", reason="too many cases")
     sure = [case for case in grown if not case.uncertain and not _related(catalog, case, role)]
-    if sure:
+    if sure and not _in_the_dark(old) and not _in_the_dark(new):
         return Verdict("wider", min(sure, key=_strangeness))
     return Verdict("unknown", min(grown, key=_strangeness), "the conditions may depend on each other unseen")
+
+
+def _in_the_dark(condition: Condition) -> bool:
+    """Whether it reads a table or calls a function that no file creates: then two conditions of the same words may well
+    mean the same, and nothing can be shown of either."""
+    return any(
+        isinstance(node, Unresolved)
+        for one in (*condition.permissive, *condition.restrictive)
+        for node, _ in walk_deep(one.expr)
+    )
 
 
 def _formula(scope: Scope, condition: Condition) -> Formula:

@@ -149,6 +149,8 @@ class Session:
     """Number of the transaction that statements run in now."""
     migration_start: Oid = 0
     """The newest OID when the current file began."""
+    broken: bool = False
+    """Whether something in the current file does not parse."""
     observe: Callable[[Session, Statement], None] | None = None
     """Sees every statement before it is replayed (history.py)."""
     statement: Statement | None = None

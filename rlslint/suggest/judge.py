@@ -19,10 +19,11 @@ from rlslint.findings import Finding, every, settle
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
+from rlslint.plan.visits import row_visits
 from rlslint.registry import Rule
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import DDLError, NotFollowed, Session
-from rlslint.rewrite.model import STATEMENTS
+from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import SourceFile
 from rlslint.source.parse import parse_script
 
@@ -61,8 +62,8 @@ class Verdict:
     gone: frozenset[Key] = frozenset()
     new: tuple[Finding, ...] = ()
     rejected: str | None = None
-    relieved: frozenset[Oid] = frozenset()
-    """Policies of which a finding about plans has gone."""
+    worse: frozenset[tuple[Oid, StatementName]] = frozenset()
+    """Statements on tables that visit more rows than before."""
 
 
 class Judge:
@@ -75,7 +76,7 @@ class Judge:
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.hangs_on_indexes)
-        self._before: dict[tuple[frozenset[Oid], bool], Mapping[Key, Finding]] = {}
+        self._before: dict[tuple[frozenset[Oid], bool], frozenset[Key]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:
             self._plans.setdefault(plan.relid, []).append(plan)
@@ -112,21 +113,30 @@ class Judge:
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
         before = self._keys(tables, rules)
-        gone = before.keys() - {finding_key(finding) for finding in after}
         return Verdict(
-            gone=frozenset(gone),
+            gone=frozenset(before - {finding_key(finding) for finding in after}),
             # what only had not been said, for another finding's sake, is not new
             new=tuple(finding for finding in settle(after) if finding_key(finding) not in before),
-            relieved=frozenset(before[key].policy_oid for key in gone if before[key].rule.hangs_on_indexes),
+            worse=self._worse(plans),
         )
 
-    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> Mapping[Key, Finding]:
+    def _worse(self, plans: Sequence[AccessPlan]) -> frozenset[tuple[Oid, StatementName]]:
+        rows = self.facts.rows
+        known = {(plan.relid, plan.role, plan.statement): plan for plan in self.facts.plans}
+        pairs = ((known.get((plan.relid, plan.role, plan.statement)), plan) for plan in plans)
+        return frozenset(
+            (new.relid, new.statement)
+            for old, new in pairs
+            if old is not None and old is not new and row_visits(new, rows) > row_visits(old, rows)
+        )
+
+    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> frozenset[Key]:
         """The findings of some tables as things are, those included that give way to others."""
         key = (tables, rules is self._rules)
         if key not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
             found = every(rules, self._restricted(tables, plans, self._predictor))
-            self._before[key] = {finding_key(finding): finding for finding in found}
+            self._before[key] = frozenset(finding_key(finding) for finding in found)
         return self._before[key]
 
     def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor) -> Facts:

@@ -55,9 +55,10 @@ def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> 
         verdict = judge.judge(tuple(dict.fromkeys(one.up for proposal in first.values() for one in proposal)))
         if verdict.rejected is not None:
             break
-        if not verdict.new:
+        unwelcome = [new for new in verdict.new if not all(_unmasked(new, findings[i], verdict) for i in first)]
+        if not unwelcome:
             return {i: proposal for i, proposal in first.items() if finding_key(findings[i]) in verdict.gone}
-        disturbed = {new.relid for new in verdict.new}
+        disturbed = {new.relid for new in unwelcome}
         first = {
             i: proposal
             for i, proposal in first.items()
@@ -90,7 +91,10 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
 
 
 def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:
-    """Whether another policy's plan, freed of one obstacle by the same change, shows the next one."""
-    if new.policy_oid == finding.policy_oid or not new.rule.hangs_on_indexes:
+    """Whether a finding about plans is only what the cured one had hidden: it speaks of another policy or of other
+    statements, and none of them visits more rows than before."""
+    if not new.rule.hangs_on_indexes:
         return False
-    return new.policy_oid in verdict.relieved
+    if new.policy_oid == finding.policy_oid and not set(new.statements).isdisjoint(finding.statements):
+        return False
+    return verdict.worse.isdisjoint((new.relid, statement) for statement in new.statements)

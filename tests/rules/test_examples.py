@@ -89,4 +89,7 @@ def test_the_server_takes_the_suggestion_up_and_down(case: Case, server: Server)
 def _state(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object, ...]]:
     policies = connection.execute("SELECT * FROM pg_policies ORDER BY 1, 2, 3").fetchall()
     indexes = connection.execute("SELECT * FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2, 3").fetchall()
-    return [*policies, *indexes]
+    functions = connection.execute(
+        "SELECT oid::regprocedure::text, provolatile FROM pg_proc WHERE oid >= 16384 ORDER BY 1"
+    ).fetchall()
+    return [*policies, *indexes, *functions]
