@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
+from rlslint.analyze.node_procs import node_procs as node_procs
+from rlslint.analyze.node_procs import op_proc as op_proc
 from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import walk_deep, walk_query
 from rlslint.nodes.primnodes import (
-    Aggref,
     ArrayCoerceExpr,
     ArrayExpr,
     BooleanTest,
@@ -45,27 +44,6 @@ def func_volatile(catalog: Catalog, funcid: Oid) -> Literal["i", "s", "v"]:
     """provolatile; an unknown function is VOLATILE, as functions are when nothing is said."""
     proc = catalog.procs.get(funcid)
     return "v" if proc is None else proc.provolatile
-
-
-def op_proc(catalog: Catalog, opno: Oid) -> Proc | None:
-    """The function behind an operator, or None when it is not known."""
-    operator = catalog.operators.get(opno)
-    return None if operator is None else catalog.procs.get(operator.oprcode)
-
-
-def node_procs(catalog: Catalog, node: Expr) -> Iterator[Proc | None]:
-    """Functions that the node itself calls (check_functions_in_node); None for one that is not known."""
-    match node:
-        case FuncExpr(funcid=funcid) | Aggref(funcid=funcid):
-            yield catalog.procs.get(funcid)
-        case OpExpr(opno=opno) | ScalarArrayOpExpr(opno=opno):
-            yield op_proc(catalog, opno)
-        case RowCompareExpr(opnos=opnos):
-            for opno in opnos:
-                yield op_proc(catalog, opno)
-        case SubLink(opnos=opnos):
-            for opno in opnos:
-                yield op_proc(catalog, opno)
 
 
 def contain_volatile(catalog: Catalog, expr: Expr) -> bool:

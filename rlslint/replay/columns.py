@@ -12,6 +12,7 @@ from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_typ
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid
 from rlslint.replay.grants import default_acl
+from rlslint.replay.immutable import require_immutable
 from rlslint.replay.naming import choose_relation_name
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
@@ -201,6 +202,8 @@ def cook_default(session: Session, statement: Statement, relid: Oid, attribute: 
             f'column "{attribute.attname}" is of type {format_type(catalog, attribute.atttypid, attribute.atttypmod)} '
             f"but default expression is of type {format_type(catalog, stored.expr.type)}",
         )
+    if generated:
+        require_immutable(session, coerced, "generation expression is not immutable")
     return replace(stored, expr=_with_oids(session, coerced))
 
 

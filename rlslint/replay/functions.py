@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from rlslint.analyze.entry import analyze_function_body
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.analyze.types import element_type
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
@@ -274,6 +275,8 @@ def alter_function(session: Session, statement: Statement) -> None:
     """ALTER FUNCTION ... attributes. A function that no file creates is passed over."""
     node = statement.node
     proc = find_function(session, node["func"], KINDS[node.get("objtype", "OBJECT_FUNCTION")])
+    if proc is None:
+        _absent(session, node["func"])
     if proc is None or proc.oid < FIRST_NORMAL_OID:
         return
     changed = replace(proc, origin=statement.span)
@@ -293,6 +296,8 @@ def drop_function(session: Session, statement: Statement, obj: Raw, missing_ok: 
         raise
     if proc is not None:
         remove_function(session, proc, cascade=cascade)
+    elif not missing_ok:
+        _absent(session, obj["ObjectWithArgs"])
 
 
 def remove_function(session: Session, proc: Proc, *, cascade: bool) -> None:
@@ -306,7 +311,9 @@ def rename_function(session: Session, statement: Statement) -> None:
     """ALTER FUNCTION ... RENAME TO. Raises DDLError 42723."""
     node = statement.node
     proc = find_function(session, node["object"]["ObjectWithArgs"], KINDS[node["renameType"]])
-    if proc is not None:
+    if proc is None:
+        _absent(session, node["object"]["ObjectWithArgs"])
+    else:
         _move(session, replace(proc, proname=node["newname"]))
 
 
@@ -314,8 +321,17 @@ def set_schema_function(session: Session, statement: Statement) -> None:
     """ALTER FUNCTION ... SET SCHEMA. Raises DDLError 42723."""
     node = statement.node
     proc = find_function(session, node["object"]["ObjectWithArgs"], KINDS[node["objectType"]])
-    if proc is not None:
+    if proc is None:
+        _absent(session, node["object"]["ObjectWithArgs"])
+    else:
         _move(session, replace(proc, pronamespace=target_namespace(session, node["newschema"])))
+
+
+def _absent(session: Session, target: Raw) -> None:
+    """A function that no file creates: an error where the files are all there is."""
+    schema, name = names_of(target["objname"])
+    if not has_unseen(session.catalog, schema, session.search_path):
+        session.absent("42883", f"function {name} is created by no file")
 
 
 def _move(session: Session, proc: Proc) -> None:
@@ -329,7 +345,9 @@ def own_function(session: Session, statement: Statement) -> None:
     node = statement.node
     proc = find_function(session, node["object"]["ObjectWithArgs"], KINDS[node["objectType"]])
     owner = role_of(session, node["newowner"])
-    if proc is not None:
+    if proc is None:
+        _absent(session, node["object"]["ObjectWithArgs"])
+    else:
         session.catalog.procs.put(replace(proc, proowner=owner))
 
 

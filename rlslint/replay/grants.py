@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, Literal
 
+from rlslint.analyze.func import has_unseen
+from rlslint.analyze.typename import names_of
 from rlslint.catalog.acl import COLUMN_PRIVILEGES, NO_PRIVILEGES, SEQUENCE_PRIVILEGES, TABLE_PRIVILEGES
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Acl, DefaultAcl, Namespace, Proc, Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.lookup import find_relation, target_namespace
+from rlslint.replay.lookup import find_relation, shown, target_namespace
 from rlslint.replay.names import options, role_of, roles_of
 from rlslint.replay.routines import find_function
 from rlslint.replay.session import DDLError, Handler, Session
@@ -90,6 +92,8 @@ def _relations(session: Session, node: Raw) -> Iterator[Relation]:
             relation = find_relation(session, item["RangeVar"])
             if relation is not None:
                 yield relation
+            elif not has_unseen(session.catalog, item["RangeVar"].get("schemaname"), session.search_path):
+                session.absent("42P01", f"table {shown(item['RangeVar'])} is created by no file")
         return
     kinds = "S" if objtype == "OBJECT_SEQUENCE" else "rvmfp"
     schemas = _schema_oids(session, node)
@@ -103,8 +107,11 @@ def _procs(session: Session, node: Raw) -> Iterator[Proc]:
     if node["targtype"] == "ACL_TARGET_OBJECT":
         for item in node["objects"]:
             proc = find_function(session, item["ObjectWithArgs"], kinds)
+            schema, name = names_of(item["ObjectWithArgs"]["objname"])
             if proc is not None:
                 yield proc
+            elif not has_unseen(session.catalog, schema, session.search_path):
+                session.absent("42883", f"function {name} is created by no file")
         return
     schemas = _schema_oids(session, node)
     yield from (row for row in session.catalog.procs if row.pronamespace in schemas and row.prokind in kinds)

@@ -5,13 +5,13 @@ RLS307 and RLS4xx are about steps: what a migration did at its time counts for t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from rlslint.catalog.rows import Relation
 from rlslint.replay.lookup import find_relation, relation_named
+from rlslint.replay.reads import found, require_tables
 from rlslint.replay.session import Action, Event, Handler, Session
-from rlslint.source.model import Raw, Statement
+from rlslint.source.model import Statement
 
 _ROW_SECURITY: Final[dict[str, Action]] = {
     "AT_EnableRowSecurity": "enable",
@@ -74,14 +74,15 @@ def _note(session: Session, statement: Statement, action: Action, table: Relatio
 
 def write(session: Session, statement: Statement) -> None:
     """INSERT, UPDATE, DELETE, MERGE: nothing in the catalog changes; noted where row security may bind who runs it."""
+    require_tables(session, statement)
     node = statement.node
     target = find_relation(session, node["relation"])
     if target is not None and target.relrowsecurity:
         _note_write(session, statement, _WRITES[statement.kind], target)
     sources = {key: value for key, value in node.items() if key not in ("relation", "returningList")}
-    ctes = {cte["ctename"] for cte in _find(sources, "CommonTableExpr")}
+    ctes = {cte["ctename"] for cte in found(sources, "CommonTableExpr")}
     seen: set[int] = set()
-    for rangevar in _find(sources, "RangeVar"):
+    for rangevar in found(sources, "RangeVar"):
         if "schemaname" not in rangevar and rangevar["relname"] in ctes:
             continue
         table = find_relation(session, rangevar)
@@ -96,20 +97,8 @@ def _note_write(session: Session, statement: Statement, action: Action, table: R
     if len(session.events) > before and action in ("update", "delete"):
         # what the statement reads: WHERE, FROM and the right sides of SET
         parts = [value for key, value in statement.node.items() if key != "relation"]
-        if any(True for _ in _find(parts, "ColumnRef")):
+        if any(True for _ in found(parts, "ColumnRef")):
             session.events[-1] = session.events[-1].reading()
-
-
-def _find(tree: Any, tag: str) -> Iterator[Raw]:
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, dict):
-            if tag in node and isinstance(node[tag], dict):
-                yield node[tag]
-            stack.extend(node.values())
-        elif isinstance(node, list):
-            stack.extend(node)
 
 
 HANDLERS: Final[dict[str, Handler]] = dict.fromkeys(_WRITES, write)

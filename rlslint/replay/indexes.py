@@ -12,6 +12,7 @@ from rlslint.analyze.typename import format_type, names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import named_collation
+from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers
 from rlslint.replay.lookup import is_taken, relation, require_free
 from rlslint.replay.names import options, word
@@ -107,6 +108,7 @@ def predicate(session: Session, statement: Statement, raw: Raw, relid: Oid) -> S
     stored = stored_expr(session.catalog, statement, raw, relid, session.search_path, boolean=True)
     for problem in rejections(stored.expr):
         raise DDLError(problem.sqlstate or "42601", problem.reason)
+    require_immutable(session, stored.expr, "functions in index predicate must be marked IMMUTABLE")
     return stored
 
 
@@ -183,6 +185,7 @@ def index_key(session: Session, statement: Statement, table: Relation, node: Raw
         stored = stored_expr(catalog, statement, node["expr"], table.oid, session.search_path)
         for problem in rejections(stored.expr):
             raise DDLError(problem.sqlstate or "42601", problem.reason)
+        require_immutable(session, stored.expr, "functions in index expression must be marked IMMUTABLE")
         oid = stored.expr.type
         key = IndexKey(expr=stored)
         name = expression_name(node["expr"])

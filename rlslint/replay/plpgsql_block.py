@@ -9,6 +9,7 @@ from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
 from rlslint.replay.plpgsql_values import Scope, as_list
 from rlslint.replay.plpgsql_views import Value
+from rlslint.replay.reads import require_columns
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw, Span, Statement
 from rlslint.source.parse import parse_synthetic
@@ -74,7 +75,11 @@ class Block:
         statements, problems = parse_synthetic(query, self.statement.span)
         if problems or len(statements) != 1 or statements[0].kind != "SelectStmt":
             raise Undecided("not a query that can be followed")
-        return select(statements[0].node, self.scope())
+        try:
+            return select(statements[0].node, self.scope())
+        except Undecided:
+            require_columns(self.session, statements[0], self.variables)
+            raise
 
     def forget(self, numbers: set[int], names: set[str]) -> None:
         """Variables that code which was not followed sets."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from rlslint.replay import calls
+from rlslint.replay import calls, history
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.plpgsql_block import Block, Unset
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
@@ -14,6 +14,7 @@ from rlslint.replay.plpgsql_functions import text_of
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_values import truth
 from rlslint.replay.plpgsql_views import Value
+from rlslint.replay.reads import require_columns
 from rlslint.replay.session import DDLError, NotFollowed, Step
 from rlslint.source.model import Raw, Statement
 from rlslint.source.parse import parse_synthetic
@@ -345,6 +346,8 @@ def dispatch(block: Block, statement: Statement) -> None:
     if statement.kind not in session.handlers:
         return
     before = session.savepoint()
+    if statement.kind in history.HANDLERS:
+        require_columns(session, statement, block.variables)
     try:
         session.run(statement)
     except NotFollowed as reason:

@@ -11,6 +11,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc, Relation, StoredExpr
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_query
 from rlslint.nodes.primnodes import Expr, Oid, SubLink, Unresolved
+from rlslint.replay.lookup import find_relation
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Statement
 
@@ -23,7 +24,7 @@ _NOT_A_TABLE: Final = re.compile(r"\b(?:xmltable|json_table|tablesample)\b", re.
 
 def require_known(session: Session, statement: Statement, newest: Oid) -> None:
     """Look at every row newer than ``newest``; for a replay in which the files are all there is. Raises Missing."""
-    if statement.kind in ("DoStmt", "CreateExtensionStmt", "CallStmt") or _may_be_unseen(session, statement, newest):
+    if statement.kind in ("DoStmt", "CreateExtensionStmt", "CallStmt") or may_be_unseen(session, statement, newest):
         return
     catalog = session.catalog
     for oid in range(newest + 1, catalog.newest_oid + 1):
@@ -39,6 +40,10 @@ def require_known(session: Session, statement: Statement, newest: Oid) -> None:
         proc = catalog.procs.get(oid)
         if proc is not None:
             _require_types(proc)
+    if statement.kind == "AlterTableStmt":
+        altered = find_relation(session, statement.node["relation"])
+        if altered is not None:
+            _require_columns(statement, altered)
 
 
 def require_query(session: Session, statement: Statement, query: Query) -> None:
@@ -46,11 +51,11 @@ def require_query(session: Session, statement: Statement, query: Query) -> None:
     for node, _ in walk_query(query):
         if isinstance(node, Unresolved) and node.sqlstate is not None:
             raise DDLError(node.sqlstate, node.reason)
-    if not _may_be_unseen(session, statement, session.catalog.newest_oid):
+    if not may_be_unseen(session, statement, session.catalog.newest_oid):
         _require_names_in_query(statement, query)
 
 
-def _may_be_unseen(session: Session, statement: Statement, newest: Oid) -> bool:
+def may_be_unseen(session: Session, statement: Statement, newest: Oid) -> bool:
     """Whether something whose objects are not known here was within the statement's reach before it ran."""
     catalog = session.catalog
     if has_unseen(catalog, None, session.search_path):

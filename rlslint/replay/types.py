@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from rlslint.analyze.entry import stored_expr
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
@@ -215,6 +216,7 @@ def alter_enum(session: Session, statement: Statement) -> None:
     node = statement.node
     row = find_type(session, node["typeName"])
     if row is None:
+        _absent(session, node["typeName"])
         return
     labels = list(row.labels)
     new = node["newVal"]
@@ -241,6 +243,7 @@ def alter_domain(session: Session, statement: Statement) -> None:
     catalog = session.catalog
     row = find_type(session, node["typeName"])
     if row is None:
+        _absent(session, node["typeName"])
         return
     match node.get("subtype"):
         case "C":
@@ -273,8 +276,21 @@ def rename_domain_constraint(session: Session, statement: Statement) -> None:
     node = statement.node
     row = find_type(session, node["object"]["List"]["items"])
     held = None if row is None else _domain_constraint(session, row, node["subname"])
-    if held is not None:
+    if row is None:
+        _absent(session, node["object"]["List"]["items"])
+    elif held is None:
+        raise DDLError("42704", f'constraint "{node["subname"]}" for domain {row.typname} does not exist')
+    elif _domain_constraint(session, row, node["newname"]) is not None:
+        raise DDLError("42710", f'constraint "{node["newname"]}" for domain {row.typname} already exists')
+    else:
         session.catalog.constraints.put(replace(held, conname=node["newname"]))
+
+
+def _absent(session: Session, parts: list[Raw]) -> None:
+    """A type that no file creates: an error where the files are all there is."""
+    schema, name = names_of(parts)
+    if not has_unseen(session.catalog, schema, session.search_path):
+        session.absent("42704", f'type "{name}" is created by no file')
 
 
 def find_type(session: Session, parts: list[Raw]) -> Type | None:
@@ -287,6 +303,8 @@ def drop_type(session: Session, statement: Statement, obj: Raw, missing_ok: bool
     """One object of DROP TYPE or DROP DOMAIN. Raises DDLError 2BP01."""
     row = find_type(session, obj["TypeName"]["names"])
     if row is None:
+        if not missing_ok:
+            _absent(session, obj["TypeName"]["names"])
         return
     relation = session.catalog.relations.get(row.typrelid)
     if row.oid < FIRST_NORMAL_OID or (relation is not None and relation.relkind != "c"):
@@ -300,7 +318,9 @@ def rename_type(session: Session, statement: Statement) -> None:
     """ALTER TYPE|DOMAIN ... RENAME TO. Raises DDLError 42710."""
     node = statement.node
     row = find_type(session, node["object"]["List"]["items"])
-    if row is not None:
+    if row is None:
+        _absent(session, node["object"]["List"]["items"])
+    else:
         _move(session, replace(row, typname=node["newname"]))
 
 
@@ -308,7 +328,9 @@ def set_schema_type(session: Session, statement: Statement) -> None:
     """ALTER TYPE|DOMAIN ... SET SCHEMA. Raises DDLError 42710."""
     node = statement.node
     row = find_type(session, node["object"]["List"]["items"])
-    if row is not None:
+    if row is None:
+        _absent(session, node["object"]["List"]["items"])
+    else:
         _move(session, replace(row, typnamespace=target_namespace(session, node["newschema"])))
 
 
@@ -330,7 +352,9 @@ def own_type(session: Session, statement: Statement) -> None:
     """ALTER TYPE|DOMAIN ... OWNER TO."""
     row = find_type(session, statement.node["object"]["List"]["items"])
     owner = role_of(session, statement.node["newowner"])
-    if row is not None:
+    if row is None:
+        _absent(session, statement.node["object"]["List"]["items"])
+    else:
         session.catalog.types.put(replace(row, typowner=owner))
 
 

@@ -1,0 +1,30 @@
+"""A node of an expression in, the functions that it calls itself out (nodeFuncs.c, check_functions_in_node)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
+from rlslint.nodes.primnodes import Aggref, Expr, FuncExpr, Oid, OpExpr, RowCompareExpr, ScalarArrayOpExpr, SubLink
+
+
+def op_proc(catalog: Catalog, opno: Oid) -> Proc | None:
+    """The function behind an operator, or None when it is not known."""
+    operator = catalog.operators.get(opno)
+    return None if operator is None else catalog.procs.get(operator.oprcode)
+
+
+def node_procs(catalog: Catalog, node: Expr) -> Iterator[Proc | None]:
+    """Functions that the node itself calls (check_functions_in_node); None for one that is not known."""
+    match node:
+        case FuncExpr(funcid=funcid) | Aggref(funcid=funcid):
+            yield catalog.procs.get(funcid)
+        case OpExpr(opno=opno) | ScalarArrayOpExpr(opno=opno):
+            yield op_proc(catalog, opno)
+        case RowCompareExpr(opnos=opnos):
+            for opno in opnos:
+                yield op_proc(catalog, opno)
+        case SubLink(opnos=opnos):
+            for opno in opnos:
+                yield op_proc(catalog, opno)
