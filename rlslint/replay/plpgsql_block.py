@@ -36,6 +36,8 @@ class Block:
     """Names of the block's datums by number."""
     arrays: set[str] = field(default_factory=set)
     """Names of the variables of an array type."""
+    doubt: str = ""
+    """Why an error that is not known here may have ended the running block; empty when nothing can have."""
     error: DDLError | None = None
     """What the running exception handler handles."""
     body: str = ""

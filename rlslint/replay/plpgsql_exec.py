@@ -8,9 +8,11 @@ from typing import Final
 
 from rlslint.replay import calls, history
 from rlslint.replay import plpgsql_approximate as approximate
+from rlslint.replay.plpgsql_assign import assign, code_of, store, unknown_target
 from rlslint.replay.plpgsql_block import Block, Unset
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
 from rlslint.replay.plpgsql_functions import text_of
+from rlslint.replay.plpgsql_leave import MayLeave, Raised, may_fail_with_data, skip
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_values import truth
 from rlslint.replay.plpgsql_views import Value
@@ -21,7 +23,6 @@ from rlslint.source.parse import parse_synthetic
 
 MAX_STATEMENTS: Final = 20_000
 _RETURNED: Final = re.compile(r"\bRETURN\s+(?:NEXT\s+)?(\w+)\s*;", re.IGNORECASE)
-_ASSIGNMENT: Final = re.compile(r'\s*("(?:[^"]|"")+"|\w+)((?:\s*\.\s*(?:"[^"]+"|\w+))*)\s*(\[.*?\])?\s*:?=', re.DOTALL)
 
 
 class _Exit(Exception):
@@ -39,25 +40,32 @@ class _Return(Exception):
 
 def run_block(block: Block, body: list[Raw]) -> None:
     """Run a function's or DO's outermost statements. Raises DDLError when the code raises it."""
+    steps = len(block.session.steps)
     try:
         _run(block, body)
     except _Return:
         return
+    except MayLeave:
+        block.result, block.returned = Unset(None), None
+    except DDLError:
+        del block.session.steps[steps:]
+        raise
 
 
 def _run(block: Block, body: list[Raw]) -> None:
-    for item in body:
+    for number, item in enumerate(body):
         kind, node = next(iter(item.items()))
         block.session.ran += 1
         if block.session.ran > MAX_STATEMENTS:
             raise NotFollowed("a block that runs too many statements to be followed")
         handler = _STATEMENTS.get(kind)
-        if handler is not None:
+        if handler is None:
+            continue
+        try:
             handler(block, node)
-
-
-def _query(node: Raw, name: str) -> str:
-    return str(node[name]["PLpgSQL_expr"]["query"])
+        except MayLeave as leave:
+            # what follows runs only where the code was not left
+            skip(block, body[number + 1 :], reason=leave.reason, leave=leave)
 
 
 def _block(block: Block, node: Raw) -> None:
@@ -70,45 +78,62 @@ def _block(block: Block, node: Raw) -> None:
     except _Exit as leave:
         if isinstance(leave, _Continue) or not leave.label or leave.label != node.get("label"):
             raise
+    except MayLeave as leave:
+        if leave.kind != "exit" or not leave.label or leave.label != node.get("label"):
+            raise
 
 
 def _guarded(block: Block, node: Raw, exceptions: Raw) -> None:
-    before = block.session.savepoint()
-    rejected = len(block.session.rejected_policies)
+    """A block with EXCEPTION. After something that was not followed in it, an error may have led to a handler."""
+    session = block.session
+    before, rejected, steps = session.savepoint(), len(session.rejected_policies), len(session.steps)
+    handlers = [item["PLpgSQL_exception"] for item in exceptions["exc_list"]]
+    outer, block.doubt = block.doubt, ""
     try:
         _run(block, node.get("body", []))
     except DDLError as error:
-        for item in exceptions["exc_list"]:
-            handler = item["PLpgSQL_exception"]
-            names = [one["PLpgSQL_condition"].get("condname", "others") for one in handler["conditions"]]
-            if not any(matches(name, error.sqlstate) for name in names):
-                continue
-            block.session.restore(before)
-            if not {"others"}.intersection(names):
-                # the author expects just this: nothing to report
-                del block.session.rejected_policies[rejected:]
-            outer, block.error = block.error, error
-            block.variables["sqlstate"] = error.sqlstate
-            block.variables["sqlerrm"] = error.message
-            _run(block, handler.get("action", []))
-            block.error = outer
+        doubt, block.doubt = block.doubt, outer
+        handler = _handler_of(handlers, error.sqlstate)
+        if doubt and isinstance(error, Raised):
+            # where it is reached nothing failed before it; else whatever failed came to a handler
+            handler = handlers[0] if len(handlers) == 1 else None
+        if handler is None and not (doubt and isinstance(error, Raised)):
+            raise
+        session.restore(before)
+        del session.steps[steps:]
+        if handler is None:
+            skip(block, [one.get("action", []) for one in handlers], reason=doubt)
             return
-        raise
+        if "others" not in _conditions(handler):
+            # the author expects just this: nothing to report
+            del session.rejected_policies[rejected:]
+        running, block.error = block.error, error
+        block.variables["sqlstate"] = Unset(None) if doubt else error.sqlstate
+        block.variables["sqlerrm"] = Unset(None) if doubt else error.message
+        _run(block, handler.get("action", []))
+        block.error = running
+        return
+    doubt, block.doubt = block.doubt, outer
+    if doubt and any(may_fail_with_data(name) for one in handlers for name in _conditions(one)):
+        for one in handlers:
+            block.forget(*approximate.assigned(one.get("action", [])))
 
 
-def _skip(block: Block, body: list[Raw], reason: str) -> None:
-    """Code that may or may not run: noted where it could matter, its variables forgotten."""
-    numbers, names = approximate.assigned(body)
-    block.forget(numbers, names)
-    for item in body:
-        for line, code in approximate.relevant(item):
-            block.session.note(block.statement, f"not followed, {reason}: {code}", span=block.line_span(line))
+def _conditions(handler: Raw) -> list[str]:
+    return [one["PLpgSQL_condition"].get("condname", "others") for one in handler["conditions"]]
+
+
+def _handler_of(handlers: list[Raw], sqlstate: str) -> Raw | None:
+    for handler in handlers:
+        if any(matches(name, sqlstate) for name in _conditions(handler)):
+            return handler
+    return None
 
 
 def _if(block: Block, node: Raw) -> None:
-    arms = [(_query(node, "cond"), node.get("then_body", []))]
+    arms = [(code_of(node, "cond"), node.get("then_body", []))]
     arms += [
-        (_query(arm["PLpgSQL_if_elsif"], "cond"), arm["PLpgSQL_if_elsif"].get("stmts", []))
+        (code_of(arm["PLpgSQL_if_elsif"], "cond"), arm["PLpgSQL_if_elsif"].get("stmts", []))
         for arm in node.get("elsif_list", ())
     ]
     rest = [body for _, body in arms]
@@ -116,8 +141,7 @@ def _if(block: Block, node: Raw) -> None:
         try:
             holds = truth(block.value(condition))
         except Undecided as reason:
-            for skipped in (*rest[number:], node.get("else_body", [])):
-                _skip(block, skipped, str(reason))
+            skip(block, [*rest[number:], node.get("else_body", [])], reason=str(reason))
             return
         if holds:
             _run(block, body)
@@ -129,15 +153,13 @@ def _case(block: Block, node: Raw) -> None:
     arms = [item["PLpgSQL_case_when"] for item in node.get("case_when_list", ())]
     try:
         if "t_expr" in node:
-            block.variables[block.numbers[node["t_varno"]]] = block.value(_query(node, "t_expr"))
+            block.variables[block.numbers[node["t_varno"]]] = block.value(code_of(node, "t_expr"))
         for arm in arms:
-            if truth(block.value(_query(arm, "expr"))):
+            if truth(block.value(code_of(arm, "expr"))):
                 _run(block, arm.get("stmts", []))
                 return
     except Undecided as reason:
-        for arm in arms:
-            _skip(block, arm.get("stmts", []), str(reason))
-        _skip(block, node.get("else_stmts", []), str(reason))
+        skip(block, [*(arm.get("stmts", []) for arm in arms), node.get("else_stmts", [])], reason=str(reason))
         return
     if not node.get("have_else"):
         raise DDLError("20000", "case not found")
@@ -156,17 +178,28 @@ def _loop_body(block: Block, node: Raw) -> bool:
         if leave.label not in ("", label):
             raise
         return False
+    except MayLeave as leave:
+        if leave.kind == "return" or leave.label not in ("", label):
+            raise
+        if leave.kind == "exit":
+            skip(block, node.get("body", []), reason=leave.reason, inside=True)
+            return False
     return True
+
+
+def _skip_loop(block: Block, node: Raw, reason: str) -> None:
+    """A loop whose turns are not known."""
+    skip(block, [{"PLpgSQL_stmt_loop": node}], reason=reason)
 
 
 def _loop(block: Block, node: Raw) -> None:
     while True:
         if "cond" in node:
             try:
-                if not truth(block.value(_query(node, "cond"))):
+                if not truth(block.value(code_of(node, "cond"))):
                     return
             except Undecided as reason:
-                _skip(block, node.get("body", []), str(reason))
+                _skip_loop(block, node, str(reason))
                 return
         if not _loop_body(block, node):
             return
@@ -174,10 +207,10 @@ def _loop(block: Block, node: Raw) -> None:
 
 def _integers(block: Block, node: Raw) -> None:
     try:
-        bounds = [block.value(_query(node, name)) for name in ("lower", "upper")]
-        step = block.value(_query(node, "step")) if "step" in node else 1
+        bounds = [block.value(code_of(node, name)) for name in ("lower", "upper")]
+        step = block.value(code_of(node, "step")) if "step" in node else 1
     except Undecided as reason:
-        _skip(block, node.get("body", []), str(reason))
+        _skip_loop(block, node, str(reason))
         return
     first, last = bounds
     if not isinstance(first, int) or not isinstance(last, int) or not isinstance(step, int) or step < 1:
@@ -193,9 +226,9 @@ def _integers(block: Block, node: Raw) -> None:
 def _elements(block: Block, node: Raw) -> None:
     name = block.numbers[node["varno"]]
     try:
-        items = block.value(_query(node, "expr"))
+        items = block.value(code_of(node, "expr"))
     except Undecided as reason:
-        _skip(block, node.get("body", []), str(reason))
+        _skip_loop(block, node, str(reason))
         return
     if not isinstance(items, list):
         return
@@ -207,15 +240,15 @@ def _elements(block: Block, node: Raw) -> None:
 
 def _rows(block: Block, node: Raw) -> None:
     try:
-        query = _query(node, "query")
+        query = code_of(node, "query")
         if "PLpgSQL_stmt_dynfors" in node:
             query = text_of(block.value(query))
         names, rows = block.rows(query)
     except Undecided as reason:
-        _skip(block, node.get("body", []), str(reason))
+        _skip_loop(block, node, str(reason))
         return
     for row in rows:
-        _store(block, node["var"], names, row)
+        store(block, node["var"], names, row)
         if not _loop_body(block, node):
             return
 
@@ -224,65 +257,8 @@ def _dynamic_rows(block: Block, node: Raw) -> None:
     _rows(block, {**node, "PLpgSQL_stmt_dynfors": True})
 
 
-def _store(block: Block, target: Raw, names: list[str], row: list[Value] | None) -> None:
-    """Put a row into a record or a list of variables; None puts NULLs."""
-    kind, node = next(iter(target.items()))
-    if kind == "PLpgSQL_row":
-        for number, item in enumerate(node["fields"]):
-            value = row[number] if row is not None and number < len(row) else None
-            block.variables[item["name"]] = value
-    elif kind == "PLpgSQL_rec":
-        block.variables[node["refname"]] = dict(zip(names, row or [None] * len(names), strict=True))
-    else:
-        block.variables[node["refname"]] = row[0] if row else None
-
-
-def _unknown_target(block: Block, target: Raw) -> None:
-    _, names = approximate.assigned([{"into": {"target": target}}])
-    block.forget(set(), names)
-
-
-def _assign(block: Block, node: Raw) -> None:
-    query = _query(node, "expr")
-    match = _ASSIGNMENT.match(query)
-    if match is None:
-        return
-    name = match[1].strip('"') if match[1].startswith('"') else match[1].lower()
-    if name not in block.variables:
-        name = block.numbers.get(node["varno"], name)
-    try:
-        value: Value | Unset = block.value(query[match.end() :])
-        if not match[2] and not match[3]:
-            value = block.typed(name, value)
-    except Undecided:
-        value = Unset(None)
-    if match[3]:
-        value = _with_element(block, name, match[3][1:-1], value)
-    elif match[2]:
-        held = block.variables.get(name)
-        fields = dict(held) if isinstance(held, dict) else {}
-        if isinstance(value, Unset):
-            fields.pop(match[2].strip(" ."), None)
-        else:
-            fields[match[2].strip(" .")] = value
-        value = fields
-    block.variables[name] = value
-
-
-def _with_element(block: Block, name: str, subscript: str, value: Value | Unset) -> Value | Unset:
-    try:
-        number = block.value(subscript)
-        _, held = block.read(name)
-    except Undecided:
-        return Unset(None)
-    items = list(held) if isinstance(held, list) else []
-    if isinstance(value, Unset) or not isinstance(number, int) or not 0 < number <= len(items) + 1:
-        return Unset(None)
-    return [*items[: number - 1], value, *items[number:]]
-
-
 def _sql(block: Block, node: Raw) -> None:
-    query = _query(node, "sqlstmt")
+    query = code_of(node, "sqlstmt")
     statements, problems = parse_synthetic(query, block.line_span(node.get("lineno", 1)))
     if problems or not statements:
         return
@@ -291,7 +267,7 @@ def _sql(block: Block, node: Raw) -> None:
         _into(block, node, query)
         return
     if "target" in node:
-        _unknown_target(block, node["target"])
+        unknown_target(block, node["target"])
     block.forget(set(), {"found"})
     span = block.place(query, node.get("lineno", 1))
     if span is not None:
@@ -302,25 +278,27 @@ def _sql(block: Block, node: Raw) -> None:
 def _into(block: Block, node: Raw, query: str) -> None:
     try:
         names, rows = block.rows(query)
-    except Undecided:
-        _unknown_target(block, node["target"])
+    except Undecided as reason:
+        block.doubt = str(reason)
+        unknown_target(block, node["target"])
         block.forget(set(), {"found"})
         return
     if node.get("strict") and len(rows) != 1:
         raise DDLError(*(("P0002", "query returned no rows") if not rows else ("P0003", "more than one row")))
     block.variables["found"] = bool(rows)
-    _store(block, node["target"], names, rows[0] if rows else None)
+    store(block, node["target"], names, rows[0] if rows else None)
 
 
 def _dynamic(block: Block, node: Raw) -> None:
-    query = _query(node, "query")
+    query = code_of(node, "query")
     span = block.line_span(node.get("lineno", 1))
     try:
         text = block.value(query)
     except Undecided as reason:
+        block.doubt = str(reason)
         shown = approximate.text(block.scope(), query, block.statement.span)
         if "target" in node:
-            _unknown_target(block, node["target"])
+            unknown_target(block, node["target"])
         if approximate.could_matter(shown):
             block.session.note(block.statement, f"dynamic SQL, {reason}: {approximate.shorten(shown)}", span=span)
         return
@@ -333,7 +311,7 @@ def _dynamic(block: Block, node: Raw) -> None:
         if len(statements) == 1 and statements[0].kind == "SelectStmt" and not node.get("params"):
             _into(block, node, text_of(text))
             return
-        _unknown_target(block, node["target"])
+        unknown_target(block, node["target"])
     for statement in statements:
         if statement.kind == "TransactionStmt":
             raise DDLError("0A000", "EXECUTE of transaction commands is not implemented")
@@ -347,6 +325,7 @@ def dispatch(block: Block, statement: Statement) -> None:
         return
     before = session.savepoint()
     if statement.kind in history.HANDLERS:
+        block.doubt = "its rows are not known"
         require_columns(session, statement, block.variables)
     try:
         session.run(statement)
@@ -358,8 +337,13 @@ def dispatch(block: Block, statement: Statement) -> None:
 
 
 def _perform(block: Block, node: Raw) -> None:
+    _call(block, node)
+    block.doubt = "what is called is not followed whole"
+
+
+def _call(block: Block, node: Raw) -> None:
     block.forget(set(), {"found"})
-    query = _query(node, "expr")
+    query = code_of(node, "expr")
     span = block.line_span(node.get("lineno", 1))
     statements, problems = parse_synthetic(query, span)
     for statement in [] if problems else statements:
@@ -378,14 +362,13 @@ def _perform(block: Block, node: Raw) -> None:
 
 
 def _exit(block: Block, node: Raw) -> None:
+    label = node.get("label", "")
     if "cond" in node:
         try:
-            if not truth(block.value(_query(node, "cond"))):
+            if not truth(block.value(code_of(node, "cond"))):
                 return
-        except Undecided:
-            # the turn goes on as if nobody left: what follows is then followed once more than needed at most
-            return
-    label = node.get("label", "")
+        except Undecided as reason:
+            raise MayLeave("exit" if node.get("is_exit") else "continue", label, str(reason)) from None
     raise _Exit(label) if node.get("is_exit") else _Continue(label)
 
 
@@ -397,7 +380,7 @@ def _return(block: Block, node: Raw) -> None:
 def _returned(block: Block, node: Raw) -> Value | Unset:
     """What RETURN or RETURN NEXT gives. The tree leaves a plain variable out: it stands in the source."""
     if "expr" in node:
-        query = _query(node, "expr")
+        query = code_of(node, "expr")
     else:
         line = block.body.split("\n")[node["lineno"] - 1 : node["lineno"] + 1]
         found = _RETURNED.findall("\n".join(line))
@@ -422,7 +405,7 @@ def _return_next(block: Block, node: Raw) -> None:
 
 def _return_query(block: Block, node: Raw) -> None:
     try:
-        query = _query(node, "query") if "query" in node else text_of(block.value(_query(node, "dynquery")))
+        query = code_of(node, "query") if "query" in node else text_of(block.value(code_of(node, "dynquery")))
         _, rows = block.rows(query)
     except Undecided:
         block.returned = None
@@ -443,7 +426,7 @@ def _raise(block: Block, node: Raw) -> None:
     for item in node.get("options", ()):
         option = item["PLpgSQL_raise_option"]
         try:
-            value = text_of(block.value(_query(option, "expr")))
+            value = text_of(block.value(code_of(option, "expr")))
         except Undecided:
             continue
         if option.get("opt_type", 0) == 0:
@@ -456,7 +439,7 @@ def _raise(block: Block, node: Raw) -> None:
         except Undecided:
             shown = "?"
         message = message.replace("%", shown, 1)
-    raise DDLError(sqlstate, message)
+    raise Raised(sqlstate, message)
 
 
 def _diagnostics(block: Block, node: Raw) -> None:
@@ -466,7 +449,7 @@ def _diagnostics(block: Block, node: Raw) -> None:
 
 def _assert(block: Block, node: Raw) -> None:
     try:
-        if truth(block.value(_query(node, "cond"))) is not True:
+        if truth(block.value(code_of(node, "cond"))) is not True:
             raise DDLError("P0004", "assertion failed")
     except Undecided:
         return
@@ -482,7 +465,7 @@ _STATEMENTS: Final[dict[str, Callable[[Block, Raw], None]]] = {
     "PLpgSQL_stmt_foreach_a": _elements,
     "PLpgSQL_stmt_fors": _rows,
     "PLpgSQL_stmt_dynfors": _dynamic_rows,
-    "PLpgSQL_stmt_assign": _assign,
+    "PLpgSQL_stmt_assign": assign,
     "PLpgSQL_stmt_execsql": _sql,
     "PLpgSQL_stmt_dynexecute": _dynamic,
     "PLpgSQL_stmt_perform": _perform,
