@@ -24,6 +24,7 @@ from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
 from rlslint.replay.settings import change_config
 from rlslint.source.extent import expression_extent, tokens
 from rlslint.source.model import Raw, Statement
+from rlslint.source.parse import plpgsql_syntax_error
 
 VOID: Final = 2278
 RECORD: Final = 2249
@@ -96,10 +97,14 @@ def create_function(session: Session, statement: Statement) -> None:
 
 
 def _check_body(session: Session, statement: Statement, proc: Proc) -> None:
-    """What PostgreSQL rejects in a SQL function's queries when it is made (fmgr_sql_validator), where the files are all
+    """What PostgreSQL rejects in a body when it is made (fmgr_sql_validator, plpgsql_validator), where the files are all
     there is. Raises DDLError, Missing."""
     if session.require_known is None or session.settings.get("check_function_bodies") in ("off", "false", "no", "0"):
         return
+    if proc.prolang == "plpgsql":
+        error = plpgsql_syntax_error(statement.text)
+        if error is not None:
+            raise DDLError("42601", error)
     for query in analyze_function_body(session.catalog, proc, session.search_path) or ():
         require_query(session, statement, query)
 

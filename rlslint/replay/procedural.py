@@ -9,8 +9,9 @@ from rlslint.replay.names import options, word
 from rlslint.replay.plpgsql_block import Block, declare
 from rlslint.replay.plpgsql_exec import run_block
 from rlslint.replay.plpgsql_source import Places, parsed
-from rlslint.replay.session import Handler, Session
+from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Statement
+from rlslint.source.parse import plpgsql_syntax_error
 
 
 def do(session: Session, statement: Statement) -> None:
@@ -23,6 +24,10 @@ def do(session: Session, statement: Statement) -> None:
         elif name == "as":
             body = word(element)
     function = parsed(statement.text) if language == "plpgsql" else None
+    if function is None and language == "plpgsql" and session.require_known is not None:
+        error = plpgsql_syntax_error(statement.text)
+        if error is not None:
+            raise DDLError("42601", error)
     if function is None:
         if approximate.could_matter(body):
             session.note(statement, f"a DO block that cannot be followed: {approximate.shorten(body)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Trigger
 from rlslint.nodes.primnodes import Oid
@@ -23,6 +24,8 @@ def create_trigger(session: Session, statement: Statement) -> None:
         return
     schema, name = names_of(node["funcname"])
     procs = [row for row in catalog.find_procs(schema, name, session.search_path) if not row.proargtypes]
+    if not procs and not has_unseen(catalog, schema, session.search_path):
+        session.absent("42883", f"function {name}() is created by no file")
     old = _find(session, relation.oid, node["trigname"])
     if old is not None and not node.get("replace"):
         raise DDLError("42710", f'trigger "{node["trigname"]}" for relation "{relation.relname}" already exists')

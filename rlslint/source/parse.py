@@ -102,6 +102,21 @@ def parse_plpgsql(text: str) -> Any:
     return []
 
 
+def plpgsql_syntax_error(text: str) -> str | None:
+    """The syntax error of a CREATE FUNCTION's or DO's body in PL/pgSQL, or None.
+
+    Other complaints are none: the parser has no catalog, and takes names that it does not know for mistakes.
+    """
+    message = None
+    for attempt in dict.fromkeys((text, without_templates(text))):
+        try:
+            parser.parse_plpgsql_json(attempt)
+            return None
+        except parser.ParseError as error:
+            message = str(error.args[0])
+    return message if message is not None and message.startswith("syntax error at ") else None
+
+
 def parse_expression(text: str) -> Raw | None:
     """The parse tree of an expression, or None."""
     parsed = _parse(f"SELECT {text}")
