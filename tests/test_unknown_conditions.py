@@ -26,7 +26,7 @@ def test_neither_weaker_nor_weakened(tmp_path: Path) -> None:
     done = rlslint("check", "schema.sql", "--select", "RLS303,RLS307", "--preset", "none", cwd=tmp_path)
     assert (done.status, done.out) == (0, "no findings in 1 file, 7 statements, 1 policy on 1 table\n")
     known = SQL.replace("CREATE TABLE media", "CREATE TABLE posts (id int, author text); CREATE TABLE media", 1)
-    weaker = known[: known.rindex(" AND posts.author")] + ");\n"
+    weaker = known[: known.rindex(" AND posts.author")] + "));\n"
     (tmp_path / "schema.sql").write_text(weaker, encoding="utf-8")
     done = rlslint("check", "schema.sql", "--select", "RLS303", "--preset", "none", cwd=tmp_path)
     assert "RLS303" in done.out

@@ -101,6 +101,19 @@ class Catalog:
             builtin.amops(),
         )
         self.triggers: Store[Trigger] = Store(journal, lambda r: r.oid, {"table": lambda r: r.tgrelid})
+        self.stores: tuple[Store[Any], ...] = (
+            self.namespaces,
+            self.roles,
+            self.types,
+            self.relations,
+            self.indexes,
+            self.constraints,
+            self.policies,
+            self.procs,
+            self.operators,
+            self.casts,
+            self.triggers,
+        )
         self.default_acls: list[DefaultAcl] = []
         self.extensions: dict[str, Extension] = {}
         self.unknown_schemas: set[str] = set()
@@ -124,8 +137,11 @@ class Catalog:
         answers = kept.get(version)
         if answers is None:
             if len(kept) == _KEPT:
-                del kept[next(reversed(kept))]
+                del kept[next(iter(kept))]
             answers = kept[version] = {}
+        elif next(reversed(kept)) != version:
+            # the one that was asked for longest ago goes first
+            kept[version] = kept.pop(version)
         return answers
 
     # Transactions -----------------------------------------------------------------------------------------------

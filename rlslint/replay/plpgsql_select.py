@@ -125,7 +125,12 @@ def _view(node: Raw, scope: Scope) -> list[Row]:
     }.get(schema)
     if views is None or name not in views:
         raise Undecided(f"the rows of {name} are not known")
-    return list(views[name](scope.session.catalog))
+    catalog = scope.session.catalog
+    known = catalog.remembered("views", *catalog.stores)
+    if (schema, name) not in known:
+        known[schema, name] = list(views[name](catalog))
+    rows: list[Row] = known[schema, name]
+    return rows
 
 
 def _aliased(node: Raw, names: list[str], rows: list[list[Value]]) -> Rows:
