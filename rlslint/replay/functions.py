@@ -20,7 +20,7 @@ from rlslint.replay.names import flag, options, role_of, word
 from rlslint.replay.references import Address
 from rlslint.replay.require import require_query
 from rlslint.replay.routines import KINDS, find_function
-from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
+from rlslint.replay.session import DDLError, Handler, Missing, NotFollowed, Session
 from rlslint.replay.settings import change_config
 from rlslint.source.extent import expression_extent, tokens
 from rlslint.source.model import Raw, Statement
@@ -295,8 +295,8 @@ def drop_function(session: Session, statement: Statement, obj: Raw, missing_ok: 
     kinds = KINDS[statement.node["removeType"]]
     try:
         proc = find_function(session, obj["ObjectWithArgs"], kinds)
-    except DDLError as error:
-        if missing_ok and error.sqlstate == "42883":
+    except (DDLError, Missing) as error:
+        if missing_ok and error.sqlstate in ("42883", "42704"):
             return
         raise
     if proc is not None:

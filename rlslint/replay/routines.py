@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
@@ -36,6 +37,8 @@ def find_function(session: Session, target: Raw, kinds: str) -> Proc | None:
         resolve_type_name(catalog, item["TypeName"], session.search_path)[0] if "TypeName" in item else 0
         for item in given
     )
+    if 0 in wanted and not has_unseen(catalog, None, session.search_path):
+        session.absent("42704", f"a type of an argument of {name}() is created by no file")
     for row in rows:
         if row.proargtypes == wanted:
             return row

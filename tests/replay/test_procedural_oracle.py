@@ -58,6 +58,10 @@ DO $do$ BEGIN
              WHERE constraint_type = 'PRIMARY KEY' AND table_name IN ('b', 'c')) THEN
     CREATE POLICY has_key ON b USING (true);
   END IF;
+  ALTER TABLE b ADD FOREIGN KEY (id) REFERENCES a ON DELETE SET NULL;
+  IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'b_id_fkey' AND confdeltype = 'n' AND confupdtype = 'a') THEN
+    CREATE POLICY set_null ON b USING (true);
+  END IF;
   IF (SELECT relrowsecurity FROM pg_class WHERE oid = 'b'::regclass) IS NOT TRUE THEN
     CREATE POLICY off ON b USING (true);
   END IF;
