@@ -16,7 +16,7 @@ from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr
 from rlslint.plan import clauses
 from rlslint.plan.exists import simplify_exists
 from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels
-from rlslint.plan.predicates import strict_for
+from rlslint.plan.nullable import strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.rewrite.access import role_behind_view
 from rlslint.rewrite.functions import function_search_path

@@ -114,8 +114,10 @@ class Simplifier:
                 return _case(node)
             case CoalesceExpr(name="coalesce"):
                 return _coalesce(node)
-            case RelabelType(arg=RelabelType() as inner):
-                return replace(node, arg=inner.arg)
+            case RelabelType(arg=RelabelType(arg=inner)):
+                # back to the type it had (applyRelabelType); a length limit would be another type
+                same = inner.type == node.type and node.type not in _LIMITED
+                return inner if same else replace(node, arg=inner)
         return node
 
     def _cast(self, node: CoerceViaIO, const: Const) -> Expr:
@@ -246,6 +248,7 @@ class Simplifier:
         return BoolExpr(type=BOOL, op="not", args=(arg,), location=like.location, raw=like.raw)
 
 
+_LIMITED = frozenset({1042, 1043})
 _TEXT_TYPES = frozenset({25, 1043, 1042, 19})
 # types whose input function is immutable and keeps a literal recognisable
 _PLAIN_TYPES = frozenset({16, 20, 21, 23, 26, 700, 701, 1700, 2950, 114, 3802, 17, 1082, 1114, 1186, 869, 650})
