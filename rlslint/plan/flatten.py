@@ -16,7 +16,7 @@ from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr
 from rlslint.plan import clauses
 from rlslint.plan.exists import simplify_exists
 from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels
-from rlslint.plan.nullable import strict_for
+from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.rewrite.access import role_behind_view
 from rlslint.rewrite.functions import function_search_path
@@ -295,7 +295,10 @@ class Flattener:
         level = 0
         for quals in security.security_quals:
             for exprs, clause in security_conditions(quals.restrictive, quals.permissive):
-                for conjunct in (conjunct for expr in exprs for conjunct in self.simplifier.qual(expr)):
+                every = [conjunct for expr in exprs for conjunct in self.simplifier.qual(expr)]
+                for conjunct in [restriction(self.catalog, relation, one) for one in every]:
+                    if conjunct is None:
+                        continue
                     moved = replace_vars(conjunct, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, moved)
                     found.append(Qual(moved, level, leaky, clause))
@@ -346,8 +349,11 @@ class Flattener:
         self._restrict(rel.rtindex, expr, level)
 
     def _restrict(self, rtindex: int, expr: Expr, level: int) -> None:
-        leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, expr)
-        self.flat.rel(rtindex).quals.append(Qual(expr, level, leaky))
+        rel = self.flat.rel(rtindex)
+        kept = restriction(self.catalog, rel.relation, expr)
+        if kept is not None:
+            leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, kept)
+            rel.quals.append(Qual(kept, level, leaky))
 
     def _sublink_join(self, expr: Expr) -> list[Expr] | None:
         """EXISTS, NOT EXISTS and IN at the top of WHERE become joins; returns the new conjuncts."""

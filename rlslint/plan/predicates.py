@@ -105,8 +105,8 @@ def array_elements(array: Expr) -> tuple[Expr, ...] | None:
         case ArrayExpr(elements=elements):
             return elements
         case ArrayCoerceExpr(arg=arg):
-            elements = array_elements(arg)
-            return elements if elements is not None and all(isinstance(one, Const) for one in elements) else None
+            inner = array_elements(arg)
+            return inner if inner is not None and all(isinstance(one, Const) for one in inner) else None
         case Const(value=str() as text) if text.startswith("{") and not set(text[1:]) & set('"\\{'):
             inside = text[1:-1].strip()
             parts = [part.strip() for part in inside.split(",")] if inside else []

@@ -16,6 +16,7 @@ from rlslint.plan.calls import call_plans, uses_of
 from rlslint.plan.flatten import Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
+from rlslint.plan.nullable import restriction
 from rlslint.plan.paths import Path, RelPaths, rel_paths
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import PlannedSubLink, Planner
@@ -236,7 +237,10 @@ class Predictor:
         for expr, own in conditions_of(quals):
             if expr not in seen:
                 seen.append(expr)
-                for conjunct in simplifier.qual(expr):
+                for part in simplifier.qual(expr):
+                    conjunct = restriction(self.catalog, rel.relation, part)
+                    if conjunct is None:
+                        continue
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
                     rel.quals.append(Qual(conjunct, level, leaky, own[0] if len(own) == 1 else None))
             level += 1

@@ -65,11 +65,21 @@ INDEXES = (
     "CREATE INDEX i_span_sp ON items USING spgist (span)",
     "CREATE INDEX i_text_sp ON items USING spgist (owner_text)",
     "CREATE INDEX i_owner_text_cast ON items ((owner::text))",
+    "CREATE INDEX i_flag ON items (flag)",
+    "CREATE INDEX i_created_brin ON items USING brin (created)",
+    "CREATE INDEX i_team_brin ON items USING brin (team)",
+    "CREATE INDEX i_owner_desc ON items (owner DESC NULLS LAST)",
+    "CREATE INDEX i_org_team ON items (org, team)",
+    "CREATE INDEX i_either ON items ((coalesce(owner, org)))",
+    "CREATE INDEX i_vc_lower ON items (lower(owner_vc))",
+    'CREATE INDEX i_text_c ON items (owner_text COLLATE "C")',
     "CREATE INDEX m_usr ON members (usr)",
     "CREATE INDEX m_usr_team ON members (usr, team)",
     "CREATE INDEX m_team ON members (team)",
     "CREATE INDEX m_team_usr ON members (team, usr)",
     "CREATE INDEX m_usr_active ON members (usr) WHERE active",
+    "CREATE INDEX m_usr_hash ON members USING hash (usr)",
+    "CREATE INDEX m_team_active ON members (team) WHERE active",
     "CREATE INDEX m_org ON members (org)",
     "CREATE INDEX t_owner ON teams (owner)",
     "CREATE INDEX t_org ON teams (org)",
@@ -167,6 +177,14 @@ def comparisons(draw: st.DrawFn) -> str:
             "app.in_team(team)",
             "(SELECT app.owns_plain(owner))",
             "(SELECT app.uid() = owner)",
+            "org IS NOT NULL",
+            "owner IS NOT NULL",
+            f"owner IS NULL OR owner = {uuid}",
+            f"owner IS NOT NULL AND org = {uuid}",
+            "created > now() - interval '1 day'",
+            f"org = {uuid} AND team = {number}",
+            f"lower(owner_vc) = lower({text})",
+            f"owner = ANY (ARRAY[{uuid}, NULL]::uuid[])",
             "team = ANY (app.team_ids())",
             "team = ANY ((SELECT app.team_ids())::int[])",
             "team = ANY (ARRAY(SELECT app.team_set()))",
@@ -208,6 +226,24 @@ def subqueries(draw: st.DrawFn) -> str:
             f"owner IN (SELECT {uid})",
             f"org IN (SELECT t.org FROM teams t WHERE t.owner = {uid} UNION SELECT m.org FROM members m WHERE m.usr = {uid})",
             f"id IN (SELECT t.item FROM teams t WHERE t.owner = {uid})",
+            f"team IN (SELECT m.team FROM members m WHERE m.usr = {uid} INTERSECT SELECT id FROM teams WHERE owner = {uid})",
+            f"team IN (SELECT m.team FROM members m WHERE m.usr = {uid} EXCEPT SELECT id FROM teams WHERE owner = {uid})",
+            f"team IN (SELECT m.team FROM members m WHERE m.usr = {uid} UNION ALL SELECT id FROM teams WHERE owner = {uid})",
+            f"team = (SELECT max(m.team) FROM members m WHERE m.usr = {uid}{more})",
+            f"(SELECT bool_or(m.active) FROM members m WHERE m.usr = {uid}{more})",
+            f"team IN (SELECT DISTINCT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"team IN (SELECT m.team FROM members m WHERE m.usr = {uid}{more} GROUP BY m.team HAVING count(*) > 1)",
+            f"team IN (SELECT m.team FROM members m WHERE m.usr = {uid}{more} LIMIT 5)",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.org = items.org AND m.usr = {uid}{more})",
+            f"team IN (SELECT t.id FROM teams t WHERE t.owner = {uid} AND t.org = items.org)",
+            f"EXISTS (SELECT 1 FROM members m LEFT JOIN teams t ON t.id = m.team WHERE m.team = items.team AND m.usr = {uid})",
+            f"team IN (WITH mine AS (SELECT m.team FROM members m WHERE m.usr = {uid}) SELECT team FROM mine)",
+            "EXISTS (SELECT 1 FROM my_teams v WHERE v.team = items.team)",
+            "team IN (SELECT v.team FROM my_teams v)",
+            "EXISTS (SELECT 1 FROM my_teams_invoker v WHERE v.team = items.team)",
+            "team IN (SELECT v.team FROM my_teams_invoker v)",
+            "team IN (SELECT * FROM app.team_rows())",
+            "team IN (SELECT app.team_set())",
         )
     )
 
@@ -253,22 +289,27 @@ def cases(draw: st.DrawFn) -> Case:
     for number in range(draw(st.sampled_from([1, 1, 1, 2, 2, 3]))):
         kind = "PERMISSIVE" if number == 0 else draw(one_of("PERMISSIVE", "PERMISSIVE", "RESTRICTIVE"))
         role = draw(one_of("app_user", "PUBLIC", "app_user", "app_admin")) if number else "app_user"
-        condition = draw(conditions())
-        made.append(f"CREATE POLICY p{number} ON items AS {kind} TO {role} USING ({condition})")
-    if draw(st.integers(0, 4)) == 0:
-        inner = draw(
-            one_of(
-                "usr = app.uid()",
-                "usr = app.uid_plain()",
-                "app.uid_volatile() = usr",
-                "team = ANY (ARRAY(SELECT app.team_set()))",
-                "team = ANY (app.team_ids())",
-                "true",
-                "role = 'r1' OR usr = app.uid()",
-                "EXISTS (SELECT 1 FROM teams t WHERE t.id = members.team AND t.owner = app.uid())",
-            )
-        )
+        command = draw(one_of("ALL", "ALL", "ALL", "SELECT", "UPDATE", "DELETE", "INSERT"))
+        parts = "" if command == "INSERT" else f" USING ({draw(conditions())})"
+        if command == "INSERT" or (command in ("ALL", "UPDATE") and draw(st.integers(0, 4)) == 0):
+            parts += f" WITH CHECK ({draw(conditions())})"
+        made.append(f"CREATE POLICY p{number} ON items AS {kind} FOR {command} TO {role}{parts}")
+    inner = one_of(
+        "usr = app.uid()",
+        "usr = app.uid_plain()",
+        "app.uid_volatile() = usr",
+        "team = ANY (ARRAY(SELECT app.team_set()))",
+        "team = ANY (app.team_ids())",
+        "true",
+        "role = 'r1' OR usr = app.uid()",
+        "EXISTS (SELECT 1 FROM teams t WHERE t.id = members.team AND t.owner = app.uid())",
+    )
+    if draw(st.integers(0, 3)) == 0:
         made.append("ALTER TABLE members ENABLE ROW LEVEL SECURITY")
-        made.append(f"CREATE POLICY inner_policy ON members FOR SELECT TO app_user USING ({inner})")
+        made.append(f"CREATE POLICY inner_policy ON members FOR SELECT TO app_user USING ({draw(inner)})")
+        if draw(st.booleans()):
+            innermost = draw(one_of("owner = app.uid()", "org = (SELECT app.uid())", "app.owns_plain(owner)", "true"))
+            made.append("ALTER TABLE teams ENABLE ROW LEVEL SECURITY")
+            made.append(f"CREATE POLICY innermost_policy ON teams TO app_user USING ({innermost})")
     # in the order in which the server made them: of two that cost the same it takes the newest
     return Case(tuple(sorted(indexes, key=INDEXES.index)), tuple(made))

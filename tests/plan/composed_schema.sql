@@ -29,5 +29,7 @@ CREATE FUNCTION app.owns_strict2(u uuid, v uuid) RETURNS boolean LANGUAGE sql IM
 CREATE FUNCTION app.owns_plain(u uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN u = app.uid(); END $$;
 CREATE FUNCTION app.in_team(t int) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT 1 FROM members m WHERE m.team = t AND m.usr = app.uid()) $$;
-GRANT ALL ON items, members, teams TO app_user, app_admin;
+CREATE VIEW my_teams AS SELECT team, org FROM members WHERE usr = app.uid();
+CREATE VIEW my_teams_invoker WITH (security_invoker = true) AS SELECT team, org FROM members WHERE usr = app.uid();
+GRANT ALL ON items, members, teams, my_teams, my_teams_invoker TO app_user, app_admin;
 ALTER TABLE items ENABLE ROW LEVEL SECURITY;

@@ -31,6 +31,7 @@ STATEMENTS: Final[dict[StatementName, str]] = {
     "select_by_key": "SELECT * FROM items WHERE id = 5",
     "insert": "INSERT INTO items (id, owner, team, flag) VALUES (0, app.uid(), 1, false)",
     "update": "UPDATE items SET body = 'y'",
+    "delete": "DELETE FROM items",
 }
 
 
@@ -55,10 +56,14 @@ def predictions(case: Case) -> tuple[Catalog, dict[StatementName, AccessPlan]]:
 
 
 def only(connection: psycopg.Connection[Any], case: Case) -> None:
-    """Leaves the case's indexes alone and makes its policies, in the transaction that is open."""
-    kept = {_name(index) for index in case.indexes}
-    others = ", ".join(_name(index) for index in INDEXES if _name(index) not in kept)
-    connection.execute(f"DROP INDEX {others}".encode())
+    """Leaves the case's indexes alone and makes its policies, in the transaction that is open.
+
+    The planner passes over an index that is not valid (get_relation_info of plancat.c), and marking takes a tenth of the
+    time that dropping does.
+    """
+    kept = [_name(index) for index in case.indexes]
+    others = [name for name in map(_name, INDEXES) if name not in kept]
+    connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY (%s::regclass[])", [others])
     for statement in case.statements:
         connection.execute(statement.encode())
 
