@@ -23,7 +23,7 @@ from rlslint.nodes.primnodes import (
     Var,
 )
 from rlslint.plan import clauses
-from rlslint.plan.flatten import Qual
+from rlslint.plan.flat import Qual
 from rlslint.plan.indexes import IndexInfo, collations_agree, in_family, is_key, match_clause
 from rlslint.plan.inline import inline_if_plain
 from rlslint.plan.model import ArmMatch, Obstacle

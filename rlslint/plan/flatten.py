@@ -4,96 +4,25 @@ prepjointree.c, deconstruct_jointree() of initsplan.c, row security of the table
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Literal
+from dataclasses import replace
 
-from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, walk_query
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, Param, SubLink, SubLinkType, Var
+from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, walk_deep, walk_query
+from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType, Var
 from rlslint.plan import clauses
+from rlslint.plan.conditions import conditions_of
 from rlslint.plan.exists import simplify_exists
-from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels
+from rlslint.plan.flat import Flat, Qual, Rel
+from rlslint.plan.from_items import function_name, inline_set_function, simple_subquery
+from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels, shift_levels_out
 from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.rewrite.access import role_behind_view
-from rlslint.rewrite.functions import function_search_path
-from rlslint.rewrite.model import PolicyClause
 from rlslint.rewrite.rowsecurity import row_security
 
 BASE = 1000
 """Flat range-table indexes start above this: written ones never reach it."""
-
-
-@dataclass(frozen=True)
-class Qual:
-    """A condition with its place in the security order (RestrictInfo)."""
-
-    expr: Expr
-    level: int = 0
-    leaky: bool = False
-    clause: PolicyClause | None = None
-    """The nested policy it comes from."""
-
-    @cached_property
-    def relids(self) -> frozenset[int]:
-        """Relations of this query it refers to."""
-        return relids(self.expr)
-
-
-@dataclass(slots=True, eq=False)
-class Rel:
-    """A base relation of the flat query."""
-
-    rtindex: int
-    kind: Literal["relation", "function", "subquery", "other"]
-    name: str
-    relation: Relation | None = None
-    role: Oid = 0
-    subquery: Query | None = None
-    function: Expr | None = None
-    security: tuple[Qual, ...] = ()
-    after: frozenset[int] = frozenset()
-    """Relations that must be joined first: it is the inner side of an outer or anti join."""
-    join: Literal["inner", "left", "semi", "anti"] = "inner"
-    quals: list[Qual] = field(default_factory=list)
-    """Restrictions on it alone."""
-    late: list[Qual] = field(default_factory=list)
-    """Conditions on it that wait until after an outer join."""
-
-    @property
-    def min_level(self) -> int:
-        """The lowest security level among its restrictions (baserestrict_min_security)."""
-        return min((qual.level for qual in self.quals), default=1 << 30)
-
-    def promotable(self, qual: Qual) -> bool:
-        """Whether the condition may run before others (restriction_is_securely_promotable)."""
-        return qual.level <= self.min_level or not qual.leaky
-
-
-@dataclass(slots=True)
-class Flat:
-    """A query as the planner works on it."""
-
-    rels: list[Rel] = field(default_factory=list)
-    joins: list[Qual] = field(default_factory=list)
-    """Conditions over several relations."""
-    constant: list[Qual] = field(default_factory=list)
-    """Conditions over none."""
-    outputs: list[Expr] = field(default_factory=list)
-    """What the query computes besides: target list, ORDER BY, HAVING."""
-    dummy: bool = False
-    """A constant false condition: no relation is read."""
-    separate: list[Query] = field(default_factory=list)
-    """Arms of a set operation, planned on their own."""
-    pulled: list[SubLink] = field(default_factory=list)
-    """Subqueries that became joins."""
-
-    def rel(self, rtindex: int) -> Rel:
-        """The relation with that index."""
-        return next(rel for rel in self.rels if rel.rtindex == rtindex)
 
 
 class Flattener:
@@ -224,8 +153,8 @@ class Flattener:
             inner = relation.query
             inner_role = role_behind_view(relation, role)
         if rte.kind == "function" and isinstance(rte.function, FuncExpr):
-            inner = self._inline_set_function(rte.function)
-        if inner is not None and _simple_subquery(self.catalog, inner):
+            inner = inline_set_function(self.catalog, rte.function)
+        if inner is not None and simple_subquery(self.catalog, inner):
             return self._pull_up(rtindex, inner, inner_role, mapping, substitute, quals)
         self._next += 1
         mapping[rtindex] = self._next
@@ -238,7 +167,7 @@ class Flattener:
             rel.security = self._security(relation, role, rel.rtindex)
         elif rte.kind == "function" and rte.function is not None:
             rel.kind, rel.function = "function", replace_vars(rte.function, substitute)
-            rel.name = _function_name(self.catalog, rte.function)
+            rel.name = function_name(self.catalog, rte.function)
         self.flat.rels.append(rel)
         return [rel]
 
@@ -266,26 +195,6 @@ class Flattener:
         quals += [lift(expr) for expr in inner_quals]
         return self.flat.rels[first:]
 
-    def _inline_set_function(self, call: FuncExpr) -> Query | None:
-        """The body of a set-returning SQL function as a subquery (inline_set_returning_function in clauses.c)."""
-        proc = self.catalog.procs.get(call.funcid)
-        if proc is None or proc.prolang != "sql" or not proc.proretset or proc.proisstrict:
-            return None
-        if proc.prosecdef or proc.proconfig or proc.provolatile == "v" or len(proc.proargtypes) != len(call.args):
-            return None
-        if any(clauses.contain_volatile(self.catalog, arg) or _has_sublink(arg) for arg in call.args):
-            return None
-        body = analyze_function_body(self.catalog, proc, function_search_path(proc))
-        if body is None or len(body) != 1:
-            return None
-
-        def put(node: Expr, level: int) -> Expr:
-            if isinstance(node, Param) and 0 < node.number <= len(call.args):
-                return shift_levels(call.args[node.number - 1], level)
-            return node
-
-        return mutate_query(body[0], put)
-
     def _security(self, relation: Relation, role: Oid, rtindex: int) -> tuple[Qual, ...]:
         """The table's own row security, each condition at its level (process_security_barrier_quals)."""
         security = row_security(self.catalog, relation.oid, role, "select")
@@ -294,14 +203,13 @@ class Flattener:
         found: list[Qual] = []
         level = 0
         for quals in security.security_quals:
-            for exprs, clause in security_conditions(quals.restrictive, quals.permissive):
-                every = [conjunct for expr in exprs for conjunct in self.simplifier.qual(expr)]
-                for conjunct in [restriction(self.catalog, relation, one) for one in every]:
+            for expr, own in conditions_of(quals):
+                for conjunct in [restriction(self.catalog, relation, one) for one in self.simplifier.qual(expr)]:
                     if conjunct is None:
                         continue
                     moved = replace_vars(conjunct, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, moved)
-                    found.append(Qual(moved, level, leaky, clause))
+                    found.append(Qual(moved, level, leaky, own[0] if own else None))
                 level += 1
         self._security_levels = max(self._security_levels, level)
         return tuple(found)
@@ -382,7 +290,7 @@ class Flattener:
                 return None
             if any(clauses.contain_volatile(self.catalog, arg) for arg in sublink.lefthand):
                 return None
-            if not _simple_subquery(self.catalog, query):
+            if not simple_subquery(self.catalog, query):
                 return None
             simple = query
             comparisons = [
@@ -412,34 +320,6 @@ class Flattener:
         return lifted
 
 
-def security_conditions(
-    restrictive: tuple[PolicyClause, ...], permissive: tuple[PolicyClause, ...]
-) -> list[tuple[tuple[Expr, ...], PolicyClause | None]]:
-    """Conditions in the order rowsecurity.c adds them: each restrictive one, then the OR of the permissive ones."""
-    found: list[tuple[tuple[Expr, ...], PolicyClause | None]] = []
-    if not permissive:
-        return [((Const(type=16, value="false"),), None)]
-    found += [((clause.expr,), clause) for clause in restrictive]
-    if len(permissive) == 1:
-        found.append(((permissive[0].expr,), permissive[0]))
-    else:
-        every = BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in permissive))
-        found.append(((every,), permissive[0]))
-    return found
-
-
-def shift_levels_out(expr: Expr) -> Expr:
-    """The expression moved out of its query: its own columns are flat already, outer ones come one level nearer."""
-    from rlslint.plan.mutate import mutate
-
-    def change(node: Expr, level: int) -> Expr:
-        if isinstance(node, Var) and node.levelsup > level:
-            return replace(node, levelsup=node.levelsup - 1)
-        return node
-
-    return mutate(expr, change)
-
-
 def _own(substitute: Callable[[Var], Expr | None]) -> Callable[[Expr, int], Expr]:
     """For a subquery that stays: its references to the query around it follow the flat numbering."""
 
@@ -452,46 +332,9 @@ def _own(substitute: Callable[[Var], Expr | None]) -> Callable[[Expr, int], Expr
     return change
 
 
-def _simple_subquery(catalog: Catalog, query: Query) -> bool:
-    """Whether a subquery in FROM can become part of the query above it (is_simple_subquery)."""
-    plain = not (
-        query.setop
-        or query.has_aggs
-        or query.has_windows
-        or query.group_by
-        or query.having is not None
-        or query.distinct
-        or query.order_by
-        or query.limit is not None
-        or query.offset is not None
-        or query.for_update
-        or query.ctes
-        or query.recursive
-    )
-    if not plain or not query.fromlist:
-        return False
-    return not any(
-        clauses.contain_volatile(catalog, target.expr) or (isinstance(target.expr, FuncExpr) and target.expr.retset)
-        for target in query.targets
-    )
-
-
 def _vars_of(expr: Expr, index: int) -> list[Var]:
-    from rlslint.nodes.parsenodes import walk_deep
-
     return [
         node
         for node, level in walk_deep(expr)
         if isinstance(node, Var) and node.levelsup == level == 0 and node.varno == index
     ]
-
-
-def _has_sublink(expr: Expr) -> bool:
-    from rlslint.nodes.primnodes import walk
-
-    return any(isinstance(node, SubLink) for node in walk(expr))
-
-
-def _function_name(catalog: Catalog, expr: Expr) -> str:
-    proc = catalog.procs.get(expr.funcid) if isinstance(expr, FuncExpr) else None
-    return "function" if proc is None else catalog.qualified_name(proc)

@@ -11,7 +11,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Expr, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
-from rlslint.plan.flatten import Flat, Qual, Rel
+from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.mutate import relids
 from rlslint.plan.paths import Path, RelPaths
 

@@ -243,3 +243,14 @@ def outer_vars(expr: Expr) -> bool:
 def relids(expr: Expr) -> frozenset[int]:
     """Range-table indexes of its own query level that it refers to (pull_varnos)."""
     return frozenset(node.varno for node, level in walk_deep(expr) if isinstance(node, Var) and node.levelsup == level)
+
+
+def shift_levels_out(expr: Expr) -> Expr:
+    """The expression moved out of its query: its own columns are flat already, outer ones come one level nearer."""
+
+    def change(node: Expr, level: int) -> Expr:
+        if isinstance(node, Var) and node.levelsup > level:
+            return replace(node, levelsup=node.levelsup - 1)
+        return node
+
+    return mutate(expr, change)

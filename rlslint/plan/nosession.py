@@ -8,9 +8,8 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, CoerceViaIO, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType
 from rlslint.plan import clauses
-from rlslint.plan.flatten import shift_levels_out
 from rlslint.plan.inline import simple_expression
-from rlslint.plan.mutate import mutate
+from rlslint.plan.mutate import mutate, shift_levels_out
 from rlslint.plan.simplify import Simplifier, self_equality
 
 _TEXT: Final = 25

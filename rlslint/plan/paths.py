@@ -13,7 +13,7 @@ from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr, Var
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost, Size
-from rlslint.plan.flatten import Qual, Rel
+from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.indexes import IndexClause, IndexInfo, IndexKeyInfo, index_infos, match_clause
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.selectivity import Selectivity

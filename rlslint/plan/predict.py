@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import roles_with_privileges_of
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, SubLink, Unresolved, Var
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, Unresolved
 from rlslint.plan import clauses, cost
 from rlslint.plan.arms import match_arms
 from rlslint.plan.calls import call_plans, uses_of
-from rlslint.plan.flatten import Qual, Rel
+from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
+from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
 from rlslint.plan.nullable import restriction
@@ -21,7 +22,7 @@ from rlslint.plan.paths import Path, RelPaths, rel_paths
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import PlannedSubLink, Planner
 from rlslint.plan.uncorrelate import comparable_column
-from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName, WithCheckOption
+from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
 from rlslint.rewrite.recursion import statement_error
 from rlslint.rewrite.rowsecurity import row_security
 
@@ -200,7 +201,7 @@ class Predictor:
         sublinks = [
             planned for qual in rel.quals for planned in planner.sublinks(qual.expr, path.cost.rows * 2.0, None)
         ]
-        owner = _Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
+        owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
         self._subqueries(sublinks, owner, visited, work, in_check=False)
         uses = uses_of(path.conditions, path.filters, sublinks)
         for clause in owner.clauses:
@@ -269,7 +270,7 @@ class Predictor:
         work: _Work,
     ) -> bool:
         """Plans what one row is checked for; true when no row can ever pass it."""
-        owner = _Owners(dict.fromkeys(clause for _, own in conditions for clause in own))
+        owner = Owners(dict.fromkeys(clause for _, own in conditions for clause in own))
         sublinks: list[PlannedSubLink] = []
         filters: list[Expr] = []
         never = False
@@ -305,7 +306,7 @@ class Predictor:
         return isinstance(part, Const) and clauses.is_false_or_null(part)
 
     def _subqueries(
-        self, sublinks: Sequence[PlannedSubLink], owner: _Owners, rows: Term, work: _Work, *, in_check: bool
+        self, sublinks: Sequence[PlannedSubLink], owner: Owners, rows: Term, work: _Work, *, in_check: bool
     ) -> None:
         for planned in sublinks:
             self._subquery(planned, owner, owner.of(planned.sublink), rows, 0, work, in_check=in_check)
@@ -313,7 +314,7 @@ class Predictor:
     def _subquery(
         self,
         planned: PlannedSubLink,
-        owner: _Owners,
+        owner: Owners,
         clause: PolicyClause,
         rows: Term,
         depth: int,
@@ -360,77 +361,6 @@ class Predictor:
             for node, _ in walk_deep(clause.expr):
                 if isinstance(node, Unresolved):
                     work.assumptions[f"policy {clause.policy.polname}: {node.reason}"] = None
-
-
-class _Owners:
-    """Which policy a subquery was written in."""
-
-    def __init__(self, clauses: Iterable[PolicyClause]) -> None:
-        self.clauses = tuple(clauses)
-        self._by_raw: dict[int, PolicyClause] = {}
-        for clause in self.clauses:
-            for node, _ in walk_deep(clause.expr):
-                if isinstance(node, SubLink) and node.raw is not None:
-                    self._by_raw.setdefault(id(node.raw), clause)
-
-    def of(self, sublink: SubLink) -> PolicyClause:
-        """The policy; the first one where the place is not known."""
-        if sublink.raw is not None and id(sublink.raw) in self._by_raw:
-            return self._by_raw[id(sublink.raw)]
-        return self.clauses[0]
-
-
-def conditions_of(quals: Quals) -> Iterator[tuple[Expr, tuple[PolicyClause, ...]]]:
-    """The conditions in security order: each restrictive one, then the OR of the permissive (add_security_quals)."""
-    if quals.denies_all:
-        yield Const(type=16, value="false"), ()
-        return
-    for clause in quals.restrictive:
-        yield clause.expr, (clause,)
-    if len(quals.permissive) == 1:
-        yield quals.permissive[0].expr, quals.permissive
-    else:
-        yield BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in quals.permissive)), quals.permissive
-
-
-def distinct_checks(
-    options: Sequence[WithCheckOption],
-) -> Iterator[tuple[str, list[tuple[Expr, tuple[PolicyClause, ...]]]]]:
-    """The row and the conditions of each WITH CHECK option, without those that the same row has met already.
-
-    add_with_check_options() of rowsecurity.c appends with list_append_unique: an option equals another if its kind, its
-    qual and, of a restrictive policy, its name do.
-    """
-    seen: list[tuple[str, str | None, Expr]] = []
-    for option in options:
-        kept: list[tuple[Expr, tuple[PolicyClause, ...]]] = []
-        for expr, own in conditions_of(option.quals):
-            name = own[0].policy.polname if own and not own[0].policy.polpermissive else None
-            if (option.row, name, expr) not in seen:
-                seen.append((option.row, name, expr))
-                kept.append((expr, own))
-        if kept:
-            yield option.row, kept
-
-
-def primary_key(catalog: Catalog, relation: Relation) -> tuple[Expr, ...]:
-    """``key = literal`` for each column of the primary key."""
-    for constraint in catalog.constraints_of(relation.oid):
-        if constraint.contype == "p":
-            return tuple(_equals(catalog, relation, attnum) for attnum in constraint.conkey)
-    return ()
-
-
-def _equals(catalog: Catalog, relation: Relation, attnum: int) -> Expr:
-    attribute = relation.column(attnum)
-    kind = 25 if attribute.atttypid == 1043 else attribute.atttypid
-    opno = 0
-    for operator in catalog.operators.find("name", "="):
-        if operator.oprleft == kind and operator.oprright == kind:
-            opno = operator.oid
-            break
-    left = Var(type=attribute.atttypid, varno=1, attnum=attnum, collation=attribute.attcollation)
-    return OpExpr(type=16, opno=opno, args=(left, Const(type=2950, value="key")))
 
 
 def _no_scan(catalog: Catalog, relation: Relation, method: ScanMethod) -> RelationScan:

@@ -27,7 +27,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan import clauses
 from rlslint.plan.cost import PER_VALUE
-from rlslint.plan.flatten import Rel
+from rlslint.plan.flat import Rel
 
 LITERAL: Final = 0.05
 """Share of the rows that hold one literal value: a status, a kind."""

@@ -13,7 +13,8 @@ from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, ScalarArrayOpEx
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
-from rlslint.plan.flatten import Flat, Flattener, Qual, Rel
+from rlslint.plan.flat import Flat, Qual, Rel
+from rlslint.plan.flatten import Flattener
 from rlslint.plan.joins import best_join, close_alternatives, equivalences, needed_outside, remove_useless
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.mutate import outer_vars, relids

@@ -1,0 +1,83 @@
+"""Row security of a statement in, the conditions and checks that the planner meets out (add_security_quals() and
+add_with_check_options() of rowsecurity.c), each with the policies it was written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, OpExpr, SubLink, Var
+from rlslint.rewrite.model import PolicyClause, Quals, WithCheckOption
+
+
+class Owners:
+    """Which policy a subquery was written in."""
+
+    def __init__(self, clauses: Iterable[PolicyClause]) -> None:
+        self.clauses = tuple(clauses)
+        self._by_raw: dict[int, PolicyClause] = {}
+        for clause in self.clauses:
+            for node, _ in walk_deep(clause.expr):
+                if isinstance(node, SubLink) and node.raw is not None:
+                    self._by_raw.setdefault(id(node.raw), clause)
+
+    def of(self, sublink: SubLink) -> PolicyClause:
+        """The policy; the first one where the place is not known."""
+        if sublink.raw is not None and id(sublink.raw) in self._by_raw:
+            return self._by_raw[id(sublink.raw)]
+        return self.clauses[0]
+
+
+def conditions_of(quals: Quals) -> Iterator[tuple[Expr, tuple[PolicyClause, ...]]]:
+    """The conditions in security order: each restrictive one, then the OR of the permissive (add_security_quals)."""
+    if quals.denies_all:
+        yield Const(type=16, value="false"), ()
+        return
+    for clause in quals.restrictive:
+        yield clause.expr, (clause,)
+    if len(quals.permissive) == 1:
+        yield quals.permissive[0].expr, quals.permissive
+    else:
+        yield BoolExpr(type=16, op="or", args=tuple(clause.expr for clause in quals.permissive)), quals.permissive
+
+
+def distinct_checks(
+    options: Sequence[WithCheckOption],
+) -> Iterator[tuple[str, list[tuple[Expr, tuple[PolicyClause, ...]]]]]:
+    """The row and the conditions of each WITH CHECK option, without those that the same row has met already.
+
+    add_with_check_options() of rowsecurity.c appends with list_append_unique: an option equals another if its kind, its
+    qual and, of a restrictive policy, its name do.
+    """
+    seen: list[tuple[str, str | None, Expr]] = []
+    for option in options:
+        kept: list[tuple[Expr, tuple[PolicyClause, ...]]] = []
+        for expr, own in conditions_of(option.quals):
+            name = own[0].policy.polname if own and not own[0].policy.polpermissive else None
+            if (option.row, name, expr) not in seen:
+                seen.append((option.row, name, expr))
+                kept.append((expr, own))
+        if kept:
+            yield option.row, kept
+
+
+def primary_key(catalog: Catalog, relation: Relation) -> tuple[Expr, ...]:
+    """``key = literal`` for each column of the primary key."""
+    for constraint in catalog.constraints_of(relation.oid):
+        if constraint.contype == "p":
+            return tuple(_equals(catalog, relation, attnum) for attnum in constraint.conkey)
+    return ()
+
+
+def _equals(catalog: Catalog, relation: Relation, attnum: int) -> Expr:
+    attribute = relation.column(attnum)
+    kind = 25 if attribute.atttypid == 1043 else attribute.atttypid
+    opno = 0
+    for operator in catalog.operators.find("name", "="):
+        if operator.oprleft == kind and operator.oprright == kind:
+            opno = operator.oid
+            break
+    left = Var(type=attribute.atttypid, varno=1, attnum=attnum, collation=attribute.attcollation)
+    return OpExpr(type=16, opno=opno, args=(left, Const(type=2950, value="key")))
