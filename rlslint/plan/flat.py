@@ -47,6 +47,8 @@ class Rel:
     join: Literal["inner", "left", "semi", "anti"] = "inner"
     quals: list[Qual] = field(default_factory=list)
     """Restrictions on it alone."""
+    decided: list[Expr] = field(default_factory=list)
+    """Conditions that NOT NULL columns leave nothing of; their uncorrelated subqueries were planned before that."""
     late: list[Qual] = field(default_factory=list)
     """Conditions on it that wait until after an outer join."""
 

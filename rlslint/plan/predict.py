@@ -203,10 +203,20 @@ class Predictor:
         ]
         owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
         self._subqueries(sublinks, owner, visited, work, in_check=False)
+        self._never_run(rel, planner, owner, work)
         uses = uses_of(path.conditions, path.filters, sublinks)
         for clause in owner.clauses:
             work.calls += call_plans(catalog, simplifier, clause, uses, in_check=False)
         return scan
+
+    def _never_run(self, rel: Rel, planner: Planner, owner: Owners, work: _Work) -> None:
+        """InitPlans of conditions that were found to hold always: SS_process_sublinks() has made them before, so that
+        EXPLAIN shows them, and nothing asks for their values."""
+        aside = _Work()
+        made = (one for expr in rel.decided for one in planner.sublinks(expr, 1.0, None))
+        self._subqueries([one for one in made if one.evaluation == "init_plan"], owner, ONE, aside, in_check=False)
+        work.subqueries += aside.subqueries
+        work.nested += aside.nested
 
     def _prepare(
         self, security: RowSecurity, relation: Relation, simplifier: Simplifier
@@ -241,6 +251,7 @@ class Predictor:
                 for part in simplifier.qual(expr):
                     conjunct = restriction(self.catalog, rel.relation, part)
                     if conjunct is None:
+                        rel.decided.append(part)
                         continue
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, conjunct)
                     rel.quals.append(Qual(conjunct, level, leaky, own[0] if len(own) == 1 else None))

@@ -146,6 +146,7 @@ class Planner:
             sublinks += self.sublinks(qual.expr, joined.cost.rows * 2.0, None)
         for expr in flat.outputs:
             sublinks += self.sublinks(expr, joined.cost.rows, None)
+        sublinks = _shared(sublinks)
         total = joined.cost
         if not flat.rels:
             total = Cost(0.0, 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs), 1.0)
@@ -284,6 +285,17 @@ class Planner:
             reason = "its operator cannot be hashed"
         evaluation: Evaluation = "hashed_subplan" if reason is None else "subplan"
         return PlannedSubLink(sublink, evaluation, plan, correlated, nested, reason)
+
+
+def _shared(sublinks: Sequence[PlannedSubLink]) -> list[PlannedSubLink]:
+    """An InitPlan once, however many conditions its value stands in: those that equivalence classes derived as well."""
+    seen: set[int] = set()
+    kept: list[PlannedSubLink] = []
+    for one in sublinks:
+        if one.evaluation != "init_plan" or id(one.sublink) not in seen:
+            kept.append(one)
+        seen.add(id(one.sublink))
+    return kept
 
 
 def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> tuple[int, ...]:
