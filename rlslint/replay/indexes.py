@@ -10,7 +10,7 @@ from rlslint.analyze.opclass import default_opclass, named_opclass
 from rlslint.analyze.targets import figure_column_name
 from rlslint.analyze.typename import format_type, names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Oid, Var
 from rlslint.replay.columns import named_collation
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers
@@ -187,8 +187,13 @@ def index_key(session: Session, statement: Statement, table: Relation, node: Raw
             raise DDLError(problem.sqlstate or "42601", problem.reason)
         require_immutable(session, stored.expr, "functions in index expression must be marked IMMUTABLE")
         oid = stored.expr.type
-        key = IndexKey(expr=stored)
         name = expression_name(node["expr"])
+        if isinstance(stored.expr, Var) and stored.expr.attnum > 0:
+            # a column in parentheses is a column
+            attribute = table.column(stored.expr.attnum)
+            key = IndexKey(attnum=attribute.attnum, collation=attribute.attcollation)
+        else:
+            key = IndexKey(expr=stored)
     if "opclass" in node:
         schema, opcname = names_of(node["opclass"])
         named = named_opclass(catalog, schema, opcname, method)

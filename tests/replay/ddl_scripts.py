@@ -451,4 +451,11 @@ SCRIPTS = {
         alter sequence s rename to s9;
         drop sequence s9 cascade
     """,
+    "columns in parentheses": """
+        create table model (id int, is_default boolean, name text collate "C");
+        create unique index on model ((is_default)) where is_default;
+        create index on model ((name), (id + 1), (is_default) desc);
+        alter table model rename is_default to chosen;
+        alter table model drop column name
+    """,
 }
