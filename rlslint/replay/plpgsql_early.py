@@ -90,6 +90,10 @@ def _text(raw: Raw, aliases: set[str], scope: Scope) -> str | None:
         value = raw["A_Const"].get("sval", {}).get("sval")
         return value if isinstance(value, str) else None
     words = _words(raw)
+    if len(words) == 1:
+        # a variable; one that is named as a column is an error (plpgsql.variable_conflict)
+        _, value = scope.variables.read(words[0])
+        return value if type(value) is str else None
     if len(words) == 2 and words[0] not in aliases:
         try:
             outer = evaluate(scope, raw)

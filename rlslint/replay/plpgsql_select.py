@@ -100,7 +100,7 @@ def _item(item: Raw, scope: Scope, early: Early = NOTHING) -> Rows:
         case "RangeVar":
             alias = node.get("alias", {}).get("aliasname", node["relname"])
             conditions = early.get(alias, ())
-            for row in _view(node, scope):
+            for row in _view(node, scope, conditions):
                 if passes(row, conditions):
                     yield {alias: row}
         case "RangeSubselect":
@@ -114,7 +114,8 @@ def _item(item: Raw, scope: Scope, early: Early = NOTHING) -> Rows:
             raise Undecided(kind)
 
 
-def _view(node: Raw, scope: Scope) -> list[Row]:
+def _view(node: Raw, scope: Scope, conditions: tuple[tuple[str, str], ...] = ()) -> list[Row]:
+    """The rows of a CTE or of a view of the catalog, at least those that meet the conditions."""
     schema, name = node.get("schemaname"), node["relname"]
     if schema is None and name in scope.ctes:
         return scope.ctes[name]
@@ -130,7 +131,25 @@ def _view(node: Raw, scope: Scope) -> list[Row]:
     if (schema, name) not in known:
         known[schema, name] = list(views[name](catalog))
     rows: list[Row] = known[schema, name]
+    for column, text in conditions:
+        key = (schema, name, column)
+        if key not in known:
+            known[key] = _by_text(rows, column)
+        found: list[Row] = known[key].get(text, known[key][None])
+        if len(found) < len(rows):
+            rows = found
     return rows
+
+
+def _by_text(rows: list[Row], column: str) -> dict[str | None, list[Row]]:
+    """Rows by the text that a column holds, each list with those that hold something else; None for these alone."""
+    others = [row for row in rows if type(row.get(column)) is not str]
+    found: dict[str | None, list[Row]] = {None: others}
+    for row in rows:
+        value = row.get(column)
+        if type(value) is str:
+            found.setdefault(value, list(others)).append(row)
+    return found
 
 
 def _aliased(node: Raw, names: list[str], rows: list[list[Value]]) -> Rows:
