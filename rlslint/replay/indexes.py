@@ -10,7 +10,7 @@ from rlslint.analyze.opclass import default_opclass, named_opclass
 from rlslint.analyze.targets import figure_column_name
 from rlslint.analyze.typename import format_type, names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
-from rlslint.nodes.primnodes import Oid, Var
+from rlslint.nodes.primnodes import CollateExpr, Oid, Var
 from rlslint.replay.columns import named_collation
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers
@@ -188,10 +188,13 @@ def index_key(session: Session, statement: Statement, table: Relation, node: Raw
         require_immutable(session, stored.expr, "functions in index expression must be marked IMMUTABLE")
         oid = stored.expr.type
         name = expression_name(node["expr"])
-        if isinstance(stored.expr, Var) and stored.expr.attnum > 0:
-            # a column in parentheses is a column
-            attribute = table.column(stored.expr.attnum)
-            key = IndexKey(attnum=attribute.attnum, collation=attribute.attcollation)
+        bare, collated = stored.expr, None
+        while isinstance(bare, CollateExpr):
+            collated, bare = bare.collation if collated is None else collated, bare.arg
+        if isinstance(bare, Var) and bare.attnum > 0:
+            # a column in parentheses is a column, with COLLATE too
+            attribute = table.column(bare.attnum)
+            key = IndexKey(attnum=attribute.attnum, collation=attribute.attcollation if collated is None else collated)
         else:
             key = IndexKey(expr=stored)
     if "opclass" in node:

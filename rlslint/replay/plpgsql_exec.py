@@ -23,6 +23,8 @@ from rlslint.source.parse import parse_synthetic
 
 MAX_STATEMENTS: Final = 20_000
 _RETURNED: Final = re.compile(r"\bRETURN\s+(?:NEXT\s+)?(\w+)\s*;", re.IGNORECASE)
+_BARE_NEXT: Final = "next"
+"""What `_RETURNED` takes for a variable in a RETURN NEXT that gives the OUT parameters."""
 
 
 class _Exit(Exception):
@@ -386,7 +388,7 @@ def _returned(block: Block, node: Raw) -> Value | Unset:
         found = _RETURNED.findall("\n".join(line))
         if not found:
             return None
-        if len(found) > 1 or not found[0]:
+        if len(found) > 1 or not found[0] or found[0].lower() == _BARE_NEXT:
             return Unset(None)
         query = found[0]
     try:
