@@ -115,7 +115,7 @@ def settle(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:
-    """What a rule says ``once_per`` cure, table or function, said once: at its first place, the others named beside it."""
+    """What a rule says ``once_per`` cure, table or project, said once: at its first place, the others named beside it."""
     result: list[Finding] = []
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: finding.place):
@@ -123,7 +123,7 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
             result.append(finding)
             continue
         cure = () if finding.rule.once_per == "table" else finding.cure
-        relid = 0 if finding.rule.once_per == "function" else finding.relid
+        relid = 0 if finding.rule.once_per == "project" else finding.relid
         groups.setdefault((finding.rule.code, relid, cure), []).append(finding)
     for group in groups.values():
         first = group[0]

@@ -34,7 +34,7 @@ _KEYS: Final = {
     "yields_to",
     "once_per",
 }
-Group = Literal["cure", "table", "function"]
+Group = Literal["cure", "table", "project"]
 Scope = Literal["place", "cure", "policy", "table"]
 _EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice", "fails"}
 HOME: Final = "docs/rules"
@@ -89,8 +89,8 @@ class Rule:
     yields_to: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     """Codes that a finding of this rule gives way to, by what the two must have in common (`findings.settle`)."""
     once_per: Group | None = None
-    """Findings of one table that share this become one, which names the other places; ``function``: findings of all
-    tables that share their cure, as a function's is."""
+    """Findings of one table that share this become one, which names the other places; ``project``: findings of all tables
+    that share their cure."""
 
     @property
     def hangs_on_indexes(self) -> bool:

@@ -214,6 +214,11 @@ class Facts:
         """Tables that the files made, in order of creation."""
         return tuple(row for row in self.catalog.relations if row.relkind in ("r", "p") and row.origin is not None)
 
+    @cached_property
+    def views(self) -> tuple[Relation, ...]:
+        """Views and materialized views that the files made, in order of creation."""
+        return tuple(row for row in self.catalog.relations if row.relkind in ("v", "m") and row.origin is not None)
+
     def name(self, relid: Oid) -> str:
         """``schema.table``; schema public left out."""
         return self.name_of(self.catalog.relations[relid])

@@ -24,8 +24,8 @@ def check(facts: Facts) -> Iterator[Match]:
 
     A view that compares with the session's user itself may be meant to be the fence: said as information.
     """
-    for view in facts.catalog.relations:
-        if view.relkind not in ("v", "m") or view.origin is None or view.query is None:
+    for view in facts.views:
+        if view.query is None or view.origin is None:
             continue
         if not reachable(facts, view.relnamespace):
             continue

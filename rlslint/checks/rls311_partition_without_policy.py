@@ -7,33 +7,49 @@ from collections.abc import Iterator
 from rlslint.catalog.rows import Relation
 from rlslint.checks.exposure import clients_with, reachable
 from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.nodes.primnodes import Oid
 
 _PRIVILEGES = ("select", "insert", "update", "delete")
+_NAMED = 5
+"""Children that are named; there may be one a day, of many years."""
 
 
 def check(facts: Facts) -> Iterator[Match]:
-    """One match a child without row security of a table that has it, where some client role has a privilege on the child
-    itself."""
+    """One match a table with row security, at the first of its children without it on which some client role has a
+    privilege."""
+    open_to: dict[tuple[Oid, tuple[Oid, ...]], list[Relation]] = {}
     for relation in facts.tables:
         if relation.relrowsecurity or not reachable(facts, relation.relnamespace):
             continue
         parent = _protected(facts, relation)
         roles = clients_with(facts, relation, *_PRIVILEGES) if parent is not None else ()
-        if parent is None or not roles or relation.origin is None:
-            continue
+        if parent is not None and roles and relation.origin is not None:
+            open_to.setdefault((parent.oid, roles), []).append(relation)
+    for (parent_oid, roles), children in open_to.items():
+        first = children[0]
+        assert first.origin is not None
+        names = [facts.name(child.oid) for child in children]
+        some = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        kind = "partition" if first.relispartition else "child table"
         yield Match(
-            span=relation.origin,
-            relation=relation,
+            span=first.origin,
+            relation=first,
             roles=roles,
             facts={
-                "table": facts.name(relation.oid),
-                "parent": facts.name(parent.oid),
-                "kind": "partition" if relation.relispartition else "child table",
+                "table": some,
+                "parent": facts.name(parent_oid),
+                "kind": kind if len(names) == 1 else f"{kind}s",
+                "children": names,
             },
+            related=tuple(
+                (child.origin, f"{name} is another one")
+                for child, name in zip(children[1:_NAMED], names[1:_NAMED], strict=True)
+                if child.origin is not None
+            ),
             needs=(
                 NeedNote(
-                    f"ALTER TABLE {facts.name(relation.oid)} ENABLE ROW LEVEL SECURITY (queries of the parent need no policy "
-                    "on it), or revoke the privileges on it"
+                    f"ALTER TABLE {names[0]} ENABLE ROW LEVEL SECURITY (queries of the parent need no policy on it), or "
+                    "revoke the privileges on it"
                 ),
             ),
         )

@@ -36,6 +36,10 @@ class _Paint:
         return f"\033[{_COLOURS[style]}m{text}\033[0m" if self._on else text
 
 
+_NOTES = 8
+"""Other places that are listed with a finding."""
+
+
 def _finding(finding: Finding, paint: _Paint) -> str:
     path, line, column = finding.place
     head = f"{paint(f'{finding.severity}[{finding.rule.code}]', finding.severity)} {paint(finding.rule.name, 'bold')}"
@@ -46,9 +50,13 @@ def _finding(finding: Finding, paint: _Paint) -> str:
     if finding.cost:
         each, so_far = finding.facts["row_visits"], finding.facts["row_visits_so_far"]
         lines.append(f"  {paint('cost:', 'dim')} {each:,} row visits a statement" + _so_far(each, so_far))
-    for span, text in finding.related:
+    for span, text in finding.related[:_NOTES]:
         row, col = span.source.position(span.start)
         lines.append(f"  {paint('note:', 'dim')} {printable(text)}: {printable(span.source.path)}:{row}:{col}")
+    if len(finding.related) > _NOTES:
+        lines.append(
+            f"  {paint('note:', 'dim')} and {len(finding.related) - _NOTES} more places (--format json has all)"
+        )
     for suggestion in finding.suggestions:
         lines += _suggestion(suggestion, paint)[: 1 if finding.severity == "info" else None]
     return "\n".join(lines) + "\n"

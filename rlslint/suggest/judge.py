@@ -51,6 +51,11 @@ class _TablesFacts(Facts):
         return tuple(row for row in super().tables if row.oid in self.only)
 
     @cached_property
+    def views(self) -> tuple[Relation, ...]:
+        # what a view shows hangs on its owner, not on how a policy is written
+        return ()
+
+    @cached_property
     def policies(self) -> tuple[Policy, ...]:
         return tuple(row for row in super().policies if row.polrelid in self.only)
 
