@@ -290,12 +290,13 @@ class Facts:
         """Index in the project of every source file that a step came from, by the file's identity."""
         return {id(step.statement.span.source): step.migration for step in self.steps}
 
-    def shut(self, role: Oid, clauses: tuple[PolicyClause, ...]) -> bool:
-        """Whether these conditions let the role through for no row: none, constantly false, or asking for a signed-in
+    def passing(self, role: Oid, clauses: tuple[PolicyClause, ...]) -> tuple[PolicyClause, ...]:
+        """Those of the conditions that may let the role through: not constantly false, and not asking for a signed-in
         user whom a request as anon never has."""
-        if self.never_true(clauses):
-            return True
-        return self.catalog.rolname(role) == ANON and all(never_for_nobody(self.catalog, one.expr) for one in clauses)
+        live = tuple(one for one in clauses if not self.never_true((one,)))
+        if self.catalog.rolname(role) != ANON:
+            return live
+        return tuple(one for one in live if not never_for_nobody(self.catalog, one.expr))
 
     def never_true(self, clauses: tuple[PolicyClause, ...]) -> bool:
         """Whether each of these conditions is the constant false (or NULL), or there is none: they let nothing

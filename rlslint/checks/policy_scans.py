@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rlslint.checks.model import Facts
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, SubqueryPlan
 
 _MISSING: Final = frozenset[Obstacle]({"no_index", "not_leading"})
@@ -23,14 +23,22 @@ def whole_scans(facts: Facts) -> Iterator[AccessPlan]:
                 yield plan
 
 
-def missing_index(arm: ArmMatch) -> bool:
-    """Whether a plain index on the column would serve the arm. A literal in the policy is seldom selective."""
-    return arm.obstacle in _MISSING and not arm.literal
+def missing_index(facts: Facts, arm: ArmMatch) -> bool:
+    """Whether a plain index on the column would serve the arm. A literal in the policy is seldom selective, and how
+    much a range or an inequality lets through (``created_at < now()``) nobody can tell."""
+    return arm.obstacle in _MISSING and not arm.literal and _compares_for_equality(facts, arm)
+
+
+def _compares_for_equality(facts: Facts, arm: ArmMatch) -> bool:
+    if not isinstance(arm.conjunct, (OpExpr, ScalarArrayOpExpr)):
+        return True
+    operator = facts.catalog.operators.get(arm.conjunct.opno)
+    return operator is not None and operator.oprname == "="
 
 
 def curable(facts: Facts, plan: AccessPlan, arm: ArmMatch) -> bool:
     """Whether an index serves the arm, or would after another form of the condition or another index."""
-    if arm.index or missing_index(arm):
+    if arm.index or missing_index(facts, arm):
         return True
     if arm.obstacle in _DEFEATED or turnable(facts, arm):
         return not arm.literal

@@ -23,7 +23,7 @@ def _own_columns(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
     if not index_would_help(facts, plan):
         return
     for arm in plan.arms:
-        if not missing_index(arm):
+        if not missing_index(facts, arm):
             continue
         near = facts.catalog.indexes.get(arm.near_index)
         yield Match(

@@ -18,15 +18,17 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement != "insert_returning" or plan.row_security.bypass is not None:
             continue
-        insert = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True).permissive
-        if facts.shut(plan.role, insert) or not facts.blind(plan.relid, plan.role):
+        inserting = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True)
+        insert = facts.passing(plan.role, inserting.permissive)
+        if not insert or not facts.blind(plan.relid, plan.role):
             continue
         relation = facts.catalog.relations[plan.relid]
         if not facts.granted(plan.role, relation, "insert"):
             continue
         readable = facts.granted(plan.role, relation, "select")
-        update = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False).permissive
-        upserts = readable and not facts.shut(plan.role, update) and facts.granted(plan.role, relation, "update")
+        updating = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False)
+        update = facts.passing(plan.role, updating.permissive)
+        upserts = readable and update and facts.granted(plan.role, relation, "update")
         statements: tuple[StatementName, ...] = ("insert_returning",) if upserts else ("insert_returning", "upsert")
         clause = insert[-1]
         yield Match(

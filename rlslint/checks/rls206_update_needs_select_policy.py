@@ -12,8 +12,8 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement not in ("update", "delete") or plan.row_security.bypass is not None:
             continue
-        own = plan.row_security.security_quals[0].permissive
-        if facts.shut(plan.role, own) or not facts.blind(plan.relid, plan.role):
+        own = facts.passing(plan.role, plan.row_security.security_quals[0].permissive)
+        if not own or not facts.blind(plan.relid, plan.role):
             continue
         relation = facts.catalog.relations[plan.relid]
         if not facts.granted(plan.role, relation, plan.statement):

@@ -13,10 +13,12 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement != "upsert" or plan.row_security.bypass is not None:
             continue
-        insert = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True).permissive
-        update = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False).permissive
+        inserting = applicable_quals(facts.catalog, plan.relid, plan.role, "a", check=True)
+        updating = applicable_quals(facts.catalog, plan.relid, plan.role, "w", check=False)
+        insert = facts.passing(plan.role, inserting.permissive)
+        update = facts.passing(plan.role, updating.permissive)
         relation = facts.catalog.relations[plan.relid]
-        if facts.shut(plan.role, insert) or facts.shut(plan.role, update) or not facts.blind(plan.relid, plan.role):
+        if not insert or not update or not facts.blind(plan.relid, plan.role):
             continue
         if not all(facts.granted(plan.role, relation, privilege) for privilege in ("insert", "update", "select")):
             continue

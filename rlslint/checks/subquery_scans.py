@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.checks.model import Facts, Need, NeedIndex, NeedWrap
 from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
 
@@ -37,6 +38,8 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
     for subquery in plan.subqueries:
         for scan in subquery.relations:
             if scan.method != "seq_scan" or not scan.key_columns or facts.small(scan.relid):
+                continue
+            if scan.relid < FIRST_NORMAL_OID:  # system catalogs: nobody indexes them
                 continue
             index = _leading(facts, scan)
             if index is None:
