@@ -249,8 +249,10 @@ def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
 
 
 def _verbs(statements: Sequence[StatementName]) -> str:
-    words = dict.fromkeys(name.split("_")[0].upper() for name in statements)
-    return ", ".join(words)
+    """As a reader says them: the forms of INSERT are told apart only where the plain one is not among them."""
+    returning = "INSERT" if "insert" in statements else "INSERT ... RETURNING"
+    words = {"select_by_key": "SELECT", "insert_many": "INSERT", "insert_returning": returning}
+    return ", ".join(dict.fromkeys(words.get(name, name.upper()) for name in statements))
 
 
 def _fingerprint(code: str, table: str, match: Match) -> str:

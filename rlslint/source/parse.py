@@ -216,6 +216,8 @@ def _from_parser(text: str, error: Exception) -> _SyntaxError:
         return _SyntaxError(_TOO_DEEP, 0, "RLS002")
     if said.endswith("at end of input"):
         offset = len(text) - 1
+    elif said.endswith('near "$"'):
+        said += ": is $$ meant?"
     elif _STARTS.match(text, offset) and not text[text.rfind("\n", 0, offset) + 1 : offset].strip() and offset:
         said += ": is the semicolon before it missing?"
     return _SyntaxError(said, offset)

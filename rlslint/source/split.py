@@ -37,6 +37,7 @@ _TOKEN: Final = re.compile(
   | \\(?:[^\n\r\\]|\\(?!\\))*(?:\\\\)?
   | [;()]
   | \b(?:begin\s+atomic|case|end)\b
+  | \b(?:as|do)\s+\$(?=\s)
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
@@ -47,6 +48,10 @@ _COPY: Final = re.compile(r"copy\b[^$]*\bfrom\s+stdin\b", re.IGNORECASE)
 _COPY_COMMAND: Final = re.compile(r"\\copy\b.*\bfrom\s+p?stdin\b", re.IGNORECASE)
 _SENDS: Final = re.compile(r"\\(?:g(?:x|set|exec|desc)?|crosstabview|watch|bind|parse)\b|\\g$|\\;")
 _END_OF_DATA: Final = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
+# `AS $ ... $`: a template or a shell took the second dollar sign. No parser takes it, but it is one mistake, not many
+_LONE_DOLLAR: Final = re.compile(
+    r"(?<![\w$])\$(?=\s*(?:;|language\b|stable\b|immutable\b|volatile\b|security\b))", re.IGNORECASE
+)
 _BLANK: Final = re.compile(r"(?:[\s;]+|--[^\n\r]*)+")
 
 
@@ -81,7 +86,7 @@ def pieces(text: str, start: int, end: int) -> Iterator[Piece]:
             depth += 1
         elif token == ")":
             depth = max(0, depth - 1)
-        elif token[0] in "/$eE'\"" and token.lower() != "end":
+        elif token.endswith("$") or (token[0] in "/eE'\"" and token.lower() != "end"):
             position = _behind_token(text, token, position, end)
         elif token[0] == "\\":
             if token.startswith("\\;"):
@@ -157,6 +162,9 @@ def _behind_token(text: str, token: str, position: int, end: int) -> int:
     """The end of a token that only begins with what the expression matched, ``position`` being behind that."""
     if token == "/*":
         return _behind_comment(text, position, end)
+    if token[0] in "aAdD":
+        dollar = _LONE_DOLLAR.search(text, position, end)
+        return dollar.end() if dollar else position
     if token[0] == "$":
         close = text.find(token, position, end)
         return end if close < 0 else close + len(token)

@@ -38,6 +38,13 @@ def pieces(text: str) -> list[str]:
         ("copy t from stdin;\n1;2\n'\n\\.\nselect 1;", ["copy t from stdin", "select 1"]),
         ("\\set x 1;\nselect 1;\n\\restrict abc", ["select 1"]),
         (";;  ;", []),
+        # one dollar sign was lost: one broken statement, not one for each semicolon in the body
+        ("do $\nbegin\n  perform 1;\nend\n$; select 2", ["do $\nbegin\n  perform 1;\nend\n$", "select 2"]),
+        (
+            "create function f() as $ a; b $ language sql; select 2",
+            ["create function f() as $ a; b $ language sql", "select 2"],
+        ),
+        ("select 1 as $ ; select 2", ["select 1 as $", "select 2"]),
         ("", []),
         ("select 'unterminated ; ", ["select 'unterminated ;"]),
         ("select $$ unterminated ; ", ["select $$ unterminated ;"]),
