@@ -27,7 +27,7 @@ def check(facts: Facts) -> Iterator[Match]:
                     seen.add(key)
                     continue
                 security = row_security(facts.catalog, access.relid, access.role, "select")
-                if security.bypass is None and security.no_rows:
+                if security.bypass is None and security.scan_excluded:
                     blind.setdefault(key, []).append(role)
                 else:
                     seen.add(key)

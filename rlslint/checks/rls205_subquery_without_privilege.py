@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.checks.model import Facts, Match, NeedNote
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Oid, SubLink, walk
 from rlslint.plan.model import place
 from rlslint.rewrite.denials import Denial, denials
 from rlslint.rewrite.model import PolicyClause, StatementName
@@ -79,6 +79,7 @@ def _evaluated(facts: Facts) -> dict[PolicyClause, dict[Oid, dict[StatementName,
     for plan in facts.plans:
         relation = facts.catalog.relations[plan.relid]
         if all(facts.granted(plan.role, relation, privilege) for privilege in NEEDS[plan.statement]):
-            for clause in evaluated_clauses(plan.row_security):
-                found.setdefault(clause, {}).setdefault(plan.role, {})[plan.statement] = None
+            for evaluated in evaluated_clauses(plan.row_security):
+                if evaluated.whole or any(isinstance(node, SubLink) for node in walk(evaluated.clause.expr)):
+                    found.setdefault(evaluated.clause, {}).setdefault(plan.role, {})[plan.statement] = None
     return found

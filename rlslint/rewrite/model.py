@@ -45,6 +45,11 @@ class Quals:
         return not self.permissive
 
     @property
+    def constantly_false(self) -> bool:
+        """No row passes, whatever it holds: nothing applies that could be true, or a restrictive policy never is."""
+        return all(_never(one) for one in self.permissive) or any(_never(one) for one in self.restrictive)
+
+    @property
     def clauses(self) -> tuple[PolicyClause, ...]:
         """All of them, restrictive ones first, as PostgreSQL orders them. Without a permissive one the constant false
         is all that is added: restrictive ones are not looked at (add_security_quals)."""
@@ -56,6 +61,10 @@ class Quals:
         if any(isinstance(one.expr, Const) and one.expr.value == "true" for one in self.permissive):
             return self.restrictive
         return self.clauses
+
+
+def _never(clause: PolicyClause) -> bool:
+    return isinstance(clause.expr, Const) and clause.expr.value in ("false", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +103,9 @@ class RowSecurity:
     def no_rows(self) -> bool:
         """Nothing can be scanned: One-Time Filter: false."""
         return any(quals.denies_all for quals in self.security_quals)
+
+    @property
+    def scan_excluded(self) -> bool:
+        """The planner sees that the scan finds nothing and drops it with the conditions of its rows
+        (relation_excluded_by_constraints)."""
+        return any(quals.constantly_false for quals in self.security_quals)

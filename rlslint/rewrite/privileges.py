@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from rlslint.catalog.acl import has_column_privilege, has_privilege
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.nodes.primnodes import Oid
-from rlslint.rewrite.access import function_calls, tables_read
+from rlslint.nodes.primnodes import FuncExpr, Oid, SubLink, walk
+from rlslint.rewrite.access import function_calls, query_calls, tables_read
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 
 NEEDS: Final[dict[StatementName, tuple[str, ...]]] = {
@@ -30,30 +32,54 @@ def missing_privilege(catalog: Catalog, security: RowSecurity) -> str | None:
     for privilege in NEEDS[security.statement]:
         if not has_any_column(catalog, security.role, relation, privilege):
             return _denied(relation)
-    for clause in evaluated_clauses(security):
-        message = missing_in_clause(catalog, clause, security.role)
+    for evaluated in evaluated_clauses(security):
+        message = missing_in_clause(catalog, evaluated, security.role)
         if message is not None:
             return message
     return None
 
 
-def evaluated_clauses(security: RowSecurity) -> tuple[PolicyClause, ...]:
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A condition that is left in a statement's plan."""
+
+    clause: PolicyClause
+    whole: bool = True
+    """False where the scan it stands in is proved to be empty: its subqueries are planned and started all the same
+    (standard_planner and InitPlan go through all subplans), the condition around them is not."""
+
+    def calls(self) -> Iterator[FuncExpr]:
+        """The functions that need EXECUTE."""
+        if self.whole:
+            yield from function_calls(self.clause.expr)
+            return
+        for node in walk(self.clause.expr):
+            if isinstance(node, SubLink):
+                yield from query_calls(node.subselect)
+
+
+def evaluated_clauses(security: RowSecurity) -> tuple[Evaluated, ...]:
     """Every condition that is left in the statement's plan, each once: what these read and call needs privileges."""
-    every = [clause for quals in security.security_quals for clause in quals.evaluated]
-    every += [clause for option in security.with_check_options for clause in option.quals.evaluated]
-    return tuple(dict.fromkeys(every))
+    found: dict[PolicyClause, Evaluated] = {}
+    for option in security.with_check_options:
+        for clause in option.quals.evaluated:
+            found[clause] = Evaluated(clause)
+    for quals in security.security_quals:
+        for clause in quals.evaluated:
+            found.setdefault(clause, Evaluated(clause, whole=not security.scan_excluded))
+    return tuple(found.values())
 
 
-def missing_in_clause(catalog: Catalog, clause: PolicyClause, role: Oid) -> str | None:
+def missing_in_clause(catalog: Catalog, evaluated: Evaluated, role: Oid) -> str | None:
     """The same for one policy's condition: the tables its subqueries read, the functions it calls.
 
     USAGE on a schema is not asked for: a policy holds its tables and functions by OID.
     """
-    for access in tables_read(catalog, clause.expr, role):
+    for access in tables_read(catalog, evaluated.clause.expr, role):
         relation = catalog.relations[access.relid]
         if not may_read(catalog, access.role, relation, access.columns):
             return _denied(relation)
-    for call in function_calls(clause.expr):
+    for call in evaluated.calls():
         proc = catalog.procs.get(call.funcid)
         if proc is not None and not has_privilege(catalog, role, proc, "execute"):
             return f"permission denied for function {proc.proname}"

@@ -41,6 +41,8 @@ class World:
         return all(self.passes(one, row, role) for one in quals)
 
     def passes(self, quals: Quals, row: Row, role: int) -> bool:
+        if quals.denies_all:
+            return False
         permissive = [self.value(clause.expr, [row], role) for clause in quals.permissive]
         restrictive = [self.value(clause.expr, [row], role) for clause in quals.restrictive]
         return any(value is True for value in permissive) and all(value is True for value in restrictive)

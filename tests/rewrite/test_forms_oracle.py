@@ -247,7 +247,7 @@ def predicted(world: World, relid: int, role: int, query: Query) -> Outcome | No
     clauses = evaluated_clauses(security)
     if any(missing_in_clause(catalog, clause, role) for clause in clauses):
         return REFUSED
-    if any(_helper_lacks_privilege(catalog, clause, role) for clause in clauses):
+    if any(_helper_lacks_privilege(catalog, one.clause, role) for one in clauses):
         return None
     return query.predict(world, security)
 
