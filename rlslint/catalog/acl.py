@@ -22,6 +22,16 @@ def has_privilege(catalog: Catalog, role: Oid, row: Relation | Proc | Namespace 
     Ownership, PUBLIC and the roles it inherits from count; a superuser has everything; members of pg_read_all_data and
     pg_write_all_data have theirs. USAGE on types is never taken away here.
     """
+    known = catalog.remembered("privileges", catalog.roles)
+    key = (role, id(row), privilege)
+    if key not in known:
+        # the row is kept, so that its identity stays its own
+        known[key] = row, _has_privilege(catalog, role, row, privilege)
+    found: bool = known[key][1]
+    return found
+
+
+def _has_privilege(catalog: Catalog, role: Oid, row: Relation | Proc | Namespace | Type, privilege: str) -> bool:
     member = catalog.roles.get(role)
     if member is not None and member.rolsuper:
         return True

@@ -35,9 +35,10 @@ def check(facts: Facts) -> Iterator[Match]:
             continue
         open_to: dict[StatementName, tuple[Oid, ...]] = {}
         for command, (statement, privilege) in _COMMANDS.items():
-            roles = _roles(facts, policy, relation, command, privilege)
-            if policy.polcmd in ("*", command) and roles:
-                open_to[statement] = roles
+            if policy.polcmd in ("*", command):
+                roles = _roles(facts, policy, relation, command, privilege)
+                if roles:
+                    open_to[statement] = roles
         if open_to:
             yield Match(
                 span=policy.origin,
