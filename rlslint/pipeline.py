@@ -30,8 +30,9 @@ from rlslint.source.model import InputError, Limits, Problem, Project, Span
 from rlslint.source.read import Stdin, load_projects, shown_path
 from rlslint.source.stats import TableStats, load_stats
 from rlslint.suggest.cure import Cure, cure
-from rlslint.suggest.judge import SUGGESTED, Judge
+from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
+from rlslint.suggest.trial import SUGGESTED
 
 if TYPE_CHECKING:
     from rlslint.verify.claims import Claim

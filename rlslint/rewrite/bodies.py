@@ -38,7 +38,7 @@ def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
         return
     if proc.prolang != "plpgsql" or proc.statement is None:
         return
-    names = _argument_names(proc)
+    names = argument_names(proc)
     params = tuple(zip(names, proc.proargtypes, strict=False))
     for text, result in _expressions(parse_plpgsql(proc.statement.text), returning=False):
         place = Span(SourceFile("", text), 0, len(text))
@@ -51,7 +51,8 @@ def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
                 break
 
 
-def _argument_names(proc: Proc) -> tuple[str, ...]:
+def argument_names(proc: Proc) -> tuple[str, ...]:
+    """Names of the input arguments, empty where unnamed."""
     names = proc.proargnames or ("",) * len(proc.proargtypes)
     if not proc.proargmodes:
         return names

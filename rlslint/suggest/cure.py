@@ -19,9 +19,10 @@ from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import Session
-from rlslint.suggest.judge import Judge, applied, run
+from rlslint.suggest.judge import Judge
 from rlslint.suggest.policies import create_policy, role_list, table_name
 from rlslint.suggest.suggest import suggest
+from rlslint.suggest.trial import applied, run
 
 _ROUNDS = 6
 

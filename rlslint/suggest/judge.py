@@ -6,11 +6,9 @@ policy that is altered. The catalog is as before when a judgement ends.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
@@ -21,14 +19,8 @@ from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
 from rlslint.plan.visits import row_visits
 from rlslint.registry import Rule
-from rlslint.replay.replay import handlers
-from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.rewrite.model import STATEMENTS, StatementName
-from rlslint.source.model import SourceFile
-from rlslint.source.parse import parse_script
-
-SUGGESTED: Final = "<suggestion>"
-"""Path of SQL that is tried and lies in no file."""
+from rlslint.suggest.trial import Change, applied, reads
 
 Key = Hashable
 """What makes a finding the same one before and after: not its place."""
@@ -87,7 +79,7 @@ class Judge:
             self._plans.setdefault(plan.relid, []).append(plan)
         self._readers: dict[Oid, set[Oid]] = {}
         for plan in facts.plans:
-            for relid in _reads(plan):
+            for relid in reads(plan):
                 self._readers.setdefault(relid, set()).add(plan.relid)
 
     def judge(self, statements: Sequence[str]) -> Verdict:
@@ -164,114 +156,3 @@ class Judge:
                         plan = predictor.predict(relid, role, statement)
                     plans.append(plan)
         return plans
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What statements changed: tables that got or lost an index, policies (by OID) and the tables they stand on."""
-
-    indexed: frozenset[Oid] = frozenset()
-    policies: frozenset[Oid] = frozenset()
-    added: frozenset[Oid] = frozenset()
-    """Tables that got or lost a policy."""
-    functions: bool = False
-    tables: frozenset[Oid] = frozenset()
-    rejected: str | None = None
-
-    @property
-    def more_than_indexes(self) -> bool:
-        """Whether policies or functions differ."""
-        return self.functions or bool(self.policies or self.added)
-
-    def touches(self, plan: AccessPlan) -> bool:
-        """Whether the plan may be another one now."""
-        if self.functions or plan.relid in self.added:
-            return True
-        reads = _reads(plan)
-        # an INSERT finds no rows of its own table by an index
-        scanned = reads if plan.scan.method != "none" else reads - {plan.relid} | _inner(plan)
-        return (
-            not self.indexed.isdisjoint(scanned)
-            or not self.added.isdisjoint(reads)
-            or not self.policies.isdisjoint(_meets(plan))
-        )
-
-
-@contextmanager
-def applied(catalog: Catalog, statements: Sequence[str]) -> Iterator[Change]:
-    """Run the statements on the catalog; it is put back afterwards. A statement that fails ends it (``rejected``)."""
-    session = Session(catalog, handlers=handlers())
-    start = session.savepoint()
-    try:
-        yield run(session, statements)
-    finally:
-        session.restore(start)
-
-
-def run(session: Session, statements: Sequence[str]) -> Change:
-    """Run the statements for good and say what they changed."""
-    catalog = session.catalog
-    indexes, policies, procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
-    for sql in statements:
-        source = SourceFile(SUGGESTED, sql)
-        parsed, problems = parse_script(source, 0, len(sql))
-        for problem in problems:
-            return Change(rejected=problem.reason)
-        for statement in parsed:
-            session.statement = statement
-            try:
-                session.run(statement)
-            except DDLError as error:
-                return Change(rejected=error.message)
-            except NotFollowed as reason:
-                return Change(rejected=str(reason))
-    made_indexes, made_policies, made_procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
-    indexed = {row.indrelid for row in _changed(indexes, made_indexes)}
-    altered = [row for row in _changed(policies, made_policies) if row.oid in policies and row.oid in made_policies]
-    added = {
-        row.polrelid
-        for oid, row in {**policies, **made_policies}.items()
-        if (oid in policies) != (oid in made_policies)
-    }
-    retargeted = {row.polrelid for row in altered if policies[row.oid].polroles != made_policies[row.oid].polroles}
-    functions = bool([row for row in _changed(procs, made_procs) if row.oid in procs])
-    tables = indexed | added | {row.polrelid for row in altered}
-    if functions:
-        tables |= {row.oid for row in catalog.relations if row.relkind in ("r", "p") and row.relrowsecurity}
-    return Change(
-        indexed=frozenset(indexed),
-        policies=frozenset(row.oid for row in altered),
-        added=frozenset(added | retargeted),
-        functions=functions,
-        tables=frozenset(tables),
-    )
-
-
-def _changed(before: Mapping[Oid, object], after: Mapping[Oid, object]) -> list:  # type: ignore[type-arg]
-    gone = [row for oid, row in before.items() if oid not in after]
-    return gone + [row for oid, row in after.items() if before.get(oid) is not row]
-
-
-def _reads(plan: AccessPlan) -> set[Oid]:
-    """Tables that the statement touches by its policies."""
-    return {plan.relid} | _inner(plan)
-
-
-def _inner(plan: AccessPlan) -> set[Oid]:
-    """Those that subqueries touch."""
-    found: set[Oid] = set()
-    for subquery in plan.subqueries:
-        found.update(scan.relid for scan in subquery.relations)
-        found.update(clause.policy.polrelid for clause in subquery.nested_clauses)
-    return found
-
-
-def _meets(plan: AccessPlan) -> Iterator[Oid]:
-    """Policies that apply to the statement, those of tables that subqueries read included."""
-    security = plan.row_security
-    for quals in [*security.security_quals, *[option.quals for option in security.with_check_options]]:
-        for clause in quals.clauses:
-            yield clause.policy.oid
-    for subquery in plan.subqueries:
-        for clause in subquery.nested_clauses:
-            yield clause.policy.oid

@@ -33,9 +33,11 @@ from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
 from rlslint.suggest.policies import add_roles, add_select_policy, altered, merge_policies
 from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
+from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, bare_scalar, positive
+from rlslint.suggest.trial import applied
 
 Proposal = tuple[Suggestion, ...]
 """Suggestions that belong together, in the order they are run."""
@@ -119,7 +121,10 @@ class Proposer:
                 suggestion = merge_policies(self.catalog, need)
             case NeedExpressionIndex():
                 suggestion = self.expression_index(need)
-            case NeedRewrite(clause=clause, start=start, end=end) | NeedHelper(clause=clause, start=start, end=end):
+            case NeedRewrite(clause=clause, start=start, end=end):
+                yield from self.forms(clause, start, end)
+            case NeedHelper(clause=clause, start=start, end=end):
+                yield from self.list_helpers(clause, start, end)
                 yield from self.forms(clause, start, end)
         if suggestion is not None:
             yield (suggestion,)
@@ -149,6 +154,35 @@ class Proposer:
             text = writing.check(form)
             if text is not None:
                 yield (self._changed(policy, clause.stored, text, form),)
+
+    def list_helpers(self, clause: PolicyClause, start: int, end: int) -> Iterator[Proposal]:
+        """Helper calls among the characters turned into a list that a function beside the helper gives."""
+        policy = clause.policy
+        writing = self.writing(clause.stored, policy.polrelid)
+        if not writing.exact:
+            return
+        moved = writing.stored is not clause.stored
+        for node in positive(writing.expr):
+            first, last = writing.place(node)
+            if not moved and start >= 0 and not (first < end and start < last):
+                continue
+            helper = list_helper(writing, node)
+            if helper is None:
+                continue
+            with applied(self.catalog, [helper.create]) as change:
+                right = change.rejected is None and helper.is_right(self.catalog)
+                text = writing.check(helper.form) if right else None
+                up = "\n".join([helper.create, *helper.grants(self.catalog)]) if right else ""
+            if text is not None:
+                made = Suggestion(
+                    kind="rewrite_policy",
+                    title=f"a function that lists what {helper.proc.proname}() asks about",
+                    applicability=helper.form.applicability,
+                    assumes=helper.form.assumes,
+                    up=up,
+                    down=helper.drop,
+                )
+                yield made, self._changed(policy, clause.stored, text, helper.form)
 
     def _any_form(self, finding: Finding) -> Iterator[Proposal]:
         """Forms of whatever stands where the finding is."""

@@ -15,8 +15,8 @@ from rlslint.findings import Finding
 from rlslint.plan.predict import Predictor
 from rlslint.rewrite.model import StatementName
 from rlslint.source.model import Statement
-from rlslint.suggest.judge import applied
 from rlslint.suggest.policies import table_name
+from rlslint.suggest.trial import applied
 from rlslint.verify.compare import apply
 from rlslint.verify.measure import Measured, digest, measure
 from rlslint.verify.rows import fill

@@ -14,8 +14,8 @@ from rlslint.replay.replay import handlers, replay
 from rlslint.replay.session import Session
 from rlslint.source.model import Migration, Project, SourceFile
 from rlslint.source.parse import parse_script
-from rlslint.suggest.judge import run
 from rlslint.suggest.rewrites.writing import Form, Writing
+from rlslint.suggest.trial import run
 
 SCHEMA = """
 CREATE FUNCTION uid() RETURNS int LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('app.uid', true), '')::int $$;

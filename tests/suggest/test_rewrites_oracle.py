@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from rlslint.catalog.catalog import Catalog
 from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
+from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.writing import Form, Writing, positive
+from rlslint.suggest.trial import applied
 from tests.conftest import Server
 from tests.suggest.differential import SCHEMA, SERVER, Rows, altered, load, outcome, rewrites, schema_catalog
 
@@ -229,6 +231,62 @@ def test_scalars(connection: psycopg.Connection[Any], catalog: Catalog, conditio
 @given(condition=parents(), data=rows())
 def test_foreign_keys(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
     assert _same(connection, catalog, condition, data, foreign_key_forms)
+
+
+@st.composite
+def helpers(draw: st.DrawFn) -> str:
+    """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row."""
+    source = draw(st.sampled_from(SOURCES))
+    key = draw(st.sampled_from(["m.team = k", "k = m.team", "m.team8 = k", "m.team = asks.k", "(m.team = k)"]))
+    more = ["m.role = r", "m.uid = u", "(m.role = r OR m.uid = u)", "u IS NOT NULL", "m.name = ANY (ARRAY[r, 'b'])"]
+    own = [one for one in OTHERS if "docs" not in one]
+    others = draw(st.lists(st.sampled_from([*own, *more]), max_size=3, unique=True))
+    where = " AND ".join(draw(st.permutations([key, *others])))
+    output = draw(st.sampled_from(["1", "*", "m.id"]))
+    question = f"EXISTS (SELECT {output} FROM {source} WHERE {where})"
+    language, body = draw(
+        st.sampled_from(
+            [
+                ("sql", f"SELECT {question}"),
+                ("sql", f"SELECT\n  {question};"),
+                ("plpgsql", f"BEGIN RETURN {question}; END"),
+            ]
+        )
+    )
+    rights = draw(st.sampled_from(["", "SECURITY DEFINER", "SECURITY DEFINER SET search_path = public"]))
+    more_rights = draw(st.sampled_from(["STABLE", "STABLE STRICT"]))
+    return (
+        f"CREATE OR REPLACE FUNCTION asks(k int, r text, u int) RETURNS boolean LANGUAGE {language} {more_rights} "
+        f"{rights} AS $f$ {body} $f$"
+    )
+
+
+@pytest.mark.server
+@CHECKED
+@given(helper=helpers(), around=st.sampled_from(AROUND), data=rows())
+def test_list_helpers(
+    connection: psycopg.Connection[Any], catalog: Catalog, helper: str, around: str, data: Rows
+) -> None:
+    with applied(catalog, [helper]) as made:
+        assert made.rejected is None
+        condition = around.format("asks(docs.team, 'a', uid())")
+        policy = altered(catalog, condition)
+        assert policy.polqual is not None
+        writing = Writing(catalog, policy.polqual, policy.polrelid)
+        found = [one for node in positive(writing.expr) if (one := list_helper(writing, node)) is not None]
+        assume(found)
+        (beside,) = found
+        with applied(catalog, [beside.create]) as change:
+            assert change.rejected is None
+            assume(beside.is_right(catalog))
+            text = writing.check(beside.form)
+    assert text is not None
+    load(connection, data)
+    with connection.transaction(force_rollback=True):
+        connection.execute(helper.encode())
+        before = outcome(connection, condition)
+        connection.execute(beside.create.encode())
+        assert outcome(connection, text) == before, (helper, beside.create, text)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ serves in place of ``= ANY``: true under the same condition, and hashed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rlslint.catalog.catalog import Catalog
@@ -41,15 +41,15 @@ from rlslint.nodes.primnodes import (
 from rlslint.plan import clauses
 from rlslint.plan.exists import simplify_exists
 from rlslint.plan.mutate import has_vars_of_level, outer_vars, shift_levels
-from rlslint.source.extent import Token
-from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, conjuncts, is_in, is_membership
+from rlslint.suggest.rewrites.subquery_text import opening, position, select_text
+from rlslint.suggest.rewrites.writing import Form, Writing, agrees, conjuncts, is_in, is_membership, written
 
 TITLE = "ask once for the list of keys: = ANY (ARRAY(SELECT ...))"
 TITLE_IN = "ask once for the list of keys: IN (SELECT ...)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class Pair:
     """``inner = outer``: ``outer`` in the terms of the query around, its text, and the operator ``outer op inner``."""
 
     outer: Expr
@@ -74,9 +74,9 @@ def _uncorrelated(writing: Writing, node: SubLink) -> Iterator[Form]:
     if len(node.lefthand) != 1 or not _is_equal(writing.catalog, node.opnos[0]) or node.subselect.for_update:
         return
     (outer,) = node.lefthand
-    if not has_vars_of_level(outer, 0) or not _element(writing.catalog, node.subselect.targets[0].expr.type):
+    if not has_vars_of_level(outer, 0) or not is_element(writing.catalog, node.subselect.targets[0].expr.type):
         return
-    opened = _opening(writing, node)
+    opened = opening(writing, node)
     if opened is None:
         return
     operator, start, end = opened
@@ -88,53 +88,75 @@ def _uncorrelated(writing: Writing, node: SubLink) -> Iterator[Form]:
     )
 
 
-def _inside_out(writing: Writing, node: SubLink) -> Iterator[Form]:
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A subquery that asks about one row, turned inside out."""
+
+    pairs: tuple[Pair, ...]
+    outside: tuple[Expr, ...]
+    """Conjuncts that read nothing of the subquery's tables, in the terms of the subquery."""
+    query: Query
+    """What gives the list of keys."""
+    select: str
+    """Its text."""
+    bound: bool
+    """Whether it compares with something that the session brings: without, the list would be as long as the table."""
+
+
+def turned(writing: Writing, node: SubLink) -> Turned | None:
     """(1) and (2)."""
     query = _simple(node)
-    if query is None or query.where is None:
-        return
-    opened = _opening(writing, node)
-    if opened is None:
-        return
-    sorted_out = _sort_out(writing, node, query)
-    if sorted_out is None:
-        return
+    if query is None or query.where is None or clauses.contain_volatile(writing.catalog, node):
+        return None
+    opened = opening(writing, node)
+    sorted_out = None if opened is None else _sort_out(writing, node, query)
+    if opened is None or sorted_out is None:
+        return None
     pairs, kept, outside, removed, asked = sorted_out
-    session = any(_of_session(writing.catalog, expr) for expr in [*kept, *([asked[0]] if asked else [])])
+    bound = any(of_session(writing.catalog, expr) for expr in [*kept, *([asked[0]] if asked else [])])
     where = [*kept]
     if asked is not None:
-        where.insert(_position(query, removed, kept), asked[0])
+        where.insert(position(query, removed, kept), asked[0])
     inner = replace(
         query,
         where=None if not where else where[0] if len(where) == 1 else BoolExpr(type=16, op="and", args=tuple(where)),
         targets=tuple(TargetEntry(expr=pair.inner, name=None) for pair in pairs),
     )
-    select = _select_text(writing, node, query, opened, pairs, removed, asked[1] if asked else "")
-    if select is None:
+    select = select_text(
+        writing, node, query, opened, [pair.inner_words for pair in pairs], removed, asked[1] if asked else ""
+    )
+    return None if select is None else Turned(tuple(pairs), tuple(outside), inner, select, bound)
+
+
+def _inside_out(writing: Writing, node: SubLink) -> Iterator[Form]:
+    found = turned(writing, node)
+    if found is None:
         return
     start, end = writing.place(node)
-    before = "".join(f"{writing.operand(part)} AND " for part in outside)
+    before = "".join(f"{writing.operand(part)} AND " for part in found.outside)
     for array in (True, False):
-        if array and (len(pairs) > 1 or not session or not _element(writing.catalog, pairs[0].inner.type)):
+        if array and (
+            len(found.pairs) > 1 or not found.bound or not is_element(writing.catalog, found.pairs[0].inner.type)
+        ):
             continue
-        outer = ", ".join(pair.outer_words for pair in pairs)
+        outer = ", ".join(pair.outer_words for pair in found.pairs)
         if array:
-            text = f"{before}{outer} = ANY (ARRAY({select}))"
+            text = f"{before}{outer} = ANY (ARRAY({found.select}))"
         else:
-            text = f"{before}{f'({outer})' if len(pairs) > 1 else outer} IN ({select})"
-        if outside and _among_or(writing, node):
+            text = f"{before}{f'({outer})' if len(found.pairs) > 1 else outer} IN ({found.select})"
+        if found.outside and _among_or(writing, node):
             text = f"({text})"
         yield Form(
             edits=((start, end, text),),
             node=node,
-            accepts=_Accepts(tuple(pairs), tuple(outside), inner, array),
+            accepts=_Accepts(found.pairs, found.outside, found.query, array),
             title=TITLE if array else TITLE_IN,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Accepts:
-    pairs: tuple[_Pair, ...]
+    pairs: tuple[Pair, ...]
     outside: tuple[Expr, ...]
     query: Query
     array: bool
@@ -175,9 +197,9 @@ def _simple(node: SubLink) -> Query | None:
 
 def _sort_out(
     writing: Writing, node: SubLink, query: Query
-) -> tuple[list[_Pair], list[Expr], list[Expr], list[Expr], tuple[Expr, str] | None] | None:
+) -> tuple[list[Pair], list[Expr], list[Expr], list[Expr], tuple[Expr, str] | None] | None:
     """(pairs, conjuncts that stay, conjuncts that go outside, conjuncts that leave the WHERE, ``e = m.c``)."""
-    pairs: list[_Pair] = []
+    pairs: list[Pair] = []
     kept: list[Expr] = []
     outside: list[Expr] = []
     removed: list[Expr] = []
@@ -186,7 +208,7 @@ def _sort_out(
         found = _lefthand(writing, node)
         if found is None:
             return None
-        if isinstance(found, _Pair):
+        if isinstance(found, Pair):
             pairs.append(found)
         else:
             asked = found
@@ -212,19 +234,19 @@ def _sort_out(
     return pairs, kept, outside, removed, asked
 
 
-def _lefthand(writing: Writing, node: SubLink) -> _Pair | tuple[Expr, str] | None:
+def _lefthand(writing: Writing, node: SubLink) -> Pair | tuple[Expr, str] | None:
     """``e`` of ``e IN (SELECT m.c ...)``: a pair where it reads the row, else the conjunct ``e = m.c`` and its text."""
     if len(node.lefthand) != 1 or not _is_equal(writing.catalog, node.opnos[0]):
         return None
     (left,) = node.lefthand
     target = node.subselect.targets[0].expr
-    left_words, target_words = writing.operand(_written(left)), writing.operand(_written(target))
+    left_words, target_words = writing.operand(written(left)), writing.operand(written(target))
     if not left_words or not target_words or has_vars_of_level(target, 1) or isinstance(target, (Const, SubLink)):
         return None
     if has_vars_of_level(left, 0):
         if any(isinstance(part, SubLink) for part, _ in walk_deep(left)):
             return None
-        return _Pair(left, target, node.opnos[0], left_words, target_words)
+        return Pair(left, target, node.opnos[0], left_words, target_words)
     if outer_vars(left):
         return None
     moved = shift_levels(left, 1)
@@ -238,16 +260,7 @@ def _coerced(target: Expr, oid: Oid) -> Expr:
     return RelabelType(type=oid, arg=target)
 
 
-def _written(expr: Expr) -> Expr:
-    """The expression that somebody wrote: without coercions that PostgreSQL put around it."""
-    while isinstance(expr, RelabelType) and not expr.explicit:
-        expr = expr.arg
-    if isinstance(expr, FuncExpr) and expr.form == "implicit_cast":
-        return expr.args[0]
-    return expr
-
-
-def _pair(writing: Writing, conjunct: Expr) -> _Pair | None:
+def _pair(writing: Writing, conjunct: Expr) -> Pair | None:
     """``inner = outer`` or ``outer = inner``."""
     catalog = writing.catalog
     if not isinstance(conjunct, OpExpr) or conjunct.kind != "op" or len(conjunct.args) != 2:
@@ -264,7 +277,7 @@ def _pair(writing: Writing, conjunct: Expr) -> _Pair | None:
         if not has_vars_of_level(outer, 1) or any(isinstance(part, SubLink) for part, _ in walk_deep(outer)):
             continue
         outside = shift_levels(outer, -1)
-        return _Pair(outside, inner, opno, writing.operand(_written(outer)), writing.operand(_written(inner)))
+        return Pair(outside, inner, opno, writing.operand(written(outer)), writing.operand(written(inner)))
     return None
 
 
@@ -273,14 +286,14 @@ def _is_equal(catalog: Catalog, opno: Oid) -> bool:
     return operator is not None and operator.oprname == "=" and operator.oprresult == 16
 
 
-def _element(catalog: Catalog, oid: Oid) -> bool:
+def is_element(catalog: Catalog, oid: Oid) -> bool:
     """Whether ARRAY() of such values is an array of them."""
     row = catalog.types.get(oid)
     return row is not None and row.typarray != 0 and row.typelem == 0
 
 
-def _of_session(catalog: Catalog, expr: Expr) -> bool:
-    """Whether it compares with something that the session brings: without, the list would be as long as the table."""
+def of_session(catalog: Catalog, expr: Expr) -> bool:
+    """Whether it holds something that the session brings."""
     return any(
         isinstance(part, SQLValueFunction)
         or (
@@ -307,102 +320,3 @@ def _among_or(writing: Writing, node: Expr) -> bool:
         return None
 
     return bool(search(writing.expr))
-
-
-# The text ---------------------------------------------------------------------------------------------------------------
-
-
-def _opening(writing: Writing, node: SubLink) -> tuple[int, int, int] | None:
-    """(start of ``IN`` or ``EXISTS`` or ``=``, start of its bracket, end of the closing one)."""
-    start, end = writing.place(node)
-    if start < 0:
-        return None
-    begin = start
-    if node.kind is SubLinkType.ANY:
-        first = writing.place(_written(node.lefthand[0]))
-        if first[0] < 0:
-            return None
-        begin = writing.widened(*first)[1]
-    stream = writing.between(begin, end)
-    # IN (, EXISTS (, = ANY (
-    for i, token in enumerate(stream[:4]):
-        if token.name == "ASCII_40" and i > 0 and i + 1 < len(stream):
-            whole = stream[i + 1].name in ("SELECT", "WITH", "VALUES") and stream[-1].end == end
-            return (stream[0].start, token.start, end) if whole else None
-    return None
-
-
-def _position(query: Query, removed: Sequence[Expr], kept: Sequence[Expr]) -> int:
-    """Where among the kept conjuncts the one stands that takes the place of the first removed."""
-    position = 0
-    for conjunct in conjuncts(query.where):
-        if any(conjunct is one for one in removed):
-            return position
-        position += 1
-    return position
-
-
-def _select_text(
-    writing: Writing,
-    node: SubLink,
-    query: Query,
-    opened: tuple[int, int, int],
-    pairs: Sequence[_Pair],
-    removed: Sequence[Expr],
-    asked: str,
-) -> str | None:
-    """The subquery's text: other output columns, and a WHERE without what left it."""
-    _, bracket, end = opened
-    stream = writing.between(bracket + 1, end - 1)
-    source = _keyword(stream, "FROM")
-    if not stream or stream[0].name != "SELECT" or source is None:
-        return None
-    edits: list[Edit] = [(stream[0].end, source[0], f" {', '.join(pair.inner_words for pair in pairs)} ")]
-    filtered = _keyword(stream, "WHERE")
-    places = [writing.place(part) for part in conjuncts(query.where)]
-    if filtered is None or any(start < 0 for start, _ in places):
-        return None
-    wide = [writing.widened(start, stop) for start, stop in places]
-    last = wide[-1][1]
-    gone = [any(part is one for one in removed) for part in conjuncts(query.where)]
-    if all(gone):
-        edits.append((filtered[0] if not asked else filtered[1], last, f" {asked}" if asked else ""))
-    else:
-        edits += _cut(wide, gone, asked)
-    if node.subselect.limit is not None:
-        edits.append((last, end - 1, ""))
-    text = writing.text
-    parts: list[str] = []
-    position = bracket + 1
-    for start, stop, replacement in sorted(edits):
-        if start < position:
-            return None
-        parts += [text[position:start], replacement]
-        position = stop
-    return ("".join(parts) + text[position : end - 1]).rstrip()
-
-
-def _cut(wide: Sequence[tuple[int, int]], gone: Sequence[bool], asked: str) -> Iterator[Edit]:
-    """Take conjuncts out with the AND next to them; ``asked`` takes the place of the first."""
-    for i, (start, stop) in enumerate(wide):
-        if not gone[i]:
-            continue
-        if asked:
-            yield start, stop, asked
-            asked = ""
-        elif any(not one for one in gone[:i]):
-            yield wide[i - 1][1], stop, ""
-        else:
-            yield start, wide[i + 1][0], ""
-
-
-def _keyword(stream: Sequence[Token], name: str) -> tuple[int, int] | None:
-    depth = 0
-    for token in stream:
-        if token.name == "ASCII_40":
-            depth += 1
-        elif token.name == "ASCII_41":
-            depth -= 1
-        elif depth == 0 and token.name == name:
-            return token.start, token.end
-    return None

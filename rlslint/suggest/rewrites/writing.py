@@ -10,7 +10,18 @@ from rlslint.analyze.deparse import deparse, resolve_text, same_shape
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
 from rlslint.nodes.parsenodes import Query
-from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, OpExpr, ScalarArrayOpExpr, SubLink, SubLinkType, walk
+from rlslint.nodes.primnodes import (
+    BoolExpr,
+    Expr,
+    FuncExpr,
+    Oid,
+    OpExpr,
+    RelabelType,
+    ScalarArrayOpExpr,
+    SubLink,
+    SubLinkType,
+    walk,
+)
 from rlslint.plan.clauses import strip_relabel
 from rlslint.plan.mutate import mutate, shift_levels
 from rlslint.source.extent import Token, expression_extent, tokens
@@ -50,6 +61,15 @@ class Writing:
                 self.exact = False
             else:
                 self.stored = fresh
+
+    @classmethod
+    def as_it_stands(cls, catalog: Catalog, stored: StoredExpr) -> Writing:
+        """An expression of no table: its text is taken as it is."""
+        writing = cls.__new__(cls)
+        writing.catalog, writing.relid = catalog, 0
+        writing.original = writing.stored = stored
+        writing.exact = True
+        return writing
 
     @property
     def expr(self) -> Expr:
@@ -142,6 +162,15 @@ _OPERATORS = frozenset({"AND", "OR", "NOT", "IS", "IN_P", "LIKE", "ILIKE", "BETW
 def _name(text: str, token: Token) -> bool:
     # names that happen to be keywords, too: user_id is IDENT, but name, role and type are not
     return text[token.start : token.end].isidentifier() and token.name not in _OPERATORS
+
+
+def written(expr: Expr) -> Expr:
+    """The expression that somebody wrote: without coercions that PostgreSQL put around it."""
+    while isinstance(expr, RelabelType) and not expr.explicit:
+        expr = expr.arg
+    if isinstance(expr, FuncExpr) and expr.form == "implicit_cast":
+        return expr.args[0]
+    return expr
 
 
 def positive(expr: Expr) -> Iterator[Expr]:
