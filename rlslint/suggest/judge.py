@@ -59,6 +59,8 @@ class Verdict:
     gone: frozenset[Key] = frozenset()
     new: tuple[Finding, ...] = ()
     rejected: str | None = None
+    culprit: str = ""
+    """The statement that was rejected."""
     worse: frozenset[tuple[Oid, StatementName]] = frozenset()
     """Statements on tables that visit more rows than before."""
 
@@ -71,7 +73,7 @@ class Judge:
         self.catalog: Catalog = facts.catalog
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
-        self._verdicts: dict[tuple[str, ...], Verdict] = {}
+        self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.hangs_on_indexes)
         self._before: dict[tuple[frozenset[Oid], bool], frozenset[Key]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
@@ -82,11 +84,14 @@ class Judge:
             for relid in reads(plan):
                 self._readers.setdefault(relid, set()).add(plan.relid)
 
-    def judge(self, statements: Sequence[str]) -> Verdict:
-        """What the statements, run in order, do to the findings."""
-        key = tuple(statements)
+    def judge(self, statements: Sequence[str], *, proved: bool = False) -> Verdict:
+        """What the statements, run in order, do to the findings.
+
+        ``proved``: they let the same rows through whatever the database holds, so only what rules say of plans is asked.
+        """
+        key = (tuple(statements), proved)
         if key not in self._verdicts:
-            self._verdicts[key] = self._judge(key)
+            self._verdicts[key] = self._judge(*key)
         return self._verdicts[key]
 
     def affected(self, statements: Sequence[str]) -> frozenset[Oid]:
@@ -97,15 +102,15 @@ class Judge:
     def _reached(self, change: Change) -> frozenset[Oid]:
         return frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))
 
-    def _judge(self, statements: tuple[str, ...]) -> Verdict:
+    def _judge(self, statements: tuple[str, ...], proved: bool) -> Verdict:
         with applied(self.catalog, statements) as change:
             if change.rejected is not None:
-                return Verdict(rejected=change.rejected)
+                return Verdict(rejected=change.rejected, culprit=change.culprit)
             tables = self._reached(change)
             predictor = Predictor(self.catalog) if change.functions else self._predictor.beside(change.tables)
             plans = self._predicted(tables, change, predictor)
             facts = self._restricted(tables, plans, predictor)
-            rules = self._rules if change.more_than_indexes else self._on_indexes
+            rules = self._rules if change.more_than_indexes and not proved else self._on_indexes
             after = every(rules, facts)
         if not change.functions:
             self._predictor.learn(predictor, change.tables)

@@ -14,6 +14,8 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 
+_TOGETHER = 4
+"""How often all proposals are tried together, each time without those that stood in the way."""
 _ROUNDS = 3
 """How often indexes may be added for what a rewrite leaves to be found by one."""
 
@@ -49,12 +51,13 @@ def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> 
         # two texts of one policy undo each other: the second is tried alone
         if proposal and all(altered.setdefault(finding.policy_oid, text) == text for text in texts):
             first[i] = proposal
-    for _ in range(2):
+    for _ in range(_TOGETHER):
         if len(first) < 2:
             break
         verdict = judge.judge(tuple(dict.fromkeys(one.up for proposal in first.values() for one in proposal)))
         if verdict.rejected is not None:
-            break
+            first = {i: proposal for i, proposal in first.items() if all(one.up != verdict.culprit for one in proposal)}
+            continue
         unwelcome = [new for new in verdict.new if not all(_unmasked(new, findings[i], verdict) for i in first)]
         if not unwelcome:
             return {i: proposal for i, proposal in first.items() if finding_key(findings[i]) in verdict.gone}
@@ -71,7 +74,7 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
     """The proposal, with indexes that it makes necessary, if it cures the finding; else ()."""
     key = finding_key(finding)
     for _ in range(_ROUNDS):
-        verdict = judge.judge([one.up for one in proposal])
+        verdict = judge.judge([one.up for one in proposal], proved=_proved(finding, proposal))
         if verdict.rejected is not None or key not in verdict.gone:
             return ()
         unwelcome = [new for new in verdict.new if not _unmasked(new, finding, verdict)]
@@ -88,6 +91,14 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
             return ()
         proposal = longer
     return ()
+
+
+def _proved(finding: Finding, proposal: Proposal) -> bool:
+    """Whether the proposal answers a finding about plans and is known to let the same rows through. A function that is
+    made beside has rights of its own, on which other rules have their say."""
+    return finding.rule.hangs_on_indexes and all(
+        one.applicability == "safe" and not one.up.startswith("CREATE OR REPLACE FUNCTION") for one in proposal
+    )
 
 
 def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:

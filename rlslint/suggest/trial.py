@@ -30,6 +30,8 @@ class Change:
     functions: bool = False
     tables: frozenset[Oid] = frozenset()
     rejected: str | None = None
+    culprit: str = ""
+    """The SQL, as it was given, that was rejected."""
 
     @property
     def more_than_indexes(self) -> bool:
@@ -69,15 +71,15 @@ def run(session: Session, statements: Sequence[str]) -> Change:
         source = SourceFile(SUGGESTED, sql)
         parsed, problems = parse_script(source, 0, len(sql))
         for problem in problems:
-            return Change(rejected=problem.reason)
+            return Change(rejected=problem.reason, culprit=sql)
         for statement in parsed:
             session.statement = statement
             try:
                 session.run(statement)
             except DDLError as error:
-                return Change(rejected=error.message)
+                return Change(rejected=error.message, culprit=sql)
             except NotFollowed as reason:
-                return Change(rejected=str(reason))
+                return Change(rejected=str(reason), culprit=sql)
     made_indexes, made_policies, made_procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
     indexed = {row.indrelid for row in _changed(indexes, made_indexes)}
     altered = [row for row in _changed(policies, made_policies) if row.oid in policies and row.oid in made_policies]
