@@ -10,11 +10,13 @@ from rlslint.catalog.membership import has_privs_of_role
 from rlslint.catalog.rows import Proc, Relation, Role
 from rlslint.checks.model import Facts
 from rlslint.nodes.primnodes import Oid
+from rlslint.plan.clauses import is_true
 from rlslint.rewrite.access import function_calls
 from rlslint.rewrite.functions import calls_closure
 from rlslint.rewrite.model import PolicyClause
 from rlslint.rewrite.privileges import has_any_column
 from rlslint.rewrite.recursion import clauses_of
+from rlslint.rewrite.rowsecurity import PolCmd, applicable_quals
 
 API_ROLES = ("anon", "authenticated", "web_anon")
 
@@ -72,6 +74,14 @@ def live_clauses(facts: Facts) -> dict[PolicyClause, tuple[Oid, ...]]:
         for clause in clauses_of(plan.row_security):
             found.setdefault(clause, {})[plan.role] = None
     return {clause: tuple(roles) for clause, roles in found.items()}
+
+
+def restrictions(facts: Facts, relid: Oid, role: Oid, command: PolCmd) -> tuple[PolicyClause, ...]:
+    """Restrictive conditions that stand before the command's rows, the new ones of INSERT and the existing ones of the
+    others, and are not the constant true."""
+    quals = applicable_quals(facts.catalog, relid, role, command, check=command == "a")
+    simplifier = facts.simplifier(role)
+    return tuple(clause for clause in quals.restrictive if not is_true(simplifier.qual_expr(clause.expr)))
 
 
 def policy_functions(facts: Facts) -> Iterator[tuple[Proc, PolicyClause, tuple[Oid, ...]]]:

@@ -7,12 +7,11 @@ from typing import Final, Literal
 
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Policy, Relation, StoredExpr
-from rlslint.checks.exposure import API_ROLES, clients_with, reachable
+from rlslint.checks.exposure import API_ROLES, clients_with, reachable, restrictions
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.clauses import is_true
 from rlslint.rewrite.model import StatementName
-from rlslint.rewrite.rowsecurity import applicable_quals
 
 _COMMANDS: Final[dict[Literal["a", "w", "d"], tuple[StatementName, str]]] = {
     "a": ("insert", "insert"),
@@ -73,7 +72,7 @@ def _roles(
         for name, role in allowed.items()
         if (PUBLIC in named or name in API_ROLES)
         and is_true(facts.simplifier(role).qual_expr(condition.expr))
-        and not _restricted(facts, relation, role, command)
+        and not restrictions(facts, relation.oid, role, command)
     )
 
 
@@ -82,9 +81,3 @@ def _condition(policy: Policy, command: Literal["a", "w", "d"]) -> StoredExpr | 
     if command == "a":
         return policy.polwithcheck or policy.polqual
     return policy.polqual
-
-
-def _restricted(facts: Facts, relation: Relation, role: Oid, command: Literal["a", "w", "d"]) -> bool:
-    quals = applicable_quals(facts.catalog, relation.oid, role, command, check=command == "a")
-    simplifier = facts.simplifier(role)
-    return any(not is_true(simplifier.qual_expr(clause.expr)) for clause in quals.restrictive)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from rlslint.catalog.rows import Relation
-from rlslint.checks.exposure import live_clauses
+from rlslint.checks.exposure import live_clauses, restrictions
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, Var
 from rlslint.plan.clauses import is_true
 from rlslint.plan.nosession import without_session
-from rlslint.rewrite.model import StatementName
-from rlslint.rewrite.rowsecurity import applicable_quals
+from rlslint.rewrite.model import PolicyClause, StatementName
+from rlslint.rewrite.rowsecurity import PolCmd
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -21,43 +21,57 @@ def check(facts: Facts) -> Iterator[Match]:
     for clause, applied in live_clauses(facts).items():
         policy = clause.policy
         relation = facts.catalog.relations[policy.polrelid]
-        roles = tuple(role for role in applied if facts.catalog.rolname(role) != "authenticated")
-        if policy.origin is None or not policy.polpermissive or not roles:
+        if policy.origin is None or not policy.polpermissive:
             continue
-        role = roles[0]
-        if is_true(facts.simplifier(role).qual_expr(clause.expr)) or _restricted(facts, policy.polrelid, role):
-            continue
-        for value in (None, ""):
-            left = without_session(facts.catalog, role, clause.expr, value)
-            if left is not None and _holds(left, relation):
-                yield Match(
-                    span=clause.stored.span,
-                    relation=relation,
-                    policy=policy,
-                    statements=_STATEMENTS[policy.polcmd],
-                    roles=roles,
-                    facts={"table": facts.name(relation.oid)},
-                    needs=(
-                        NeedNote("deny where there is no user: col = the user is NULL, and so not true, without one"),
-                    ),
-                )
-                break
+        open_to = {
+            role: commands
+            for role in applied
+            if facts.catalog.rolname(role) != "authenticated"
+            and not is_true(facts.simplifier(role).qual_expr(clause.expr))
+            and (commands := tuple(one for one in _commands(clause) if _open(facts, clause, role, one)))
+        }
+        if open_to:
+            yield Match(
+                span=clause.stored.span,
+                relation=relation,
+                policy=policy,
+                statements=tuple(dict.fromkeys(_STATEMENTS[one] for commands in open_to.values() for one in commands)),
+                roles=tuple(open_to),
+                facts={"table": facts.name(relation.oid)},
+                needs=(NeedNote("deny where there is no user: col = the user is NULL, and so not true, without one"),),
+            )
 
 
-_STATEMENTS: Final[dict[str, tuple[StatementName, ...]]] = {
-    "*": ("select", "insert", "update", "delete"),
-    "r": ("select",),
-    "a": ("insert",),
-    "w": ("update",),
-    "d": ("delete",),
-}
+_STATEMENTS: Final[dict[PolCmd, StatementName]] = {"r": "select", "a": "insert", "w": "update", "d": "delete"}
+_USES: Final[dict[str, tuple[PolCmd, ...]]] = {"using": ("r", "a", "w", "d"), "check": ("a", "w")}
+
+
+def _commands(clause: PolicyClause) -> tuple[PolCmd, ...]:
+    """Those for which the policy asks the condition: WITH CHECK for new rows, USING else, and where there is no WITH
+    CHECK."""
+    policy = clause.policy
+    uses = tuple(one for one in _USES[clause.clause] if policy.polcmd in ("*", one))
+    return tuple(one for one in uses if one != "a" or clause.clause == "check" or policy.polwithcheck is None)
+
+
+def _open(facts: Facts, clause: PolicyClause, role: Oid, command: PolCmd) -> bool:
+    """Whether the condition and whatever stands beside it let a session without a user through: restrictive policies,
+    and where the command is UPDATE the policy's other condition."""
+    policy = clause.policy
+    asked = [clause, *restrictions(facts, policy.polrelid, role, command)]
+    if command == "w" and policy.polwithcheck is not None and policy.polqual is not None:
+        asked += [PolicyClause(policy, "using", policy.polqual), PolicyClause(policy, "check", policy.polwithcheck)]
+    return any(all(_holds_for_nobody(facts, one, role, value) for one in dict.fromkeys(asked)) for value in (None, ""))
+
+
+def _holds_for_nobody(facts: Facts, clause: PolicyClause, role: Oid, value: str | None) -> bool:
+    left = without_session(facts.catalog, role, clause.expr, value)
+    if left is None:
+        return is_true(facts.simplifier(role).qual_expr(clause.expr))
+    return _holds(left, facts.catalog.relations[clause.policy.polrelid])
 
 
 def _holds(left: Expr, relation: Relation) -> bool:
     if isinstance(left, NullTest) and not left.is_null and isinstance(left.arg, Var) and left.arg.attnum > 0:
         return relation.column(left.arg.attnum).attnotnull
     return is_true(left)
-
-
-def _restricted(facts: Facts, relid: Oid, role: Oid) -> bool:
-    return any(applicable_quals(facts.catalog, relid, role, "r", check=False).restrictive)
