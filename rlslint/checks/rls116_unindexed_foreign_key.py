@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rlslint.catalog.rows import Constraint
 from rlslint.checks.model import Facts, Match, NeedIndex
+from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, Var
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -29,10 +30,24 @@ def check(facts: Facts) -> Iterator[Match]:
 
 
 def _covered(facts: Facts, constraint: Constraint) -> bool:
-    """An index whose first keys are the columns, in any order; one of a part of the rows counts when NULLs are left out."""
+    """An index whose first keys are the columns, in any order; one of a part of the rows counts where only NULLs are left
+    out, which no look-up by the key asks for."""
     wanted = set(constraint.conkey)
     for index in facts.catalog.indexes_of(constraint.conrelid):
         leading = {key.attnum for key in index.keys[: len(wanted)]}
         if index.indisvalid and index.amname in ("btree", "hash") and leading == wanted:
-            return True
+            if index.indpred is None or all(_says_not_null(one, wanted) for one in _conjuncts(index.indpred.expr)):
+                return True
     return False
+
+
+def _conjuncts(expr: Expr) -> Iterator[Expr]:
+    if isinstance(expr, BoolExpr) and expr.op == "and":
+        for arg in expr.args:
+            yield from _conjuncts(arg)
+    else:
+        yield expr
+
+
+def _says_not_null(expr: Expr, columns: set[int]) -> bool:
+    return isinstance(expr, NullTest) and not expr.is_null and isinstance(expr.arg, Var) and expr.arg.attnum in columns
