@@ -58,7 +58,6 @@ def test_imports_run_one_way() -> None:
                 continue
             if STAGES.index(parts[1]) > STAGES.index(stage(path)):
                 wrong.append(f"{path} imports {name}")
-    # the command line is the one place that may look everywhere; the pipeline is the other
     assert wrong == []
 
 

@@ -53,12 +53,12 @@ def a_expr(scope: Scope, node: Raw, raw: Raw) -> Expr:
     left = expressions.transform(scope, node["lexpr"]) if "lexpr" in node else None
     row_link = node["rexpr"].get("SubLink", {})
     if isinstance(left, RowExpr) and kind == "AEXPR_OP" and row_link.get("subLinkType") == "EXPR_SUBLINK":
-        return _row_sublink(scope, name, left, row_link, location, raw)
+        return _row_sublink(scope, schema, name, left, row_link, location, raw)
     right = expressions.transform(scope, node["rexpr"])
     match kind:
         case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
             assert left is not None
-            return scalar_array(scope, name, left, right, kind == "AEXPR_OP_ANY", location, raw)
+            return scalar_array(scope, name, left, right, kind == "AEXPR_OP_ANY", location, raw, schema=schema)
         case "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT":
             assert left is not None
             tested = _distinct_from_null(left, right, kind, location, raw)
@@ -128,7 +128,7 @@ def binary(
 ) -> Expr:
     """``left name right`` (make_op); rows are compared column by column."""
     if isinstance(left, RowExpr) and isinstance(right, RowExpr):
-        return _row_compare(scope, name, left, right, location, raw)
+        return _row_compare(scope, name, left, right, location, raw, schema)
     found = resolve_operator(scope.catalog, schema, name, left.type, right.type, scope.context.search_path)
     if isinstance(found, OperMiss):
         return Unresolved(
@@ -162,10 +162,15 @@ def _guess(name: str) -> Oid:
     return t.BOOL if name in ("=", "<>", "<", ">", "<=", ">=", "~~", "~~*", "~", "@>", "<@", "&&", "?") else 0
 
 
-def _row_compare(scope: Scope, name: str, left: RowExpr, right: RowExpr, location: int, raw: Raw) -> Expr:
+def _row_compare(
+    scope: Scope, name: str, left: RowExpr, right: RowExpr, location: int, raw: Raw, schema: str | None
+) -> Expr:
     if len(left.args) != len(right.args):
         return _unequal_rows(left, right, location, raw)
-    pairs = [binary(scope, name, one, two, location, raw) for one, two in zip(left.args, right.args, strict=True)]
+    pairs = [
+        binary(scope, name, one, two, location, raw, schema=schema)
+        for one, two in zip(left.args, right.args, strict=True)
+    ]
     if len(pairs) == 1:
         return pairs[0]
     if name in ("=", "<>") or not all(isinstance(pair, OpExpr) for pair in pairs):
@@ -181,7 +186,17 @@ def _row_compare(scope: Scope, name: str, left: RowExpr, right: RowExpr, locatio
     )
 
 
-def scalar_array(scope: Scope, name: str, left: Expr, right: Expr, use_or: bool, location: int, raw: Raw) -> Expr:
+def scalar_array(
+    scope: Scope,
+    name: str,
+    left: Expr,
+    right: Expr,
+    use_or: bool,
+    location: int,
+    raw: Raw,
+    *,
+    schema: str | None = None,
+) -> Expr:
     """``left name ANY|ALL (right)`` (make_scalar_array_op)."""
     element = t.UNKNOWN if right.type == t.UNKNOWN else t.element_type(scope.catalog, right.type)
     if not element and right.type:
@@ -193,7 +208,7 @@ def scalar_array(scope: Scope, name: str, left: Expr, right: Expr, use_or: bool,
             location=location,
             raw=raw,
         )
-    found = resolve_operator(scope.catalog, None, name, left.type, element, scope.context.search_path)
+    found = resolve_operator(scope.catalog, schema, name, left.type, element, scope.context.search_path)
     if isinstance(found, OperMiss):
         return Unresolved(
             type=t.BOOL, reason=found.reason, sqlstate=found.sqlstate, args=(left, right), location=location, raw=raw
@@ -273,11 +288,11 @@ def sub_link(scope: Scope, node: Raw, raw: Raw) -> Expr:
             if kind is SubLinkType.ARRAY:
                 oid = oid if t.element_type(scope.catalog, oid) else t.array_type(scope.catalog, oid)
             return SubLink(type=oid, kind=kind, subselect=query, location=location, raw=raw)
-    _, name = names_of(node["operName"]) if node.get("operName") else (None, "=")
+    schema, name = names_of(node["operName"]) if node.get("operName") else (None, "=")
     left = expressions.transform(scope, node["testexpr"])
     lefts = left.args if isinstance(left, RowExpr) else (left,)
     link = SubLink(type=t.BOOL, kind=kind, subselect=query, location=location, raw=raw)
-    return _compared(scope, name, lefts, link)
+    return _compared(scope, schema, name, lefts, link)
 
 
 def _has_unknown(query: Query) -> bool:
@@ -287,14 +302,16 @@ def _has_unknown(query: Query) -> bool:
     )
 
 
-def _row_sublink(scope: Scope, name: str, left: RowExpr, node: Raw, location: int, raw: Raw) -> Expr:
+def _row_sublink(
+    scope: Scope, schema: str | None, name: str, left: RowExpr, node: Raw, location: int, raw: Raw
+) -> Expr:
     select = node["subselect"].get("SelectStmt", {})
     query = queries.transform_select(scope.child(), select)
     link = SubLink(type=t.BOOL, kind=SubLinkType.ROWCOMPARE, subselect=query, location=location, raw=raw)
-    return _compared(scope, name, left.args, link)
+    return _compared(scope, schema, name, left.args, link)
 
 
-def _compared(scope: Scope, name: str, lefts: tuple[Expr, ...], link: SubLink) -> Expr:
+def _compared(scope: Scope, schema: str | None, name: str, lefts: tuple[Expr, ...], link: SubLink) -> Expr:
     columns = [target.expr.type for target in link.subselect.targets]
     if len(columns) != len(lefts) and not _has_unknown(link.subselect):
         few = "few" if len(columns) < len(lefts) else "many"
@@ -303,7 +320,7 @@ def _compared(scope: Scope, name: str, lefts: tuple[Expr, ...], link: SubLink) -
     coerced: list[Expr] = []
     righttypes: list[Oid] = []
     for left, oid in zip(lefts, columns, strict=False):
-        found = resolve_operator(scope.catalog, None, name, left.type, oid, scope.context.search_path)
+        found = resolve_operator(scope.catalog, schema, name, left.type, oid, scope.context.search_path)
         if isinstance(found, OperMiss):
             shown = [format_type(scope.catalog, side) for side in (left.type, oid)]
             reason = f"{found.reason} ({shown[0]} {name} {shown[1]})" if found.sqlstate is None else found.reason

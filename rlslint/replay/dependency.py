@@ -79,6 +79,7 @@ def _possible_dependents(catalog: Catalog, kind: Kind) -> Iterator[Row]:
     yield from catalog.policies
     yield from catalog.triggers
     yield from catalog.procs
+    yield from catalog.operators
 
 
 def _goes(address: Address, going: Collection[Address]) -> bool:
@@ -141,6 +142,8 @@ def _delete(catalog: Catalog, address: Address) -> None:
             catalog.policies.remove(address.oid)
         case "proc":
             catalog.procs.remove(address.oid)
+        case "operator":
+            catalog.operators.remove(address.oid)
         case "type":
             catalog.types.remove(address.oid)
         case "namespace":
@@ -197,6 +200,8 @@ def describe(catalog: Catalog, address: Address) -> str:
             return f"policy {policy.polname} on table {catalog.relations[policy.polrelid].relname}"
         case "proc":
             return f"function {catalog.procs[address.oid].proname}"
+        case "operator":
+            return f"operator {catalog.operators[address.oid].oprname}"
         case "type":
             return f"type {catalog.types[address.oid].typname}"
         case "namespace":

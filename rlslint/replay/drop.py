@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from rlslint.analyze.typename import names_of
-from rlslint.replay import extensions, functions, policies, schemas, triggers, types
+from rlslint.replay import extensions, functions, operators, policies, schemas, triggers, types
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import find_index_named, relation_named
 from rlslint.replay.references import Address
-from rlslint.replay.session import DDLError, Handler, Missing, Session
+from rlslint.replay.session import DDLError, Handler, Missing, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
 
 DropOne = Callable[[Session, Statement, Raw, bool, bool], None]
@@ -35,7 +35,28 @@ _OTHERS: Final[dict[str, DropOne]] = {
     "OBJECT_DOMAIN": types.drop_type,
     "OBJECT_SCHEMA": schemas.drop_schema,
     "OBJECT_EXTENSION": extensions.drop_extension,
+    "OBJECT_CAST": operators.drop_cast,
+    "OBJECT_OPERATOR": operators.drop_operator,
 }
+_WITHOUT_EFFECT: Final = frozenset(
+    {
+        "OBJECT_CONVERSION",
+        "OBJECT_EVENT_TRIGGER",
+        "OBJECT_PUBLICATION",
+        "OBJECT_RULE",
+        "OBJECT_STATISTIC_EXT",
+        "OBJECT_TRANSFORM",
+        "OBJECT_TSCONFIGURATION",
+        "OBJECT_TSDICTIONARY",
+        "OBJECT_TSPARSER",
+        "OBJECT_TSTEMPLATE",
+    }
+)
+"""No row is kept of these, and nothing that is kept goes with them."""
+_WITHOUT_CASCADE: Final = frozenset(
+    {"OBJECT_ACCESS_METHOD", "OBJECT_COLLATION", "OBJECT_FDW", "OBJECT_FOREIGN_SERVER", "OBJECT_LANGUAGE"}
+)
+"""The same, but CASCADE takes tables, columns, indexes or functions along."""
 
 
 def drop(session: Session, statement: Statement) -> None:
@@ -53,7 +74,10 @@ def drop(session: Session, statement: Statement) -> None:
         return
     drop_one = _OTHERS.get(kind)
     if drop_one is None:
-        return
+        if kind in _WITHOUT_EFFECT or (kind in _WITHOUT_CASCADE and not cascade):
+            return
+        what = kind.removeprefix("OBJECT_").replace("_", " ").lower()
+        raise NotFollowed(f"DROP of a kind of object that is not followed: {what}")
     for item in node["objects"]:
         drop_one(session, statement, item, missing_ok, cascade)
 

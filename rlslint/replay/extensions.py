@@ -128,14 +128,13 @@ def remove_extension(session: Session, name: str, *, cascade: bool) -> None:
         for row in own.types
         if row.typcategory != "A" and catalog.types.get(row.oid) is not None
     ]
+    parts += [Address("operator", row.oid) for row in own.operators]
     if parts:
         perform_deletion(session, parts, cascade=cascade)
     for amop in own.amops:
         catalog.amops.remove(amop.oid)
     for opclass in own.opclasses:
         catalog.opclasses.remove(opclass.oid)
-    for operator in own.operators:
-        catalog.operators.remove(operator.oid)
     for cast in own.casts:
         catalog.casts.remove((cast.castsource << 32) | cast.casttarget)
 

@@ -7,13 +7,16 @@ from typing import Final, Literal
 
 from rlslint.analyze.oper import OperMatch, resolve_operator
 from rlslint.analyze.typename import names_of, resolve_type_name
+from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import AmOp, Cast, OpClass, Operator, Proc
 from rlslint.nodes.primnodes import Oid
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import target_namespace
 from rlslint.replay.names import flag, options
+from rlslint.replay.references import Address
 from rlslint.replay.routines import find_function
-from rlslint.replay.session import DDLError, Handler, Session
+from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
 from rlslint.replay.types import create_base
 from rlslint.source.model import Raw, Statement
 
@@ -251,28 +254,46 @@ def create_operator_class(session: Session, statement: Statement) -> None:
 
 
 def drop_cast(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
-    """One object of DROP CAST."""
+    """One object of DROP CAST; nothing hangs on a cast, what an expression calls is its function. Raises DDLError 2BP01,
+    Missing 42704."""
+    catalog = session.catalog
     source, target = (
-        resolve_type_name(session.catalog, item["TypeName"], session.search_path)[0] for item in obj["List"]["items"]
+        resolve_type_name(catalog, item["TypeName"], session.search_path)[0] for item in obj["List"]["items"]
     )
-    for cast in session.catalog.casts:
-        if (cast.castsource, cast.casttarget) == (source, target):
-            session.catalog.casts.remove((source << 32) | target)
-            return
+    found = catalog.casts.find("pair", (source, target))
+    if not found:
+        if not missing_ok:
+            names = [names_of(item["TypeName"]["names"])[1] for item in obj["List"]["items"]]
+            session.absent("42704", f"cast from type {names[0]} to type {names[1]} is created by no file")
+        return
+    if found[0] not in tuple(catalog.casts):
+        raise DDLError("2BP01", "cannot drop cast because it is required by the database system")
+    catalog.casts.remove((source << 32) | target)
 
 
 def drop_operator(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
-    """One object of DROP OPERATOR."""
+    """One object of DROP OPERATOR. Raises DDLError 2BP01 where something uses it, Missing 42883, NotFollowed."""
+    catalog = session.catalog
     target = obj["ObjectWithArgs"]
     schema, name = names_of(target["objname"])
     operands = tuple(
-        resolve_type_name(session.catalog, item["TypeName"], session.search_path)[0] if "TypeName" in item else 0
+        resolve_type_name(catalog, item["TypeName"], session.search_path)[0] if "TypeName" in item else 0
         for item in target["objargs"]
     )
-    for row in session.catalog.find_operators(schema, name, session.search_path):
-        if (row.oprleft, row.oprright) == operands and any(row.oid == own.oid for own in session.catalog.operators):
-            session.catalog.operators.remove(row.oid)
-            return
+    candidates = catalog.find_operators(schema, name, session.search_path)
+    found = [row for row in candidates if (row.oprleft, row.oprright) == operands]
+    if not found:
+        if not missing_ok:
+            session.absent("42883", f"operator {name} with these operands is created by no file")
+        return
+    oid = found[0].oid
+    if oid < FIRST_NORMAL_OID:
+        raise DDLError("2BP01", f"cannot drop operator {name} because it is required by the database system")
+    if catalog.amops.find("operator", oid):
+        if cascade:
+            raise NotFollowed("drops an operator together with its operator class")
+        raise DDLError("2BP01", f"cannot drop operator {name} because an operator class requires it")
+    perform_deletion(session, [Address("operator", oid)], cascade=cascade)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -13,11 +13,24 @@ from weakref import WeakKeyDictionary
 
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
-from rlslint.catalog.rows import Constraint, Index, Policy, Proc, Relation, StoredExpr, Trigger, Type
+from rlslint.catalog.rows import Constraint, Index, Operator, Policy, Proc, Relation, StoredExpr, Trigger, Type
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, query_expressions
-from rlslint.nodes.primnodes import Aggref, Const, Expr, FuncExpr, Oid, SubLink, Var
+from rlslint.nodes.primnodes import (
+    Aggref,
+    Const,
+    Expr,
+    FuncExpr,
+    Oid,
+    OpExpr,
+    RowCompareExpr,
+    ScalarArrayOpExpr,
+    SubLink,
+    Var,
+)
 
-Kind = Literal["relation", "index", "constraint", "policy", "default", "proc", "type", "namespace", "trigger"]
+Kind = Literal[
+    "relation", "index", "constraint", "policy", "default", "proc", "type", "namespace", "trigger", "operator"
+]
 Behaviour = Literal["normal", "auto", "internal", "partition"]
 
 
@@ -38,7 +51,7 @@ class Edge:
     behaviour: Behaviour
 
 
-Row = Relation | Index | Constraint | Policy | Proc | Type | Trigger
+Row = Relation | Index | Constraint | Policy | Proc | Type | Trigger | Operator
 
 _CACHES: Final[WeakKeyDictionary[Catalog, dict[int, tuple[Row, tuple[Edge, ...], frozenset[Oid]]]]] = (
     WeakKeyDictionary()
@@ -83,6 +96,13 @@ def _edges(catalog: Catalog, row: Row) -> Iterator[Edge]:
         case Trigger():
             yield Edge(Address("trigger", row.oid), Address("relation", row.tgrelid), "auto")
             yield Edge(Address("trigger", row.oid), Address("proc", row.tgfoid), "normal")
+        case Operator():
+            me = Address("operator", row.oid)
+            yield Edge(me, Address("namespace", row.oprnamespace), "normal")
+            if row.oprcode >= FIRST_NORMAL_OID:
+                yield Edge(me, Address("proc", row.oprcode), "normal")
+            for oid in (row.oprleft, row.oprright):
+                yield from _normal(me, _type_reference(catalog, oid))
         case Proc():
             me = Address("proc", row.oid)
             yield Edge(me, Address("namespace", row.pronamespace), "normal")
@@ -171,7 +191,7 @@ def _of_constraint(catalog: Catalog, row: Constraint) -> Iterator[Edge]:
 
 
 def stored_references(catalog: Catalog, stored: StoredExpr | None, relid: Oid) -> Iterator[Address]:
-    """What a stored expression over one relation names: columns, relations, functions, types."""
+    """What a stored expression over one relation names: columns, relations, functions, operators, types."""
     if stored is None:
         return
     own = Query(rtable=(RangeTblEntry(kind="relation", eref="", relid=relid),))
@@ -206,12 +226,21 @@ def _references(catalog: Catalog, expr: Expr, levels: tuple[Query, ...]) -> Iter
             case FuncExpr() | Aggref():
                 if node.funcid >= FIRST_NORMAL_OID:
                     yield Address("proc", node.funcid)
+            case OpExpr() | ScalarArrayOpExpr():
+                yield from _operator_references((node.opno,))
+            case RowCompareExpr():
+                yield from _operator_references(node.opnos)
             case SubLink():
+                yield from _operator_references(node.opnos)
                 yield from query_references(catalog, node.subselect, levels)
             case Const(type=2205) if node.value is not None:
                 # regclass, as in nextval(): columns.cook_default puts the OID there
                 if node.value.isdigit() and catalog.relations.get(int(node.value)) is not None:
                     yield Address("relation", int(node.value))
+
+
+def _operator_references(operators: Iterable[Oid]) -> Iterator[Address]:
+    return (Address("operator", oid) for oid in operators if oid >= FIRST_NORMAL_OID)
 
 
 def _column_reference(catalog: Catalog, var: Var, levels: tuple[Query, ...]) -> Iterator[Address]:

@@ -64,8 +64,6 @@ def drop_schema(session: Session, statement: Statement, obj: Raw, missing_ok: bo
         _empty(session, row.oid, row.nspname, cascade=cascade)
         return
     perform_deletion(session, [Address("namespace", row.oid)], cascade=cascade)
-    for operator in [one for one in catalog.operators if one.oprnamespace == row.oid]:
-        catalog.operators.remove(operator.oid)
     for opclass in [one for one in catalog.opclasses if one.opcnamespace == row.oid]:
         catalog.opclasses.remove(opclass.oid)
     catalog.default_acls[:] = [one for one in catalog.default_acls if one.defaclnamespace != row.oid]
@@ -82,6 +80,7 @@ def _empty(session: Session, oid: Oid, name: str, *, cascade: bool) -> None:
         for one in catalog.types
         if one.typnamespace == oid and one.typcategory != "A" and not one.typrelid
     ]
+    inside += [Address("operator", one.oid) for one in catalog.operators if one.oprnamespace == oid]
     if not inside:
         return
     if not cascade:

@@ -33,8 +33,10 @@ def test_after_an_unknown_call_the_newer_policy_is_believed() -> None:
 
 
 def test_a_policy_made_after_the_call_is_not_doubted() -> None:
-    found = replayed("CREATE TABLE t (a int); SELECT f();\nCREATE POLICY p ON t USING (a = 1);" * 1 + TABLE[24:])
+    made = "CREATE TABLE t (a int); SELECT f(); CREATE POLICY p ON t USING (a = 1);"
+    found = replayed(f"{made} CREATE POLICY p ON t USING (a = 2);")
     assert conditions(found) == ["a = 1"]
+    assert 'policy "p" for table "t" already exists' in found.problems[-1].reason
 
 
 def test_built_in_and_harmless_calls_are_not_noted() -> None:
