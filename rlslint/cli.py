@@ -289,10 +289,11 @@ def config_(config: Path | None, show: bool, schema: bool, format_: str) -> None
     from rlslint.report.escape import json_text
     from rlslint.settings import json_schema
     from rlslint.shown import as_json, as_text
+    from rlslint.source.model import UsageError
 
     with one_line_errors():
         if schema and show:
-            raise ValueError("--show and --schema are two things: choose one")
+            raise UsageError("--show and --schema are two things: choose one")
         if schema:
             write(json_text(json_schema()), None)
             return

@@ -111,7 +111,7 @@ class one_line_errors:  # noqa: N801 - used as a statement
         from rlslint.config import ConfigError
         from rlslint.registry import RuleError
         from rlslint.report.escape import printable
-        from rlslint.source.model import InputError
+        from rlslint.source.model import InputError, UsageError
 
         if error is None or isinstance(error, SystemExit):
             return
@@ -131,7 +131,7 @@ class one_line_errors:  # noqa: N801 - used as a statement
             message = "the SQL leads too deep to be followed: this is a limit of rlslint"
         elif isinstance(error, MemoryError):
             message = "out of memory"
-        elif isinstance(error, (InputError, BaselineError, ConfigError, RuleError, ValueError)):
+        elif isinstance(error, (InputError, BaselineError, ConfigError, RuleError, UsageError)):
             message = str(error)
         else:
             return
@@ -161,13 +161,15 @@ def codes(text: str | None) -> tuple[str, ...]:
 
 
 def standard_input(paths: tuple[str, ...]) -> BinaryIO | None:
-    """Standard input where the paths ask for it. Raises ValueError where it is mixed with others, or closed."""
+    """Standard input where the paths ask for it. Raises UsageError where it is mixed with others, or closed."""
+    from rlslint.source.model import UsageError
+
     if "-" not in paths:
         return None
     if paths != ("-",):
-        raise ValueError("- (standard input) cannot be mixed with paths")
+        raise UsageError("- (standard input) cannot be mixed with paths")
     if sys.stdin is None:
-        raise ValueError("standard input is closed")
+        raise UsageError("standard input is closed")
     return sys.stdin.buffer
 
 
@@ -183,11 +185,13 @@ def colour(choice: str, output: Path | None) -> bool:
 
 
 def write(text: str, output: Path | None) -> None:
-    """Write the result, as UTF-8. Raises ValueError where standard output is closed, and OSError."""
+    """Write the result, as UTF-8. Raises UsageError where standard output is closed, and OSError."""
+    from rlslint.source.model import UsageError
+
     if output is not None:
         output.write_text(text, encoding="utf-8")
         return
     if sys.stdout is None:
-        raise ValueError("standard output is closed")
+        raise UsageError("standard output is closed")
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()

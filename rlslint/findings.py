@@ -10,7 +10,7 @@ from typing import Final, Literal
 from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.visits import row_visits
-from rlslint.registry import Rule, Scope, by_precedence, load_rules
+from rlslint.registry import Rule, Scope, by_precedence
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Project, Span, Suppression
 
@@ -86,8 +86,17 @@ def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
     found = grouped(settle(every(rules, facts)))
     if facts.rows:
         found = costed(found, facts)
-    found.sort(key=lambda finding: (-finding.cost, *finding.place, finding.rule.code, finding.message))
-    return told_apart(found)
+    return sorted(told_apart(sorted(found, key=place_order)), key=order)
+
+
+def order(finding: Finding) -> tuple[float, str, int, int, str, str]:
+    """A sort key: the costliest first where statistics tell, then by place and code."""
+    return (-finding.cost, *finding.place, finding.rule.code, finding.message)
+
+
+def place_order(finding: Finding) -> tuple[str, int, int, str, str]:
+    """A sort key: by place and code (docs/contract.md: what other programs read)."""
+    return order(finding)[1:]
 
 
 def settle(findings: Sequence[Finding]) -> list[Finding]:
@@ -284,13 +293,13 @@ def unsuppressed(findings: Iterable[Finding], project: Project) -> list[Finding]
 
 
 def unused(
-    findings: Sequence[Finding], project: Project, ran: frozenset[str], newest: frozenset[int]
+    findings: Sequence[Finding], project: Project, known: frozenset[str], ran: frozenset[str], newest: frozenset[int]
 ) -> Iterator[tuple[Suppression, tuple[str, ...]]]:
     """Ignore comments without a finding to suppress, each with the codes that have none (none: it names no code).
 
-    Only what can be told is: codes of rules that did not run are passed over, and rules about steps outside ``newest``.
+    Only what can be told is: ``known`` codes of rules that did not run are passed over, and rules about steps outside
+    ``newest``.
     """
-    known = frozenset(load_rules())
     by_source: dict[int, list[Finding]] = {}
     for finding in findings:
         by_source.setdefault(id(finding.span.source), []).append(finding)

@@ -14,7 +14,7 @@ from rlslint.change import caused, was_there
 from rlslint.checks.model import Facts
 from rlslint.config import Options
 from rlslint.databases import each, single
-from rlslint.findings import Finding, find, unsuppressed, unused
+from rlslint.findings import Finding, find, order, unsuppressed, unused
 from rlslint.ignores import as_configured
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.hot import hot_tables
@@ -26,7 +26,7 @@ from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
 from rlslint.source.changed import Changes, changes_since, tree_at
-from rlslint.source.model import InputError, Limits, Problem, Project, Span
+from rlslint.source.model import InputError, Limits, Problem, Project, Span, UsageError
 from rlslint.source.read import Stdin, load_projects, shown_path
 from rlslint.source.stats import TableStats, load_stats
 from rlslint.suggest.cure import Cure, cure
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>") -> Result:
-    """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and ValueError (an unknown
+    """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and UsageError (an unknown
     code) with one clear line."""
     rules = load_rules(options.own_rules)
     codes = selected(rules, options.select, options.ignore)
@@ -85,9 +85,10 @@ def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule]
     root = Path(options.root or cwd)
     findings = find(rules, facts)
     # the rule about comments that suppress nothing needs what the others found
-    idle = tuple(unused(findings, project, frozenset(rule.code for rule in rules), facts.newest))
+    known = frozenset(load_rules(options.own_rules))
+    idle = tuple(unused(findings, project, known, frozenset(rule.code for rule in rules), facts.newest))
     findings += find((rule for rule in rules if rule.code == "RLS003"), replace(facts, unused=idle))
-    findings.sort(key=lambda finding: (-finding.cost, *finding.place, finding.rule.code, finding.message))
+    findings.sort(key=order)
     return as_configured(
         unsuppressed(findings, project),
         files=options.per_file_ignores,
@@ -98,7 +99,7 @@ def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule]
 
 
 def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
-    """Raises ValueError for a code that the configuration names and no rule has."""
+    """Raises UsageError for a code that the configuration names and no rule has."""
     named = [code for _, codes in (*options.per_file_ignores, *options.per_object_ignores) for code in codes]
     selected(rules, (), (*named, *(code for code, _ in options.severities)))
 
@@ -195,13 +196,13 @@ def verify(
     stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
 ) -> list[Claim]:
-    """Put the findings that have a suggestion to a real server. Raises as `check` and `load` do, and ValueError where
+    """Put the findings that have a suggestion to a real server. Raises as `check` and `load` do, and UsageError where
     there is no server."""
     try:
         from rlslint.verify.claims import claims, prepare
         from rlslint.verify.database import own_database
     except ModuleNotFoundError as error:
-        raise ValueError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
+        raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
     rules = load_rules(options.own_rules)
     codes = selected(rules, options.select, options.ignore)
     _require_known(rules, options)

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, get_args
 import yaml
 
 from rlslint.checks.model import Check, Confidence, Severity
+from rlslint.source.model import UsageError
 
 _KEYS: Final = {
     "code",
@@ -196,11 +197,11 @@ def load_rule(path: Path) -> Rule:
 
 
 def find_rule(rules: Mapping[str, Rule], given: str) -> Rule:
-    """The rule of a code or a name. Raises ValueError, with the nearest of them."""
+    """The rule of a code or a name. Raises UsageError, with the nearest of them."""
     by_name = {rule.name: rule for rule in rules.values()}
     rule = rules.get(given.upper()) or by_name.get(given.lower())
     if rule is None:
-        raise ValueError(_unknown(rules, given))
+        raise UsageError(_unknown(rules, given))
     return rule
 
 
@@ -214,11 +215,11 @@ def _unknown(rules: Mapping[str, Rule], given: str) -> str:
 def selected(rules: Mapping[str, Rule], select: tuple[str, ...], ignore: tuple[str, ...]) -> frozenset[str]:
     """Codes that ``select`` names and ``ignore`` does not; prefixes name families, no ``select`` means all.
 
-    Raises ValueError for a code or prefix that no rule has.
+    Raises UsageError for a code or prefix that no rule has.
     """
     for given in (*select, *ignore):
         if not any(code.startswith(given.upper()) for code in rules) or not re.match(r"[A-Za-z]{2}", given):
-            raise ValueError(_unknown(rules, given))
+            raise UsageError(_unknown(rules, given))
     chosen = {code for code in rules if not select or code.startswith(tuple(s.upper() for s in select))}
     return frozenset(code for code in chosen if not ignore or not code.startswith(tuple(i.upper() for i in ignore)))
 

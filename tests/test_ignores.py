@@ -8,6 +8,7 @@ import pytest
 
 from rlslint.config import load_options
 from rlslint.pipeline import check, merged
+from rlslint.source.model import UsageError
 
 SQL = """CREATE ROLE member NOLOGIN;
 CREATE TABLE notes (id bigint PRIMARY KEY, owner bigint NOT NULL);
@@ -62,5 +63,5 @@ def test_what_is_left(project: Path, configuration: str, expected: dict[str, str
     ],
 )
 def test_a_code_that_no_rule_has(project: Path, configuration: str) -> None:
-    with pytest.raises(ValueError, match="unknown rule code"):
+    with pytest.raises(UsageError, match="unknown rule code"):
         found(project, configuration)

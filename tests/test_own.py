@@ -38,6 +38,14 @@ def test_found_selected_explained_and_suppressed_like_ours(project: Path) -> Non
     assert codes(project) == set()
 
 
+def test_a_comment_for_a_rule_that_did_not_run_is_not_judged(project: Path) -> None:
+    (project / "1_a.sql").write_text(SQL.replace("CREATE POLICY", "-- rlslint: ignore[OWN001] old name\nCREATE POLICY"))
+    (project / "rlslint.toml").write_text('own-rules = ["lint"]\nselect = ["RLS0"]\n')
+    assert codes(project) == set()
+    (project / "rlslint.toml").write_text('select = ["RLS0"]\n')
+    assert codes(project) == {"RLS003"}
+
+
 def test_a_second_rule_gets_the_next_code(project: Path) -> None:
     done = rlslint("rules", "--new", "another-rule", "--folder", "lint", cwd=project)
     assert done.out.splitlines()[0] == "lint/own002_another_rule.yaml"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlslint.registry import RuleError, load_rule, load_rules, selected
+from rlslint.source.model import UsageError
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,7 +45,7 @@ def test_selection_by_code_and_prefix() -> None:
     assert selected(rules, ("RLS20",), ("RLS201",)) == {f"RLS20{number}" for number in range(2, 10)}
     assert selected(rules, ("rls101",), ()) == {"RLS101"}
     for unknown in ("RLS999", "X", "1"):
-        with pytest.raises(ValueError, match="unknown rule code"):
+        with pytest.raises(UsageError, match="unknown rule code"):
             selected(rules, (unknown,), ())
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from rlslint.config import Options
 from rlslint.pipeline import check
-from rlslint.report.model import Result
+from rlslint.report.formats import render
+from rlslint.report.model import Result, together
 from rlslint.source.model import InputError
 from rlslint.source.stats import TableStats, load_stats
 
@@ -52,6 +53,16 @@ def test_statistics_make_a_table_hot_and_order_by_cost(tmp_path: Path) -> None:
     assert (insert.facts["row_visits"], insert.facts["row_visits_so_far"]) == (5000, 5000 * 2000000)
     assert insert.facts["hot"] == ["2,000,000 rows were inserted, says --stats"]
     assert select.facts["row_visits"] == 70000
+
+
+def test_other_programs_get_them_by_place(tmp_path: Path) -> None:
+    stats = HEAD + "public,visits,2000000,1900000\npublic,sites,9,5000\npublic,colours,9,70000\n"
+    result = lint(tmp_path, stats)
+    assert [one["code"] for one in json.loads(render(result, "json"))["findings"]] == ["RLS106", "RLS101"]
+    text = render(result, "text")
+    assert text.index("RLS101") < text.index("RLS106")
+    # two databases together keep the order
+    assert found(together([result, result]))[:2] == [("RLS101", "visits", "error")] * 2
 
 
 def test_a_table_known_to_be_small_is_read_as_a_whole(tmp_path: Path) -> None:

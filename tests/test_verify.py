@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from rlslint.cli import main
+from rlslint.source.model import UsageError
 from rlslint.verify.database import own_database
 from tests.conftest import Server
 
@@ -60,10 +61,10 @@ def test_a_database_that_holds_tables_is_refused(server: Server) -> None:
         connection.execute(b"CREATE TABLE t (a int)")
         name = connection.info.dbname
         url = server.uri.replace("/postgres?", f"/{name}?")
-        with pytest.raises(ValueError, match="holds tables"), own_database(url, yes=False):
+        with pytest.raises(UsageError, match="holds tables"), own_database(url, yes=False):
             pass
 
 
 def test_a_server_elsewhere_needs_yes() -> None:
-    with pytest.raises(ValueError, match="not local"), own_database("postgresql://db.example.com/x", yes=False):
+    with pytest.raises(UsageError, match="not local"), own_database("postgresql://db.example.com/x", yes=False):
         pass

@@ -9,7 +9,7 @@ from posixpath import normpath
 from rlslint.baseline import Ratchet
 from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import Severity
-from rlslint.findings import SEVERITIES, Finding, told_apart
+from rlslint.findings import SEVERITIES, Finding, order, place_order, told_apart
 from rlslint.plan.model import AccessPlan
 from rlslint.registry import Rule
 from rlslint.report.inputs import Input
@@ -20,6 +20,7 @@ class Result:
     """The outcome of one check."""
 
     findings: tuple[Finding, ...]
+    """The costliest first where statistics tell, then by place."""
     files: int
     statements: int
     tables: int
@@ -62,10 +63,9 @@ def together(results: Sequence[Result]) -> Result:
     if len(results) == 1:
         return results[0]
     cured = [finding for one in results for finding in one.cured or ()]
-    findings = [finding for one in results for finding in one.findings]
-    findings.sort(key=lambda finding: (*finding.place, finding.rule.code, finding.message))
+    findings = told_apart(sorted((finding for one in results for finding in one.findings), key=place_order))
     return Result(
-        findings=tuple(told_apart(findings)),
+        findings=tuple(sorted(findings, key=order)),
         files=sum(one.files for one in results),
         statements=sum(one.statements for one in results),
         tables=sum(one.tables for one in results),

@@ -243,6 +243,11 @@ class Limits:
     """Characters of one statement."""
 
 
+class UsageError(Exception):
+    """The user asked for what cannot be done (an unknown code, options that exclude one another); one line. Exit status
+    2."""
+
+
 class InputError(Exception):
     """The input cannot be used at all: a missing path, a binary file. The message is one line; exit status 2."""
 

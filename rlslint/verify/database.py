@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import conninfo, sql
 
+from rlslint.source.model import UsageError
 from rlslint.verify.server import EmbeddedServer
 
 Connection = psycopg.Connection[Any]
@@ -25,7 +26,7 @@ def own_database(url: str | None, *, yes: bool) -> Iterator[Connection]:
     """A connection (autocommit) to an empty database, dropped afterwards together with the roles made meanwhile, also
     when the work is interrupted.
 
-    Raises ValueError for a server that is not local without ``yes``, for a database that holds tables, and for one that
+    Raises UsageError for a server that is not local without ``yes``, for a database that holds tables, and for one that
     cannot be reached.
     """
     if url is None:
@@ -35,20 +36,20 @@ def own_database(url: str | None, *, yes: bool) -> Iterator[Connection]:
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.Error as error:
-        raise ValueError(f"--database-url: {_line(error)}") from None
+        raise UsageError(f"--database-url: {_line(error)}") from None
     hosts = str(given.get("host") or "").split(",")
     if not yes and not all(host in _LOCAL or host.startswith("/") for host in hosts):
-        raise ValueError(
+        raise UsageError(
             f"--database-url names the host {', '.join(hosts)}, which is not local: say --yes if it is meant"
         )
     try:
         main = psycopg.connect(url, autocommit=True)
     except psycopg.Error as error:
-        raise ValueError(f"--database-url: {_line(error)}") from None
+        raise UsageError(f"--database-url: {_line(error)}") from None
     with main:
         row = main.execute(_HOLDS_TABLES.encode()).fetchone()
         if row is not None and row[0]:
-            raise ValueError("--database-url names a database that holds tables: give an empty one on a scratch server")
+            raise UsageError("--database-url names a database that holds tables: give an empty one on a scratch server")
         yield from _beside(main, url)
 
 
