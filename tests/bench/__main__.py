@@ -1,0 +1,159 @@
+"""`python -m tests.bench [--rounds N] [--only WORD]`: every command in turn, round after round, ratios of the medians.
+
+What is compared beside rlslint runs only where it is installed (squawk-cli, pgrls): neither is needed for the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pglast import parser
+
+from rlslint.source.parse import DATA
+from rlslint.source.split import split
+from tests.bench import trees
+
+RLSLINT = (sys.executable, "-m", "rlslint")
+
+
+@dataclass
+class Command:
+    """One thing to be timed: seconds on the clock and of the processor, round by round."""
+
+    name: str
+    argv: tuple[str, ...]
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = time.perf_counter()
+        # findings are no failure: only the time is asked for
+        subprocess.run(self.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        self.wall.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+    def __str__(self) -> str:
+        wall, cpu = sorted(self.wall), statistics.median(self.cpu)
+        spread = f"{wall[0]:.2f} to {wall[-1]:.2f}"
+        return f"{self.name:34} {statistics.median(wall):8.2f} s  ({spread})  {cpu:8.2f} s of CPU"
+
+
+def parse_only(folder: Path) -> tuple[int, float]:
+    """What no linter can do without, libpg_query's parse of the statements that matter: how many, seconds of CPU."""
+    texts = [path.read_text() for path in sorted(folder.iterdir())]
+    pieces = [text[first:last] for text in texts for first, last in split(text, 0, len(text))]
+    matter = [piece for piece in pieces if piece.split(None, 1)[0].upper() not in DATA]
+    began = time.process_time()
+    for piece in matter:
+        parser.parse_sql_json(piece)
+    return len(matter), time.process_time() - began
+
+
+def _check(path: Path, *options: str) -> tuple[str, ...]:
+    return (*RLSLINT, "check", "--fail-on", "never", *options, str(path))
+
+
+def tree(folder: Path) -> list[Command]:
+    """1,000 migrations: rlslint, squawk, pgrls."""
+    target = folder / "supabase" / "migrations"
+    print(trees.migrations(target, 1_000), "statements in 1,000 files")
+    matter, seconds = parse_only(target)
+    print(f"the C parse of the {matter:,} that matter: {seconds:.3f} s of CPU")
+    found = [Command("rlslint check", _check(folder))]
+    squawk = shutil.which("squawk")
+    if squawk:
+        files = [str(path) for path in sorted(target.iterdir())]
+        found.append(Command("squawk", (squawk, *files)))
+    pgrls = shutil.which("pgrls")
+    if pgrls:
+        whole = folder / "whole.txt"
+        whole.write_text("\n".join(path.read_text() for path in sorted(target.iterdir())))
+        found.append(Command("pgrls --sql-file", (pgrls, "lint", "--sql-file", str(whole))))
+    return found
+
+
+def start(folder: Path) -> list[Command]:
+    """What every run pays."""
+    return [
+        Command("python -c pass", (sys.executable, "-c", "pass")),
+        Command("rlslint --version", (*RLSLINT, "--version")),
+        Command("rlslint --help", (*RLSLINT, "--help")),
+    ]
+
+
+def files(folder: Path) -> list[Command]:
+    """Single files, ten times as long each, ASCII or not."""
+    found = []
+    for statements in (200, 2_000, 20_000):
+        for ascii_only in (True, False):
+            path = folder / f"{statements}{'' if ascii_only else '_utf8'}.sql"
+            trees.one_file(path, statements, ascii_only=ascii_only)
+            found.append(Command(f"rlslint check {path.name}", _check(path)))
+    return found
+
+
+def dumps(folder: Path) -> list[Command]:
+    """Dumps with data."""
+    found = []
+    for megabytes in (100, 500):
+        path = folder / f"dump_{megabytes}.sql"
+        trees.dump(path, megabytes)
+        found.append(Command(f"rlslint check {path.name}", _check(path)))
+        found.append(Command(f"cat {path.name}", ("cat", str(path))))
+    return found
+
+
+def schemas(folder: Path) -> list[Command]:
+    """Many tables and policies."""
+    found = []
+    for tables in (500, 5_000):
+        path = folder / f"schema_{tables}.sql"
+        trees.wide(path, tables, 2 * tables)
+        found.append(Command(f"rlslint check {path.name}", _check(path)))
+    return found
+
+
+GROUPS: dict[str, Callable[[Path], list[Command]]] = {
+    "start": start,
+    "tree": tree,
+    "files": files,
+    "dumps": dumps,
+    "schemas": schemas,
+}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--only", choices=list(GROUPS), action="append")
+    given = options.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in given.only or GROUPS:
+            folder = Path(scratch) / name
+            folder.mkdir()
+            commands = GROUPS[name](folder)
+            for _ in range(given.rounds):
+                for command in commands:
+                    command.run()
+            print(f"\n{name}, {given.rounds} rounds, interleaved: median (least to most)")
+            first = statistics.median(commands[0].wall)
+            for command in commands:
+                print(f"{command}  x {statistics.median(command.wall) / first:.2f}")
+
+
+if __name__ == "__main__":
+    main()
