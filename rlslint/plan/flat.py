@@ -77,6 +77,9 @@ class Flat:
     """A constant false condition: no relation is read."""
     separate: list[Query] = field(default_factory=list)
     """Arms of a set operation, planned on their own."""
+    dropped: list[Expr] = field(default_factory=list)
+    """Conditions of which nothing is left, and those on relations that are not read; their uncorrelated subqueries were
+    planned before that."""
     pulled: list[SubLink] = field(default_factory=list)
     """Subqueries that became joins."""
 

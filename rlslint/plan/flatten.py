@@ -204,8 +204,10 @@ class Flattener:
         level = 0
         for quals in security.security_quals:
             for expr, own in conditions_of(quals):
-                for conjunct in [restriction(self.catalog, relation, one) for one in self.simplifier.qual(expr)]:
+                for part in self.simplifier.qual(expr):
+                    conjunct = restriction(self.catalog, relation, part)
                     if conjunct is None:
+                        self.flat.dropped.append(part)
                         continue
                     moved = replace_vars(conjunct, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, moved)
@@ -262,6 +264,8 @@ class Flattener:
         if kept is not None:
             leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, kept)
             rel.quals.append(Qual(kept, level, leaky))
+        else:
+            self.flat.dropped.append(expr)
 
     def _sublink_join(self, expr: Expr) -> list[Expr] | None:
         """EXISTS, NOT EXISTS and IN at the top of WHERE become joins; returns the new conjuncts."""

@@ -138,13 +138,14 @@ def match_column(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, c
         case NullTest(arg=arg):
             if am in _SEARCH_NULLS and is_key(key, rtindex, arg):
                 return IndexClause(column, clause, clause.is_null)
-        case BoolExpr(op="or") if catalog.pg_version >= 18:
+        case BoolExpr(op="or") if catalog.pg_version >= 18 and am == "btree":
             return _or_to_array(catalog, info, column, rtindex, clause)
     return None
 
 
 def _or_to_array(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: BoolExpr) -> IndexClause | None:
-    """``col = a OR col = b`` is ``col = ANY (a, b)`` from version 18 (match_orclause_to_indexcol)."""
+    """``col = a OR col = b`` is ``col = ANY (a, b)`` from version 18, for access methods that search for lists themselves:
+    btree (match_orclause_to_indexcol)."""
     opnos: set[Oid] = set()
     other = None
     for arm in clause.args:

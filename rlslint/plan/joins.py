@@ -244,6 +244,7 @@ def remove_useless(flat: Flat, paths: dict[int, RelPaths], needed: frozenset[int
         )
         if unique:
             flat.rels = [one for one in flat.rels if one is not rel]
+            flat.dropped += [qual.expr for qual in [*rel.quals, *rel.late]]
             flat.joins = [qual for qual in flat.joins if rel.rtindex not in qual.relids]
 
 

@@ -88,7 +88,8 @@ class Selectivity:
             case BoolExpr(op="not", args=(arg,)):
                 return 0.5 if isinstance(arg, Var | SubLink) else 1.0 - self.of(arg)
             case NullTest(is_null=is_null):
-                return NULLS if is_null else 1.0 - NULLS
+                nulls = 0.0 if self._never_null(expr.arg) else NULLS
+                return nulls if is_null else 1.0 - nulls
             case BooleanTest():
                 return FLAG if expr.test == "is_true" else 0.5
             case Var():
@@ -138,6 +139,15 @@ class Selectivity:
                 if isinstance(other, Const) and not other_is_key(other):
                     return LITERAL
         return PER_VALUE
+
+    def _never_null(self, expr: Expr) -> bool:
+        """A NOT NULL column: ANALYZE finds no NULL in it (nulltestsel of selfuncs.c)."""
+        column = clauses.strip_relabel(expr)
+        if self.rel.relation is None or not isinstance(column, Var) or column.attnum < 1:
+            return False
+        if column.varno != self.rel.rtindex or column.levelsup:
+            return False
+        return self.rel.relation.column(column.attnum).attnotnull
 
     def distinct(self, attnum: int) -> float:
         """Number of values that a column holds (get_variable_numdistinct); an expression (0) has some thousands."""

@@ -9,13 +9,25 @@ from dataclasses import dataclass, field, replace
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query
-from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, ScalarArrayOpExpr, SubLink, SubLinkType, Var, walk
+from rlslint.nodes.primnodes import (
+    Aggref,
+    Expr,
+    FuncExpr,
+    Oid,
+    OpExpr,
+    ScalarArrayOpExpr,
+    SubLink,
+    SubLinkType,
+    Var,
+    walk,
+)
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.flatten import Flattener
 from rlslint.plan.joins import best_join, close_alternatives, equivalences, needed_outside, remove_useless
+from rlslint.plan.minmax import end_scans
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
@@ -146,19 +158,50 @@ class Planner:
             sublinks += self.sublinks(qual.expr, joined.cost.rows * 2.0, None)
         for expr in flat.outputs:
             sublinks += self.sublinks(expr, joined.cost.rows, None)
-        sublinks = _shared(sublinks)
+        left = [one for expr in flat.dropped for one in self.sublinks(expr, 1.0, None)]
+        sublinks = _shared([*sublinks, *[one for one in left if one.evaluation == "init_plan"]])
         total = joined.cost
         if not flat.rels:
             total = Cost(0.0, 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs), 1.0)
         charged = sum(one.plan.cost.total for one in sublinks if one.evaluation == "init_plan")
         total = Cost(total.startup + charged, total.total + charged, total.rows)
+        nested = tuple(dict.fromkeys(q.clause for rel in flat.rels for q in rel.security if q.clause is not None))
         if query.has_aggs and not query.group_by:
-            total = Cost(total.total, total.total + 0.01, 1.0)
+            total = Cost(total.total + total.rows * cost.CPU_OPERATOR, total.total + 0.01, 1.0)
+            ends = end_scans(self.catalog, query, flat, paths[flat.rels[0].rtindex] if flat.rels else None)
+            if ends is not None:
+                others = charged + sum(first for _, _, first in ends)
+                if max(others, total.startup) < cost.CLOSE * min(others, total.startup):
+                    name = flat.rels[0].name
+                    close += (f"{name}: an index from one end and the rows themselves cost about the same",)
+                if others < total.startup:
+                    return self._from_ends(query, flat, paths, ends, sublinks, nested, close)
         elif query.limit is not None:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
-        nested = [qual.clause for rel in flat.rels for qual in rel.security if qual.clause is not None]
-        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, tuple(dict.fromkeys(nested)), close)
+        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, nested, close)
+
+    def _from_ends(
+        self,
+        query: Query,
+        flat: Flat,
+        paths: dict[int, RelPaths],
+        ends: Sequence[tuple[Aggref, Path, float]],
+        sublinks: Sequence[PlannedSubLink],
+        nested: tuple[PolicyClause, ...],
+        close: tuple[str, ...],
+    ) -> Planned:
+        """min() and max() as InitPlans of one row each (SS_make_initplan_from_plan)."""
+        (rel,) = flat.rels
+        made = [one for one in sublinks if one.evaluation == "init_plan"]
+        inside = tuple(one for one in sublinks if one.evaluation != "init_plan")
+        total = sum(one.plan.cost.total for one in made) + sum(first for _, _, first in ends)
+        for aggregate, path, first in ends:
+            scan = self.scan(rel, path, paths[rel.rtindex], flat)
+            plan = Planned(Cost(0.0, first, 1.0), (scan,), (path,), inside, flat, nested)
+            sublink = SubLink(type=aggregate.type, kind=SubLinkType.EXPR, subselect=query, raw=aggregate.raw)
+            made.append(PlannedSubLink(sublink, "init_plan", plan, False))
+        return Planned(Cost(total, total + 0.01, 1.0), (), (), tuple(made), flat, nested, close)
 
     def _limit(self, query: Query) -> float:
         limit = query.limit

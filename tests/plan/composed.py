@@ -154,6 +154,24 @@ def comparisons(draw: st.DrawFn) -> str:
             f"owner = {uuid} AND status IN ('s1', 's2')",
             f"owner = {uuid} AND created > now() - interval '1 day'",
             f"(team, owner) = ({number}, {uuid})",
+            f"(team, owner) >= ({number}, {uuid})",
+            f"(org, team) < ({uuid}, {number})",
+            f"owner = {uuid} OR owner = {draw(st.sampled_from(UUIDS))} OR org = {uuid}",
+            f"(owner = {uuid} OR team = {number}) AND org = {uuid}",
+            f"(owner = {uuid} AND org = {uuid}) OR team = {number}",
+            f'owner_text COLLATE "C" = {text}',
+            f"owner_text > {text}",
+            f"team BETWEEN {number} AND 9",
+            f"team BETWEEN 3 AND 9 AND owner = {uuid}",
+            f"owner_text ^@ {text}",
+            f"tags && ARRAY[{text}]",
+            "shared = '{}'",
+            f"span && int4range({draw(one_of('7', 'current_setting($$app.team$$)::int'))}, 9)",
+            f"meta ? {text}",
+            f"flag AND team = {number}",
+            f"flag = (team = {number})",
+            f"nullif(owner_text, '') = {text}",
+            f"owner IN (SELECT {uuid})",
             "flag",
             "flag = true",
             "NOT flag",
@@ -223,6 +241,28 @@ def subqueries(draw: st.DrawFn) -> str:
             f"EXISTS (SELECT 1 FROM teams t WHERE t.id = items.team AND t.org IN ({orgs}))",
             f"EXISTS (SELECT 1 FROM teams t WHERE t.id = items.team AND EXISTS ({of_team}))",
             "owner = (SELECT t.owner FROM teams t WHERE t.id = items.team)",
+            f"(team, org) IN (SELECT m.team, m.org FROM members m WHERE m.usr = {uid}{more})",
+            f"(team, owner) NOT IN (SELECT m.team, m.usr FROM members m WHERE m.usr = {uid}{more})",
+            f"team = ALL (SELECT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"team > ANY (SELECT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"team <> ALL (SELECT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"team_big = ANY (SELECT m.team FROM members m WHERE m.usr = {uid}{more})",
+            f"amount IN (SELECT m.team FROM members m WHERE m.usr = {uid})",
+            f"{uid} = ANY (ARRAY(SELECT m.usr FROM members m WHERE m.team = items.team{more}))",
+            "owner = ANY (ARRAY(SELECT t.owner FROM teams t WHERE t.org = items.org))",
+            f"tags && ARRAY(SELECT m.role FROM members m WHERE m.usr = {uid})",
+            f"(SELECT min(m.team) FROM members m WHERE m.usr = {uid} AND m.org = items.org) = team",
+            f"(SELECT (max(m.team) - min(m.team)) > 5 FROM members m WHERE m.usr = {uid})",
+            f"(SELECT t.owner = {uid} FROM teams t WHERE t.id = items.team)",
+            f"team = (SELECT m.team FROM members m WHERE m.usr = {uid} ORDER BY m.id LIMIT 1)",
+            f"EXISTS (SELECT 1 FROM members m, teams t WHERE m.team = t.id AND t.owner = items.owner AND m.usr = {uid})",
+            f"EXISTS (SELECT FROM members m FULL JOIN teams t ON t.id = m.team WHERE m.usr = {uid} AND t.id = items.team)",
+            f"EXISTS (SELECT 1 FROM (SELECT team, usr FROM members) m WHERE m.team = items.team AND m.usr = {uid})",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.usr = {uid} AND m.team IN (items.team, 7))",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND (m.usr = {uid} OR m.role = 'r1'))",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.team = coalesce(items.team, 7) AND m.usr = {uid})",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.usr = items.owner AND m.team = items.team{more})",
+            f"EXISTS (SELECT 1 FROM members m WHERE m.usr::text = items.owner_text AND m.team = items.team{more})",
             f"owner IN (SELECT {uid})",
             f"org IN (SELECT t.org FROM teams t WHERE t.owner = {uid} UNION SELECT m.org FROM members m WHERE m.usr = {uid})",
             f"id IN (SELECT t.item FROM teams t WHERE t.owner = {uid})",
@@ -263,6 +303,7 @@ def conditions() -> st.SearchStrategy[str]:
 class Case:
     indexes: tuple[str, ...]
     statements: tuple[str, ...]
+    role: str = "app_user"
 
     def sql(self) -> str:
         return ";\n".join([*self.indexes, *self.statements, ""])
@@ -312,4 +353,5 @@ def cases(draw: st.DrawFn) -> Case:
             made.append("ALTER TABLE teams ENABLE ROW LEVEL SECURITY")
             made.append(f"CREATE POLICY innermost_policy ON teams TO app_user USING ({innermost})")
     # in the order in which the server made them: of two that cost the same it takes the newest
-    return Case(tuple(sorted(indexes, key=INDEXES.index)), tuple(made))
+    asking = draw(one_of("app_user", "app_user", "app_user", "app_admin"))
+    return Case(tuple(sorted(indexes, key=INDEXES.index)), tuple(made), asking)

@@ -26,10 +26,13 @@ from rlslint.rewrite.model import StatementName
 from tests.plan.composed import CONTEXT, INDEXES, SCHEMA, Case, cases, rows
 from tests.plan.observed import Compact, compact_prediction, explain, same
 
+_INSERT: Final = "INSERT INTO items (id, owner, team, flag) VALUES (0, app.uid(), 1, false)"
 STATEMENTS: Final[dict[StatementName, str]] = {
     "select": "SELECT * FROM items",
     "select_by_key": "SELECT * FROM items WHERE id = 5",
-    "insert": "INSERT INTO items (id, owner, team, flag) VALUES (0, app.uid(), 1, false)",
+    "insert": _INSERT,
+    "insert_returning": f"{_INSERT} RETURNING *",
+    "upsert": f"{_INSERT} ON CONFLICT (id) DO UPDATE SET body = 'y'",
     "update": "UPDATE items SET body = 'y'",
     "delete": "DELETE FROM items",
 }
@@ -44,11 +47,11 @@ def load(connection: psycopg.Connection[Any], items: int, members: int, teams: i
 
 
 def predictions(case: Case) -> tuple[Catalog, dict[StatementName, AccessPlan]]:
-    """What is predicted for app_user."""
+    """What is predicted for the role that asks."""
     options = Options(paths=("-",), preset="none", pg_version=18)
     catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + case.sql())[1].catalog
     table = catalog.find_relation(None, "items", ("public",))
-    role = catalog.find_role("app_user")
+    role = catalog.find_role(case.role)
     assert table is not None
     assert role is not None
     predictor = Predictor(catalog)
@@ -79,7 +82,7 @@ def observations(connection: psycopg.Connection[Any], case: Case) -> dict[Statem
             only(connection, case)
         except psycopg.errors.UndefinedFunction:
             return None
-        return {statement: explain(connection, "app_user", sql, "items") for statement, sql in STATEMENTS.items()}
+        return {statement: explain(connection, case.role, sql, "items") for statement, sql in STATEMENTS.items()}
 
 
 def judge(connection: psycopg.Connection[Any], case: Case, counts: Counter[str]) -> list[str]:
@@ -103,7 +106,7 @@ def judge(connection: psycopg.Connection[Any], case: Case, counts: Counter[str])
         else:
             counts["different"] += 1
             found.append(
-                f"{statement} {list(case.indexes)}\n  {case.statements}\n  server  {json.dumps(observed)}\n"
+                f"{statement} {case.role} {list(case.indexes)}\n  {case.statements}\n  server  {json.dumps(observed)}\n"
                 f"  predict {json.dumps(predicted)} {entry['assumptions']}"
             )
     return found

@@ -1,0 +1,77 @@
+"""What several indexes or one end of an index answer, predicted and put to the server: BitmapAnd and BitmapOr, arms that one
+index searches as a list, min() and max(), InitPlans of joins that are removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlslint import pipeline
+from rlslint.config import Options
+from rlslint.plan.predict import Predictor
+from rlslint.report.plan import plan_json
+from tests.conftest import Server
+from tests.plan.observed import compact_prediction, explain, same
+
+SCHEMA = """CREATE ROLE reader;
+CREATE TABLE notes (id int PRIMARY KEY, owner int, team int NOT NULL, org int, body text);
+CREATE INDEX notes_owner_idx ON notes (owner); CREATE INDEX notes_team_idx ON notes (team);
+CREATE INDEX notes_org_idx ON notes (org);
+CREATE TABLE members (id int PRIMARY KEY, team int NOT NULL, usr int NOT NULL, org int, active boolean, body text);
+CREATE INDEX members_usr_team_idx ON members (usr, team); CREATE INDEX members_org_idx ON members (org);
+CREATE TABLE bosses (id int PRIMARY KEY, team int, since int, body text); CREATE INDEX bosses_since_idx ON bosses (since);
+CREATE INDEX bosses_team_idx ON bosses (team DESC) WHERE since IS NOT NULL;
+CREATE FUNCTION me() RETURNS int LANGUAGE sql STABLE AS 'SELECT current_setting(''app.me'')::int';
+GRANT SELECT ON notes, members, bosses TO reader; ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE bosses ENABLE ROW LEVEL SECURITY; CREATE POLICY b ON bosses TO reader USING (since <> (SELECT me())); """
+ROWS = """SELECT set_config('app.me', '7', true);
+INSERT INTO notes SELECT i, i * 7 % 2000, i * 31 % 2000, i * 17 % 2000, repeat('x', 40) FROM generate_series(1, 40000) i;
+INSERT INTO members SELECT i, i * 31 % 2000, i * 7 % 2000, i * 17 % 2000, i % 2 = 0, repeat('x', 40)
+  FROM generate_series(1, 40000) i;
+INSERT INTO bosses SELECT i, i * 31 % 2000, i * 7 % 2000, repeat('x', 40) FROM generate_series(1, 40000) i;
+ANALYZE notes; ANALYZE members; ANALYZE bosses"""
+CONDITIONS = (
+    "owner = me() AND org = 7",
+    "owner = me() AND org = 7 AND body = 'x'",
+    "(owner = me() OR org = 7) AND team = 7",
+    "(owner = me() AND team = 7) OR org = 7",
+    "owner = me() OR owner = (SELECT me()) OR org = 7",
+    "owner = me() OR org = 7 OR me() = owner OR body = 'x'",
+    "owner = me() OR (owner = 8 AND team = 7)",
+    "team IN (1, 2) OR team = 8",
+    "team IS NULL OR owner = me()",
+    "team = (SELECT max(m.team) FROM members m WHERE m.usr = me())",
+    "team = (SELECT min(m.usr) FROM members m)",
+    "team = (SELECT max(m.usr) FROM members m WHERE m.org = me())",
+    "team = (SELECT max(m.usr) FROM members m WHERE m.active)",
+    "team = (SELECT max(m.usr) FILTER (WHERE m.active) FROM members m)",
+    "team = (SELECT max(m.usr) - min(m.usr) FROM members m)",
+    "team = (SELECT max(m.usr) - min(m.team) FROM members m)",
+    "team = (SELECT max(m.usr) FROM members m GROUP BY m.org LIMIT 1)",
+    "(SELECT bool_or(m.active) FROM members m WHERE m.usr = me())",
+    "team = (SELECT max(b.since) FROM bosses b)",
+    "team = (SELECT max(b.team) FROM bosses b WHERE b.since IS NOT NULL)",
+    "team = (SELECT max(b.team) FROM bosses b)",
+    "EXISTS (SELECT 1 FROM members m LEFT JOIN bosses b ON b.id = m.team WHERE m.team = notes.team AND m.usr = me())",
+    "EXISTS (SELECT 1 FROM members m WHERE m.org = notes.org AND m.usr = (SELECT me()) AND m.body = 'x')",
+)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("statement", ["SELECT * FROM notes", "SELECT * FROM notes WHERE id = 5"])
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_the_server_does_the_same(server: Server, condition: str, statement: str) -> None:
+    sql = f"{SCHEMA} CREATE POLICY p ON notes TO reader USING ({condition});"
+    catalog = pipeline.load(Options(paths=("-",), preset="none", pg_version=18), cwd=Path.cwd(), stdin=sql)[1].catalog
+    table, role = catalog.find_relation(None, "notes", ("public",)), catalog.find_role("reader")
+    assert table is not None
+    assert role is not None
+    name = "select_by_key" if "WHERE id" in statement else "select"
+    predicted = compact_prediction(plan_json(catalog, Predictor(catalog).predict(table.oid, role.oid, name)))
+    with server.database() as connection, connection.transaction():
+        connection.execute(sql.encode())
+        connection.execute(ROWS.encode())
+        connection.execute(b"SET LOCAL max_parallel_workers_per_gather = 0")
+        observed = explain(connection, "reader", statement, "notes")
+        assert same(observed, predicted), (observed, predicted)
