@@ -1,9 +1,9 @@
-"""A query of min() or max() over one relation in, the scans of an index from one end that answer it instead out:
-preprocess_minmax_aggregates() of planagg.c. bool_and(), bool_or() and every() are such aggregates too."""
+"""A query over one relation that wants its first row or rows in, the scans of an index from one end that find them out:
+ORDER BY with LIMIT, and preprocess_minmax_aggregates() of planagg.c: min(), max(), bool_and(), bool_or() and every()."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -53,6 +53,23 @@ def end_scans(
     return found or None
 
 
+def scan_in_order(catalog: Catalog, prepared: RelPaths, wanted: Expr, limit: float) -> Path | None:
+    """The index that finds the first ``limit`` rows in the order of an expression for least (get_cheapest_fractional_path
+    of planner.c, with grouping_planner's paths that need no sort)."""
+    best: Path | None = None
+    for info in prepared.infos:
+        if info.index.amname != "btree" or not _ordered_by(catalog, prepared, info, wanted, prepared.rel.quals):
+            continue
+        path = prepared.plain_scan(info, prepared.rel.quals)
+        if path is not None and (best is None or _first(path, limit) < _first(best, limit)):
+            best = path
+    return best
+
+
+def _first(path: Path, limit: float) -> float:
+    return path.cost.first(min(1.0, limit / max(1.0, path.cost.rows)))
+
+
 def _aggregates(flat: Flat) -> Iterator[Aggref]:
     for expr in flat.outputs:
         yield from (node for node in walk(expr) if isinstance(node, Aggref))
@@ -79,7 +96,7 @@ def _best(catalog: Catalog, prepared: RelPaths, wanted: Expr) -> tuple[Path, flo
     return best
 
 
-def _ordered_by(catalog: Catalog, prepared: RelPaths, info: IndexInfo, wanted: Expr, quals: list[Qual]) -> bool:
+def _ordered_by(catalog: Catalog, prepared: RelPaths, info: IndexInfo, wanted: Expr, quals: Sequence[Qual]) -> bool:
     """Whether the index returns its entries in the order of an expression: columns before it hold one value each."""
     rtindex = prepared.rel.rtindex
     for key in info.keys:

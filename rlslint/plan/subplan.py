@@ -3,6 +3,7 @@ cost_subplan() of costsize.c and fix_alternative_subplan() of setrefs.c."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,8 +27,8 @@ from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.flatten import Flattener
-from rlslint.plan.joins import best_join, close_alternatives, equivalences, needed_outside, remove_useless
-from rlslint.plan.minmax import end_scans
+from rlslint.plan.joins import JoinPath, best_join, close_alternatives, equivalences, needed_outside, remove_useless
+from rlslint.plan.minmax import end_scans, scan_in_order
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
@@ -140,6 +141,9 @@ class Planner:
         share = self._fraction(query, fraction) if bare else 0.0
         joined = best_join(self.catalog, flat, paths, share)
         close = close_alternatives(self.catalog, flat, paths, joined, share)
+        if bare and query.limit is not None and query.order_by and flat.rels:
+            joined, near = self._in_order(query, flat, paths, joined)
+            close += near
         sublinks: list[PlannedSubLink] = []
         scans: list[RelationScan] = []
         below: list[Path] = []
@@ -180,6 +184,27 @@ class Planner:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
         return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, nested, close)
+
+    def _in_order(
+        self, query: Query, flat: Flat, paths: dict[int, RelPaths], joined: JoinPath
+    ) -> tuple[JoinPath, tuple[str, ...]]:
+        """ORDER BY and LIMIT: every row and a sort (cost_sort, cost_tuplesort), or an index in that order."""
+        rows, limit = max(2.0, joined.cost.rows), self._limit(query)
+        compared = rows * math.log2(min(rows, max(2.0, 2.0 * limit))) * 2.0 * cost.CPU_OPERATOR
+        sorted_cost = joined.cost.total + compared
+        through_sort = JoinPath(Cost(sorted_cost, sorted_cost, joined.cost.rows), joined.scans)
+        if len(flat.rels) > 1 or len(query.order_by) > 1:
+            return through_sort, ()
+        rel = flat.rels[0]
+        wanted = flat.outputs[len(query.targets) + len(query.group_by)]
+        path = scan_in_order(self.catalog, paths[rel.rtindex], wanted, limit)
+        if path is None:
+            return through_sort, ()
+        first = path.cost.first(min(1.0, limit / max(1.0, path.cost.rows)))
+        near: tuple[str, ...] = ()
+        if max(first, sorted_cost) < cost.CLOSE * min(first, sorted_cost):
+            near = (f"{rel.name}: an index in the order and a sort cost about the same",)
+        return (JoinPath(path.cost, ((rel.rtindex, path),)) if first < sorted_cost else through_sort), near
 
     def _from_ends(
         self,
