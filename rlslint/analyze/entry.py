@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import rlslint.analyze.expr as expressions
 from rlslint.analyze.from_clause import relation_item
+from rlslint.analyze.grouping import misplaced
 from rlslint.analyze.query import transform_select
 from rlslint.analyze.scope import Context, Scope
 from rlslint.analyze.sqlfunction import function_body, parse_search_path
@@ -67,10 +68,14 @@ def stored_expr(
     relid: Oid,
     search_path: tuple[str, ...],
     *,
+    where: str = "",
     boolean: bool = False,
 ) -> StoredExpr:
-    """The same as it is kept in the catalog, with its place."""
+    """The same as it is kept in the catalog, with its place; ``where`` names in the plural what it stands in, for
+    what may not stand there."""
     expr = analyze_relation_expr(catalog, statement, raw, relid, search_path, boolean=boolean)
+    if where:
+        expr = misplaced(expr, where, subqueries=where == "policy expressions") or expr
     start, end = expression_extent(statement, raw)
     return StoredExpr(expr=expr, raw=raw, statement=statement, search_path=search_path, start=start, end=end)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 import rlslint.analyze.expr as expressions
-from rlslint.analyze import setop, with_clause
+from rlslint.analyze import grouping, setop, with_clause
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce
 from rlslint.analyze.from_clause import computed_item, transform_from
@@ -37,7 +37,11 @@ def transform_select(scope: Scope, node: Raw, *, resolve_unknown: bool = True) -
         query = _values(scope, node, resolve_unknown=resolve_unknown)
     else:
         query = _plain(scope, node, resolve_unknown=resolve_unknown)
-    return replace(query, rtable=scope.range_table(), ctes=ctes, recursive=recursive)
+    query = replace(query, rtable=scope.range_table(), ctes=ctes, recursive=recursive)
+    if query.setop is not None or "valuesLists" in node:
+        return query
+    sets = any("GroupingSet" in item for item in node.get("groupClause", ()))
+    return grouping.checked(scope.catalog, query, sets=sets or bool(node.get("groupByAll")))
 
 
 def _plain(scope: Scope, node: Raw, *, resolve_unknown: bool) -> Query:

@@ -167,9 +167,15 @@ class Catalog:
         oids = [oid for name in search_path if (oid := self.namespace_oid(name)) is not None]
         return tuple(oids) if PG_CATALOG in oids else (PG_CATALOG, *oids)
 
+    def _temporary_first(self, schema: str | None, search_path: tuple[str, ...]) -> tuple[Oid, ...]:
+        """For relations and types: the temporary schema comes before the search path (recomputeNamespacePath)."""
+        found = self._candidate_namespaces(schema, search_path)
+        temporary = self.namespace_oid("pg_temp") if schema is None else None
+        return found if temporary is None or temporary in found else (temporary, *found)
+
     def find_relation(self, schema: str | None, name: str, search_path: tuple[str, ...]) -> Relation | None:
         """The table, view or sequence that a name means (RangeVarGetRelid)."""
-        for nsp in self._candidate_namespaces(schema, search_path):
+        for nsp in self._temporary_first(schema, search_path):
             row = self.relations.first("name", (nsp, name))
             if row is not None:
                 return row
@@ -177,7 +183,7 @@ class Catalog:
 
     def find_index(self, schema: str | None, name: str, search_path: tuple[str, ...]) -> Index | None:
         """The index that a name means."""
-        for nsp in self._candidate_namespaces(schema, search_path):
+        for nsp in self._temporary_first(schema, search_path):
             row = self.indexes.first("name", (nsp, name))
             if row is not None:
                 return row
@@ -185,7 +191,7 @@ class Catalog:
 
     def find_type(self, schema: str | None, name: str, search_path: tuple[str, ...]) -> Type | None:
         """The type that a name means; names as in pg_type (int4, not integer)."""
-        for nsp in self._candidate_namespaces(schema, search_path):
+        for nsp in self._temporary_first(schema, search_path):
             row = self.types.first("name", (nsp, name))
             if row is not None:
                 return row

@@ -134,6 +134,8 @@ class Relation:
     relpersistence: Literal["p", "u", "t"] = "p"
     relacl: Acl = frozenset()
     reltype: Oid = 0
+    reloftype: Oid = 0
+    """The composite type of a typed table."""
     inhparents: tuple[Oid, ...] = ()
     relispartition: bool = False
     partkey: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.references import Address, edges_of
 from rlslint.replay.retype import retype
 from rlslint.replay.session import DDLError, NotFollowed, Session
+from rlslint.replay.typed import require_untyped, tables_of
 from rlslint.source.model import Raw, Statement
 
 
@@ -37,6 +38,10 @@ def add_column(session: Session, statement: Statement, relid: Oid, node: Raw) ->
         raise DDLError("42809", f'ALTER action ADD COLUMN cannot be performed on relation "{table.relname}"')
     if table.relispartition:
         raise DDLError("42809", "cannot add column to a partition")
+    if not node.get("of_type"):
+        require_untyped(table, "add column to")
+    for one in tables_of(catalog, table, cascade=node.get("behavior") == "DROP_CASCADE"):
+        add_column(session, statement, one.oid, {**node, "of_type": True})
     definition = node["def"]["ColumnDef"]
     if table.attribute(definition["colname"]) is not None:
         if node.get("missing_ok"):
@@ -89,12 +94,16 @@ def _drop_column(session: Session, statement: Statement, relid: Oid, node: Raw) 
     table = catalog.relations[relid]
     if table.relkind not in "rpfc":
         raise DDLError("42809", f'ALTER action DROP COLUMN cannot be performed on relation "{table.relname}"')
+    if not node.get("of_type"):
+        require_untyped(table, "drop column from")
     try:
         column = required_column(table, node["name"])
     except (DDLError, NotFollowed):
         if node.get("missing_ok"):
             return
         raise
+    for one in tables_of(catalog, table, cascade=node.get("behavior") == "DROP_CASCADE"):
+        _drop_column(session, statement, one.oid, {**node, "of_type": True})
     if is_inherited(session, table, column.attname):
         raise DDLError("42P16", f'cannot drop inherited column "{column.attname}"')
     if column.attname in table.partkey[1:]:
@@ -137,7 +146,11 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
     table = catalog.relations[relid]
     if table.relkind not in "rpfc":
         raise DDLError("42809", f'ALTER action ALTER COLUMN ... SET DATA TYPE cannot be performed on "{table.relname}"')
+    if not node.get("of_type"):
+        require_untyped(table, "alter column type of")
     column = required_column(table, node["name"])
+    for one in tables_of(catalog, table, cascade=node.get("behavior") == "DROP_CASCADE"):
+        _alter_type(session, statement, one.oid, {**node, "of_type": True})
     if is_inherited(session, table, column.attname) and not node.get("inherited"):
         raise DDLError("42P16", f'cannot alter inherited column "{column.attname}"')
     if column.attname in table.partkey[1:]:
@@ -146,7 +159,7 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
     wanted = plan_column(session, statement, definition, column.attnum).attribute
     using = definition.get("raw_default")
     if using is not None:
-        stored = stored_expr(catalog, statement, using, relid, session.search_path)
+        stored = stored_expr(catalog, statement, using, relid, session.search_path, where="transform expressions")
         for problem in rejections(stored.expr):
             raise DDLError(problem.sqlstate or "42601", problem.reason)
         if coerce(catalog, stored.expr, wanted.atttypid, "a") is None:

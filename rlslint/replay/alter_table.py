@@ -8,7 +8,7 @@ from typing import Final
 
 from rlslint.catalog.rows import Attribute, Constraint, Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay import alter_column
+from rlslint.replay import alter_column, typed
 from rlslint.replay.constraints import add_constraint
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import find_index, find_relation, relation, shown
@@ -251,6 +251,7 @@ def _view_origin(table: Relation, statement: Statement) -> Span | None:
 def _add_inherit(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     catalog = session.catalog
     child = catalog.relations[relid]
+    typed.require_untyped(child, "change inheritance of")
     parent = relation(session, node["def"]["RangeVar"])
     if child.relispartition:
         raise DDLError("42809", "cannot change inheritance of a partition")
@@ -298,6 +299,12 @@ def _detach(session: Session, statement: Statement, relid: Oid, node: Raw) -> No
     detach_partition(session, statement, session.catalog.relations[relid], node["def"]["PartitionCmd"])
 
 
+def _finalize(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
+    # DETACH ... CONCURRENTLY leaves something to do only where it was interrupted
+    partition = relation(session, node["def"]["PartitionCmd"]["name"])
+    raise DDLError("55000", f'partition "{partition.relname}" is not being detached')
+
+
 def _persistence(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     table = session.catalog.relations[relid]
     logged = node["subtype"] == "AT_SetLogged"
@@ -334,8 +341,9 @@ _KINDS: Final = {
     **dict.fromkeys(("AT_ClusterOn", "AT_ReplicaIdentity"), "rpm"),
     **dict.fromkeys(("AT_SetLogged", "AT_SetUnLogged"), "rS"),
     "AT_AlterConstraint": "rp",
+    **dict.fromkeys(("AT_AddOf", "AT_DropOf"), "r"),
     "AT_AttachPartition": "p",
-    "AT_DetachPartition": "p",
+    **dict.fromkeys(("AT_DetachPartition", "AT_DetachPartitionFinalize"), "p"),
 }
 """The kinds of relations that commands are for."""
 
@@ -352,6 +360,9 @@ _COMMANDS: Final[dict[str, Command]] = {
     "AT_DropInherit": _drop_inherit,
     "AT_AttachPartition": _attach,
     "AT_DetachPartition": _detach,
+    "AT_DetachPartitionFinalize": _finalize,
+    "AT_AddOf": typed.add_of,
+    "AT_DropOf": typed.drop_of,
     "AT_EnableRowSecurity": _row_security,
     "AT_DisableRowSecurity": _row_security,
     "AT_ForceRowSecurity": _row_security,

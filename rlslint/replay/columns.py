@@ -8,9 +8,11 @@ from typing import Final
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce
 from rlslint.analyze.entry import rejections, stored_expr
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_type_name
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
-from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Var
 from rlslint.replay.grants import default_acl
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.naming import choose_relation_name
@@ -20,7 +22,7 @@ from rlslint.source.model import Raw, Statement
 _COLLATIONS: Final = {"default": 100, "C": 950, "POSIX": 951, "ucs_basic": 962, "unicode": 963, "pg_c_utf8": 811}
 OTHER_COLLATION: Final = 1
 """Stands for every collation that is not told apart here."""
-_SYSTEM_COLUMNS: Final = frozenset({"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"})
+SYSTEM_COLUMNS: Final = frozenset({"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"})
 REGCLASS: Final = 2205
 NEXTVAL: Final = 1574
 
@@ -43,7 +45,7 @@ class ColumnPlan:
 def plan_column(session: Session, statement: Statement, node: Raw, number: int) -> ColumnPlan:
     """A ColumnDef's fields as an attribute and its outstanding work. Raises DDLError (42601, 42701, 42P16)."""
     name = node["colname"]
-    if name in _SYSTEM_COLUMNS:
+    if name in SYSTEM_COLUMNS:
         raise DDLError("42701", f'column name "{name}" conflicts with a system column name')
     oid, typmod, serial = _type(session, node["typeName"])
     plan = ColumnPlan(
@@ -192,7 +194,8 @@ def cook_default(session: Session, statement: Statement, relid: Oid, attribute: 
     generated = bool(attribute.attgenerated)
     if not generated and _has_column(raw):
         raise DDLError("0A000", "cannot use column reference in DEFAULT expression")
-    stored = stored_expr(catalog, statement, raw, relid if generated else 0, session.search_path)
+    where = "column generation expressions" if generated else "DEFAULT expressions"
+    stored = stored_expr(catalog, statement, raw, relid if generated else 0, session.search_path, where=where)
     for problem in rejections(stored.expr):
         raise DDLError(problem.sqlstate or "42601", problem.reason)
     coerced = coerce(catalog, stored.expr, attribute.atttypid, "a")
@@ -202,6 +205,11 @@ def cook_default(session: Session, statement: Statement, relid: Oid, attribute: 
             f'column "{attribute.attname}" is of type {format_type(catalog, attribute.atttypid, attribute.atttypmod)} '
             f"but default expression is of type {format_type(catalog, stored.expr.type)}",
         )
+    if generated and any(
+        isinstance(one, Var) and one.attnum > 0 and catalog.relations[relid].column(one.attnum).attgenerated
+        for one, _ in walk_deep(coerced)
+    ):
+        raise DDLError("42P17", "cannot use generated column in column generation expression")
     if generated:
         require_immutable(session, coerced, "generation expression is not immutable")
     return replace(stored, expr=_with_oids(session, coerced))
@@ -213,6 +221,8 @@ def _with_oids(session: Session, expr: Expr) -> Expr:
         case Const(type=2205, value=str() as name) if not name.isdigit():
             schema, _, relname = name.replace('"', "").rpartition(".")
             found = session.catalog.find_relation(schema or None, relname, session.search_path)
+            if found is None and not has_unseen(session.catalog, schema or None, session.search_path):
+                session.absent("42P01", f'relation "{relname}" is created by no file')
             return expr if found is None else replace(expr, value=str(found.oid))
         case FuncExpr():
             return replace(expr, args=tuple(_with_oids(session, arg) for arg in expr.args))
@@ -234,6 +244,6 @@ def required_column(table: Relation, name: str) -> Attribute:
         return found
     if not table.complete:
         raise Missing("42703", f'column "{name}" of {table.relname} is created by no file')
-    if name in _SYSTEM_COLUMNS:
+    if name in SYSTEM_COLUMNS:
         raise DDLError("0A000", f'cannot alter system column "{name}"')
     raise DDLError("42703", f'column "{name}" of relation "{table.relname}" does not exist')

@@ -10,7 +10,7 @@ from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Oid, SubLink, Var
+from rlslint.nodes.primnodes import Oid, Var
 from rlslint.replay.columns import put_attribute
 from rlslint.replay.foreign import foreign_key
 from rlslint.replay.indexes import (
@@ -274,11 +274,11 @@ def _using_index(
 def _check(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     catalog = session.catalog
     table = catalog.relations[relid]
-    stored = stored_expr(catalog, statement, node["raw_expr"], relid, session.search_path, boolean=True)
+    stored = stored_expr(
+        catalog, statement, node["raw_expr"], relid, session.search_path, where="check constraints", boolean=True
+    )
     for problem in rejections(stored.expr):
         raise DDLError(problem.sqlstate or "42601", problem.reason)
-    if any(isinstance(one, SubLink) for one, _ in walk_deep(stored.expr)):
-        raise DDLError("0A000", "cannot use subquery in check constraint")
     used = _used(stored)
     if "conname" in node:
         name = truncate(node["conname"])

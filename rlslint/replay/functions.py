@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from rlslint.analyze.entry import analyze_function_body
 from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.analyze.types import element_type
@@ -14,17 +13,16 @@ from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
+from rlslint.replay.function_body import check_body
 from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import is_preset, target_namespace
 from rlslint.replay.names import flag, options, role_of, word
 from rlslint.replay.references import Address
-from rlslint.replay.require import require_query
 from rlslint.replay.routines import KINDS, find_function
 from rlslint.replay.session import DDLError, Handler, Missing, NotFollowed, Session
 from rlslint.replay.settings import change_config
 from rlslint.source.extent import expression_extent, tokens
 from rlslint.source.model import Raw, Statement
-from rlslint.source.parse import plpgsql_syntax_error
 
 VOID: Final = 2278
 RECORD: Final = 2249
@@ -93,20 +91,7 @@ def create_function(session: Session, statement: Statement) -> None:
         statement=statement,
     )
     made = _store(session, _with_options(session, statement, proc), bool(node.get("replace")))
-    _check_body(session, statement, made)
-
-
-def _check_body(session: Session, statement: Statement, proc: Proc) -> None:
-    """What PostgreSQL rejects in a body when it is made (fmgr_sql_validator, plpgsql_validator), where the files are all
-    there is. Raises DDLError, Missing."""
-    if session.require_known is None or session.settings.get("check_function_bodies") in ("off", "false", "no", "0"):
-        return
-    if proc.prolang == "plpgsql":
-        error = plpgsql_syntax_error(statement.text)
-        if error is not None:
-            raise DDLError("42601", error)
-    for query in analyze_function_body(session.catalog, proc, session.search_path) or ():
-        require_query(session, statement, query)
+    check_body(session, statement, made)
 
 
 def _parameters(session: Session, given: list[Raw], procedure: bool) -> _Parameters:

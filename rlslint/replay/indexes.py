@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rlslint.analyze.coerce import binary_coercible
 from rlslint.analyze.entry import rejections, stored_expr
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.opclass import default_opclass, named_opclass
 from rlslint.analyze.targets import figure_column_name
 from rlslint.analyze.typename import format_type, names_of
+from rlslint.analyze.types import type_collation
+from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
 from rlslint.nodes.primnodes import CollateExpr, Oid, Var
 from rlslint.replay.columns import named_collation
@@ -105,7 +109,9 @@ def require_partition_key(table: Relation, keys: tuple[IndexKey, ...], *, unique
 
 def predicate(session: Session, statement: Statement, raw: Raw, relid: Oid) -> StoredExpr:
     """A partial index's WHERE. Raises DDLError for what PostgreSQL rejects in it."""
-    stored = stored_expr(session.catalog, statement, raw, relid, session.search_path, boolean=True)
+    stored = stored_expr(
+        session.catalog, statement, raw, relid, session.search_path, where="index predicates", boolean=True
+    )
     for problem in rejections(stored.expr):
         raise DDLError(problem.sqlstate or "42601", problem.reason)
     require_immutable(session, stored.expr, "functions in index predicate must be marked IMMUTABLE")
@@ -141,13 +147,30 @@ def _default_class(session: Session, oid: Oid, method: str) -> Oid:
     if found is not None:
         return found.oid
     row = catalog.types.get(oid)
+    if row is None or not row.known or row.oid >= FIRST_NORMAL_OID:
+        return 0
+    message = f'data type {format_type(catalog, oid)} has no default operator class for access method "{method}"'
+    if method in ("btree", "hash"):
+        raise DDLError("42704", message)
     # an extension that is not known may bring operator classes for built-in types (btree_gist, pg_trgm)
-    if row is not None and row.known and row.oid < 16384 and method in ("btree", "hash"):
-        raise DDLError(
-            "42704",
-            f'data type {format_type(catalog, oid)} has no default operator class for access method "{method}"',
-        )
+    if method in _KNOWN_METHODS and not has_unseen(catalog, None, session.search_path):
+        session.absent("42704", message)
     return 0
+
+
+def _named_class(session: Session, words: list[Raw], oid: Oid, method: str) -> Oid:
+    """The operator class that is written (ResolveOpClass). Raises DDLError 42704, 42804."""
+    catalog = session.catalog
+    schema, name = names_of(words)
+    row = catalog.types.get(oid)
+    named = named_opclass(catalog, schema, name, method)
+    if named is None:
+        if method in _KNOWN_METHODS and not has_unseen(catalog, schema, session.search_path):
+            session.absent("42704", f'operator class "{name}" does not exist for access method "{method}"')
+        return 0
+    if row is not None and row.known and not binary_coercible(catalog, oid, named.opcintype):
+        raise DDLError("42804", f'operator class "{name}" does not accept data type {format_type(catalog, oid)}')
+    return named.oid
 
 
 def _column(table: Relation, name: str) -> int:
@@ -182,7 +205,9 @@ def index_key(session: Session, statement: Statement, table: Relation, node: Raw
         name, oid = attribute.attname, attribute.atttypid
         key = IndexKey(attnum=attribute.attnum, collation=attribute.attcollation)
     else:
-        stored = stored_expr(catalog, statement, node["expr"], table.oid, session.search_path)
+        stored = stored_expr(
+            catalog, statement, node["expr"], table.oid, session.search_path, where="index expressions"
+        )
         for problem in rejections(stored.expr):
             raise DDLError(problem.sqlstate or "42601", problem.reason)
         require_immutable(session, stored.expr, "functions in index expression must be marked IMMUTABLE")
@@ -197,10 +222,11 @@ def index_key(session: Session, statement: Statement, table: Relation, node: Raw
             key = IndexKey(attnum=attribute.attnum, collation=attribute.attcollation if collated is None else collated)
         else:
             key = IndexKey(expr=stored)
+    row = catalog.types.get(oid)
+    if "collation" in node and row is not None and row.known and not type_collation(catalog, oid):
+        raise DDLError("42804", f"collations are not supported by type {format_type(catalog, oid)}")
     if "opclass" in node:
-        schema, opcname = names_of(node["opclass"])
-        named = named_opclass(catalog, schema, opcname, method)
-        key = replace(key, opclass=named.oid if named else 0)
+        key = replace(key, opclass=_named_class(session, node["opclass"], oid, method))
     else:
         key = replace(key, opclass=_default_class(session, oid, method))
     if "collation" in node:

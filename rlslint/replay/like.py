@@ -31,6 +31,8 @@ class LikeParts:
     later: list[Callable[[Session, Oid], None]] = field(default_factory=list)
     """To be done once the table exists."""
     complete: bool = True
+    oftype: Oid = 0
+    """The type of a typed table."""
 
 
 def like_columns(session: Session, statement: Statement, node: Raw, parts: LikeParts) -> None:

@@ -14,13 +14,7 @@ from rlslint.source.model import Raw
 
 def find_relation(session: Session, rangevar: Raw) -> Relation | None:
     """The relation a RangeVar means, or None."""
-    return _named(session, rangevar.get("schemaname"), rangevar["relname"])
-
-
-def _named(session: Session, schema: str | None, name: str) -> Relation | None:
-    # temporary tables come before the search path
-    temporary = session.catalog.find_relation("pg_temp", name, ()) if schema is None else None
-    return temporary or session.catalog.find_relation(schema, name, session.search_path)
+    return session.catalog.find_relation(rangevar.get("schemaname"), rangevar["relname"], session.search_path)
 
 
 def relation(session: Session, rangevar: Raw) -> Relation:
@@ -34,7 +28,7 @@ def relation(session: Session, rangevar: Raw) -> Relation:
 
 def relation_named(session: Session, parts: list[Raw]) -> Relation | None:
     """The relation a list of names means, or None."""
-    return _named(session, *names_of(parts))
+    return session.catalog.find_relation(*names_of(parts), session.search_path)
 
 
 def reject_index(session: Session, rangevar: Raw) -> None:
@@ -46,8 +40,7 @@ def reject_index(session: Session, rangevar: Raw) -> None:
 
 def find_index(session: Session, schema: str | None, name: str) -> Index | None:
     """The index of that name, or None."""
-    temporary = session.catalog.find_index("pg_temp", name, ()) if schema is None else None
-    return temporary or session.catalog.find_index(schema, name, session.search_path)
+    return session.catalog.find_index(schema, name, session.search_path)
 
 
 def find_index_named(session: Session, parts: list[Raw]) -> Index | None:
@@ -75,7 +68,8 @@ def ensure_namespace(session: Session, name: str) -> Namespace:
     row = session.catalog.namespaces.first("name", name)
     if row is not None:
         return row
-    session.catalog.unknown_schemas.add(name)
+    if name != "pg_temp":
+        session.catalog.unknown_schemas.add(name)
     return session.catalog.namespaces.put(Namespace(oid=session.catalog.new_oid(), nspname=name, nspowner=session.role))
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Relation
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import Const, Oid, Var
+from rlslint.replay.columns import SYSTEM_COLUMNS
 from rlslint.replay.foreign import foreign_to_partition
-from rlslint.replay.indexes import attach_index, clone_index, constraint_of, mapped_index, shape
+from rlslint.replay.immutable import require_immutable
+from rlslint.replay.indexes import attach_index, clone_index, constraint_of, default_key, mapped_index, shape
 from rlslint.replay.lookup import find_index, relation, shown
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
@@ -21,22 +25,52 @@ _STRATEGIES: Final = {
 }
 
 
-def partition_key(table: Relation, partspec: Raw) -> tuple[str, ...]:
-    """Strategy and columns of PARTITION BY; an expression is ``(expression)``. Raises DDLError 42703, 42P16."""
+def partition_key(session: Session, statement: Statement, table: Relation, partspec: Raw) -> tuple[str, ...]:
+    """Strategy and columns of PARTITION BY; an expression is ``(expression)``.
+
+    Raises DDLError 42703, 42704, 42P16, 42P17 (ComputePartitionAttrs).
+    """
     parts = [_STRATEGIES.get(partspec.get("strategy", ""), "list")]
     for item in partspec["partParams"]:
         element = item["PartitionElem"]
+        method = "hash" if parts[0] == "hash" else "btree"
         if "name" not in element:
-            parts.append("(expression)")
+            parts.append(_key_expression(session, statement, table, element, method))
             continue
+        if element["name"] in SYSTEM_COLUMNS:
+            raise DDLError("42P17", f'cannot use system column "{element["name"]}" in partition key')
         if table.attribute(element["name"]) is None:
             if not table.complete:
                 raise Missing("42703", f'column "{element["name"]}" of {table.relname} is created by no file')
             raise DDLError("42703", f'column "{element["name"]}" named in partition key does not exist')
+        column = table.attribute(element["name"])
+        if column is not None and column.attgenerated:
+            raise DDLError("42P17", "cannot use generated column in partition key")
+        if column is not None and "opclass" not in element:
+            default_key(session, table, column.attnum, method)
         parts.append(element["name"])
     if parts[0] == "list" and len(parts) > 2:
         raise DDLError("42P17", 'cannot use "list" partition strategy with more than one column')
     return tuple(parts)
+
+
+def _key_expression(session: Session, statement: Statement, table: Relation, element: Raw, method: str) -> str:
+    raw = element["expr"]
+    stored = stored_expr(
+        session.catalog, statement, raw, table.oid, session.search_path, where="partition key expressions"
+    )
+    for problem in rejections(stored.expr):
+        raise DDLError(problem.sqlstate or "42601", problem.reason)
+    if isinstance(stored.expr, Var) and stored.expr.attnum > 0:
+        # a column in parentheses is a column
+        return table.column(stored.expr.attnum).attname
+    columns = [node.attnum for node, _ in walk_deep(stored.expr) if isinstance(node, Var)]
+    if not columns and isinstance(stored.expr, Const):
+        raise DDLError("42P17", "cannot use constant expression as partition key")
+    if any(number > 0 and table.column(number).attgenerated for number in columns):
+        raise DDLError("42P17", "cannot use generated column in partition key")
+    require_immutable(session, stored.expr, "functions in partition key expression must be marked IMMUTABLE")
+    return "(expression)"
 
 
 def clone_from_parent(session: Session, statement: Statement, relid: Oid, parent: Relation) -> None:

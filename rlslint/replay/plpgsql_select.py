@@ -130,11 +130,12 @@ def _view(node: Raw, scope: Scope, conditions: tuple[tuple[str, str], ...] = ())
     known = catalog.remembered("views", *catalog.stores)
     if (schema, name) not in known:
         known[schema, name] = list(views[name](catalog))
-    rows: list[Row] = known[schema, name]
+    every: list[Row] = known[schema, name]
+    rows = every
     for column, text in conditions:
         key = (schema, name, column)
         if key not in known:
-            known[key] = _by_text(rows, column)
+            known[key] = _by_text(every, column)
         found: list[Row] = known[key].get(text, known[key][None])
         if len(found) < len(rows):
             rows = found

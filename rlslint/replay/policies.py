@@ -155,7 +155,9 @@ def _required(session: Session, relation: Relation, name: str) -> Policy:
 def _expression(session: Session, statement: Statement, raw: Raw | None, relation: Relation) -> StoredExpr | None:
     if raw is None:
         return None
-    stored = stored_expr(session.catalog, statement, raw, relation.oid, session.search_path, boolean=True)
+    stored = stored_expr(
+        session.catalog, statement, raw, relation.oid, session.search_path, where="policy expressions", boolean=True
+    )
     for node in rejections(stored.expr):
         assert node.sqlstate is not None
         span = _place(statement, node, stored)

@@ -123,6 +123,8 @@ def _of_relation(catalog: Catalog, row: Relation) -> Iterator[Edge]:
     yield Edge(me, Address("namespace", row.relnamespace), "normal")
     for parent in row.inhparents:
         yield Edge(me, Address("relation", parent), "auto" if row.relispartition else "normal")
+    if row.reloftype:
+        yield Edge(me, Address("type", row.reloftype), "normal")
     if row.ownedby[0]:
         yield Edge(me, Address("relation", *row.ownedby), "auto")
     if row.query is not None:

@@ -17,6 +17,7 @@ from rlslint.replay.names import role_of
 from rlslint.replay.naming import truncate
 from rlslint.replay.rowtypes import move_row_type
 from rlslint.replay.session import DDLError, Handler, Missing, Session
+from rlslint.replay.typed import require_untyped, tables_of
 from rlslint.source.model import Raw, Statement
 
 _RENAMES: Final[dict[str, Handler]] = {
@@ -123,12 +124,15 @@ def _rename_column(session: Session, statement: Statement) -> None:
         return
     assert isinstance(target, Relation)
     old, new = node["subname"], truncate(node["newname"])
+    require_untyped(target, "rename column of")
     column = required_column(target, old)
     if is_inherited(session, target, old):
         raise DDLError("42P16", f'cannot rename inherited column "{old}"')
     children = next(iter(session.catalog.children_of(target.oid)), None) is not None
     if children and not node["relation"].get("inh"):
         raise DDLError("42P16", f'inherited column "{column.attname}" must be renamed in child tables too')
+    for one in tables_of(session.catalog, target, cascade=node.get("behavior") == "DROP_CASCADE"):
+        _rename_in(session, one.oid, old, new)
     _rename_in(session, target.oid, old, new)
 
 

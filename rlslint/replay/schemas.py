@@ -53,6 +53,8 @@ def drop_schema(session: Session, statement: Statement, obj: Raw, missing_ok: bo
     catalog = session.catalog
     row = catalog.namespaces.first("name", obj["String"]["sval"])
     if row is None:
+        if not missing_ok:
+            session.absent("3F000", f'schema "{obj["String"]["sval"]}" is created by no file')
         return
     members = [name for name, extension in catalog.extensions.items() if extension.extnamespace == row.oid]
     if members and not cascade:
@@ -92,11 +94,12 @@ def rename_schema(session: Session, statement: Statement) -> None:
     """ALTER SCHEMA ... RENAME TO. Raises DDLError 42P06."""
     catalog = session.catalog
     old, new = statement.node["subname"], statement.node["newname"]
-    if catalog.namespace_oid(new) is not None:
-        raise DDLError("42P06", f'schema "{new}" already exists')
     row = catalog.namespaces.first("name", old)
     if row is None:
+        session.absent("3F000", f'schema "{old}" is created by no file')
         return
+    if catalog.namespace_oid(new) is not None:
+        raise DDLError("42P06", f'schema "{new}" already exists')
     catalog.namespaces.put(replace(row, nspname=new, origin=statement.span))
     if old in catalog.unknown_schemas:
         catalog.unknown_schemas.discard(old)
@@ -108,8 +111,11 @@ def own_schema(session: Session, statement: Statement) -> None:
     """ALTER SCHEMA ... OWNER TO."""
     row = session.catalog.namespaces.first("name", statement.node["object"]["String"]["sval"])
     owner = role_of(session, statement.node["newowner"])
-    if row is not None:
-        session.catalog.namespaces.put(replace(row, nspowner=owner))
+    if row is None:
+        name = statement.node["object"]["String"]["sval"]
+        session.absent("3F000", f'schema "{name}" is created by no file')
+        return
+    session.catalog.namespaces.put(replace(row, nspowner=owner))
 
 
 HANDLERS: Final[dict[str, Handler]] = {"CreateSchemaStmt": create_schema}

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from rlslint.analyze.entry import parse_search_path
 from rlslint.analyze.typename import quote_identifier
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.names import role_by_name, word
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
 
@@ -99,10 +101,16 @@ def start_session(session: Session) -> None:
 
 
 def discard(session: Session, statement: Statement) -> None:
-    """DISCARD ALL."""
-    if statement.node.get("target") == "DISCARD_ALL":
+    """DISCARD ALL and TEMP. Raises DDLError 25001 in a transaction."""
+    target = statement.node.get("target", "DISCARD_ALL")
+    if target == "DISCARD_ALL":
+        if session.savepoints:
+            raise DDLError("25001", "DISCARD ALL cannot run inside a transaction block")
         reset(session, "session_authorization")
         reset_all(session)
+    temporary = session.catalog.namespace_oid("pg_temp")
+    if target in ("DISCARD_ALL", "DISCARD_TEMP") and temporary is not None:
+        perform_deletion(session, [Address("namespace", temporary)], cascade=True)
 
 
 def flatten(name: str, args: list[Raw]) -> str:

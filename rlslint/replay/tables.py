@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from rlslint.analyze.typename import resolve_type_name
 from rlslint.catalog.rows import Attribute, Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import (
@@ -24,7 +23,8 @@ from rlslint.replay.lookup import is_taken, relation, require_free, target_names
 from rlslint.replay.names import options, word
 from rlslint.replay.partitions import clone_from_parent, partition_key
 from rlslint.replay.rowtypes import add_row_type
-from rlslint.replay.session import DDLError, Handler, Missing, Session
+from rlslint.replay.session import DDLError, Handler, Session
+from rlslint.replay.typed import composite_type
 from rlslint.source.model import Raw, Statement
 
 
@@ -59,6 +59,7 @@ def create_table(session: Session, statement: Statement) -> None:
         relacl=default_acl(session, "r", namespace),
         attributes=attributes,
         relpersistence="t" if temporary else target.get("relpersistence", "p"),
+        reloftype=parts.oftype,
         inhparents=tuple(parent.oid for parent in parents),
         relispartition=partbound is not None,
         partbound=None if partbound is None else str(partbound),
@@ -66,9 +67,9 @@ def create_table(session: Session, statement: Statement) -> None:
         complete=complete and parts.complete,
         origin=statement.span,
     )
-    if partspec is not None:
-        row = replace(row, partkey=partition_key(row, partspec))
     row = add_row_type(session, row)
+    if partspec is not None:
+        row = catalog.relations.put(replace(row, partkey=partition_key(session, statement, row, partspec)))
     _finish(session, statement, row, plans, parts, parents)
 
 
@@ -121,14 +122,9 @@ def _column_options(statement: Statement, fields: Raw, parts: LikeParts, *, part
 
 
 def _columns_of_type(session: Session, statement: Statement, parts: LikeParts) -> None:
-    catalog = session.catalog
-    oid, _ = resolve_type_name(catalog, statement.node["ofTypename"], session.search_path)
-    row = catalog.types.get(oid)
-    if row is None:
-        raise Missing("42704", "the type that the table is made of is created by no file")
-    if row.typtype != "c" or catalog.relations[row.typrelid].relkind != "c":
-        raise DDLError("42809", f"type {row.typname} is not a composite type")
-    for attribute in catalog.relations[row.typrelid].attributes:
+    row, source = composite_type(session, statement.node["ofTypename"])
+    parts.oftype = row.oid
+    for attribute in source.attributes:
         if not attribute.attisdropped:
             number = len(parts.plans) + 1
             parts.plans.append(ColumnPlan(replace(attribute, attnum=number, origin=statement.span)))

@@ -46,6 +46,8 @@ def drop_trigger(session: Session, statement: Statement, obj: Raw, missing_ok: b
     name = parts[-1]["String"]["sval"]
     relation = relation_named(session, parts[:-1])
     if relation is None:
+        if not missing_ok:
+            session.absent("42P01", f"table {parts[-2]['String']['sval']} is created by no file")
         return
     trigger = _find(session, relation.oid, name)
     if trigger is not None:
@@ -59,6 +61,7 @@ def rename_trigger(session: Session, statement: Statement) -> None:
     node = statement.node
     relation = find_relation(session, node["relation"])
     if relation is None:
+        session.absent("42P01", f"table {shown(node['relation'])} is created by no file")
         return
     trigger = _find(session, relation.oid, node["subname"])
     if trigger is None:

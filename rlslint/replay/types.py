@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from rlslint.analyze.entry import stored_expr
+from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.func import has_unseen
+from rlslint.analyze.grouping import misplaced
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
@@ -138,6 +139,11 @@ def create_domain(session: Session, statement: Statement) -> None:
         ),
     )
     for item in node.get("constraints", ()):
+        default = item["Constraint"].get("raw_expr") if item["Constraint"]["contype"] == "CONSTR_DEFAULT" else None
+        if default is not None:
+            stored = stored_expr(catalog, statement, default, 0, session.search_path, where="DEFAULT expressions")
+            for problem in rejections(stored.expr):
+                raise DDLError(problem.sqlstate or "42601", problem.reason)
         _add_domain_constraint(session, statement, row.oid, item["Constraint"])
 
 
@@ -152,6 +158,11 @@ def _add_domain_constraint(session: Session, statement: Statement, oid: Oid, nod
             name = node.get("conname") or _free_name(f"{row.typname}_check", taken)
             if name in taken:
                 raise DDLError("42710", f'constraint "{name}" for domain "{row.typname}" already exists')
+            # what VALUE is the analyzer does not know: only what may not stand in a check is an error
+            stored = stored_expr(catalog, statement, node["raw_expr"], 0, session.search_path)
+            problem = misplaced(stored.expr, "check constraints", subqueries=False)
+            if problem is not None:
+                raise DDLError(problem.sqlstate or "0A000", problem.reason)
             catalog.constraints.put(
                 Constraint(
                     oid=catalog.new_oid(),
@@ -160,7 +171,7 @@ def _add_domain_constraint(session: Session, statement: Statement, oid: Oid, nod
                     contype="c",
                     contypid=oid,
                     convalidated=not node.get("skip_validation"),
-                    conexpr=stored_expr(catalog, statement, node["raw_expr"], 0, session.search_path),
+                    conexpr=stored,
                     origin=statement.span,
                 )
             )

@@ -15,6 +15,7 @@ from rlslint.nodes.primnodes import Unresolved, Var
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_taken, require_free, target_namespace
 from rlslint.replay.names import options, strings, word
+from rlslint.replay.require import require_query
 from rlslint.replay.rowtypes import add_row_type
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Statement
@@ -200,6 +201,8 @@ def _create_as(
     attributes: tuple[Attribute, ...] = ()
     complete = False
     if query is not None:
+        if session.require_known is not None:
+            require_query(session, statement, query)
         attributes, complete = output_attributes(session, statement, query, strings(into.get("colNames", [])))
     add_row_type(
         session,

@@ -124,9 +124,11 @@ def server_functions(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...
 
 
 def privileges(catalog: Catalog) -> set[tuple[str, ...]]:
-    """Everything that has_*_privilege() says, for the roles, tables, columns, functions and schemas that files made."""
+    """Everything that has_*_privilege() says, for the plain roles, tables, columns, functions and schemas that files made."""
     found: set[tuple[str, ...]] = set()
     for role in catalog.roles:
+        if role.rolsuper:
+            continue
         for table in catalog.relations:
             if table.relkind not in "rpvm":
                 continue
@@ -143,6 +145,8 @@ def privileges(catalog: Catalog) -> set[tuple[str, ...]]:
             if proc.origin is not None and has_privilege(catalog, role.oid, proc, "execute"):
                 found.add((role.rolname, f"{proc.proname}()", "execute"))
         for namespace in catalog.namespaces:
+            if namespace.nspname.startswith("pg_"):
+                continue
             for privilege in ("usage", "create"):
                 if has_privilege(catalog, role.oid, namespace, privilege):
                     found.add((role.rolname, f"schema {namespace.nspname}", privilege))
@@ -152,7 +156,7 @@ def privileges(catalog: Catalog) -> set[tuple[str, ...]]:
 def server_privileges(connection: psycopg.Connection[Any]) -> set[tuple[str, ...]]:
     rows = connection.execute(
         """
-        WITH r AS (SELECT oid, rolname FROM pg_roles WHERE oid >= 16384),
+        WITH r AS (SELECT oid, rolname FROM pg_roles WHERE oid >= 16384 AND NOT rolsuper),
              c AS (SELECT oid, relname FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm'))
         SELECT rolname, relname, p FROM r, c, unnest(%s::text[]) p WHERE has_table_privilege(r.oid, c.oid, p)
         UNION ALL SELECT rolname, relname || '.' || attname, p FROM r, c, pg_attribute a, unnest(%s::text[]) p
@@ -161,7 +165,7 @@ def server_privileges(connection: psycopg.Connection[Any]) -> set[tuple[str, ...
         UNION ALL SELECT rolname, proname || '()', 'execute' FROM r, pg_proc f
             WHERE f.oid >= 16384 AND has_function_privilege(r.oid, f.oid, 'execute')
         UNION ALL SELECT rolname, 'schema ' || nspname, p FROM r, pg_namespace n, unnest(ARRAY['usage', 'create']) p
-            WHERE n.oid >= 16384 AND has_schema_privilege(r.oid, n.oid, p)
+            WHERE n.oid >= 16384 AND nspname NOT LIKE 'pg\\_%%' AND has_schema_privilege(r.oid, n.oid, p)
         """,
         (list(TABLE), list(COLUMN)),
     ).fetchall()

@@ -10,7 +10,7 @@ import psycopg
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, Relation
-from rlslint.replay.replay import Replayed, handlers, run
+from rlslint.replay.replay import IGNORED, Replayed, handlers, run
 from rlslint.replay.session import Session
 from rlslint.source.model import SourceFile, Statement
 from rlslint.source.parse import parse_script
@@ -195,6 +195,11 @@ def _index(catalog: Catalog, row: Index, names: dict[int, str]) -> list[Any]:
     ]
 
 
+_ROLLBACK_TO = ("rollback to ", "release ")
+"""They take later savepoints away."""
+_TRANSACTION = ("begin", "start", "commit", "end", "abort", "rollback and", "savepoint")
+
+
 @dataclass
 class Both:
     """A server and a replay session that are given the same statements."""
@@ -217,25 +222,39 @@ class Both:
         """Replay one statement: its SQLSTATE when rejected, ``unknown`` when not followed."""
         source = SourceFile("test.sql", sql)
         statements, problems = parse_script(source, 0, len(sql))
-        assert not problems, problems
+        if problems:
+            return "42601"
         statement: Statement
         (statement,) = statements
+        if statement.kind in IGNORED:
+            return "ignored"
         before = len(self.session.problems)
         run(self.session, statement, self.replayed, transactional=False)
         error = self.session.steps[-1].error if self.session.steps else None
         return error or ("unknown" if len(self.session.problems) > before else None)
 
     def serve(self, sql: str) -> str | None:
-        """Run one statement on the server: its SQLSTATE when rejected."""
+        """Run one statement on the server: its SQLSTATE when rejected. An open transaction goes on after an error."""
+        inside = self.connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        ends = sql.startswith(_TRANSACTION) or sql == "rollback"
         try:
+            if inside and not ends:
+                self.connection.execute("SAVEPOINT before_statement")
             self.connection.execute(sql)
         except psycopg.Error as error:
+            if inside and not ends:
+                self.connection.execute("ROLLBACK TO before_statement")
             return error.sqlstate
+        if inside and not ends and not sql.startswith(_ROLLBACK_TO):
+            self.connection.execute("RELEASE before_statement")
         return None
 
     def step(self, sql: str) -> tuple[str | None, str | None]:
         """The server's and replay's answers, equal when replay is right."""
         served, replayed = self.serve(sql), self.replay(sql)
+        if replayed == "ignored":
+            # it changes nothing that is compared, whether it fails or not
+            return served, served
         if replayed == "unknown" and served in UNDEFINED:
             return served, served
         return served, replayed

@@ -17,6 +17,20 @@ CREATE SCHEMA s; CREATE TABLE s.c (id int, tenant_id int);
 CREATE TYPE mood AS ENUM ('x');
 """
 BLOCKS = {
+    "the same view asked with other columns": """
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM information_schema.columns WHERE column_name = 'owner' AND table_name = 'b') THEN
+    CREATE POLICY one ON b USING (true);
+  END IF;
+  IF EXISTS (SELECT FROM information_schema.columns WHERE column_name = 'tenant_id' AND table_name = 'a') THEN
+    CREATE POLICY two ON a USING (true);
+  END IF;
+  IF EXISTS (SELECT FROM information_schema.columns WHERE table_name = 'a' AND column_name = 'id'
+             AND table_schema = 'public') THEN
+    CREATE POLICY three ON a USING (true);
+  END IF;
+END $$;
+""",
     "if not exists": """
 DO $$ BEGIN
   IF NOT EXISTS (SELECT 1 FROM pg_policies WHERE tablename = 'a' AND policyname = 'p') THEN
