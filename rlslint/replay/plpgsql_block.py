@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from rlslint.replay.plpgsql_operators import as_list
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
-from rlslint.replay.plpgsql_values import Scope, as_list
+from rlslint.replay.plpgsql_values import Scope
 from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.reads import require_columns
 from rlslint.replay.session import DDLError, Session

@@ -12,10 +12,11 @@ from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.plpgsql_block import Block, Unset, declare
-from rlslint.replay.plpgsql_exec import dispatch, run_block
+from rlslint.replay.plpgsql_exec import run_block
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
 from rlslint.replay.plpgsql_source import Places, parsed
+from rlslint.replay.plpgsql_sql import dispatch
 from rlslint.replay.plpgsql_values import Scope, evaluate
 from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.session import DDLError, Session

@@ -6,20 +6,18 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from rlslint.replay import calls, history
 from rlslint.replay import plpgsql_approximate as approximate
-from rlslint.replay.plpgsql_assign import assign, code_of, store, unknown_target
+from rlslint.replay.plpgsql_assign import assign, code_of, store
 from rlslint.replay.plpgsql_block import Block, Unset
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
 from rlslint.replay.plpgsql_functions import text_of
 from rlslint.replay.plpgsql_leave import MayLeave, Raised, may_fail_with_data, skip
+from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
-from rlslint.replay.plpgsql_values import truth
+from rlslint.replay.plpgsql_sql import dynamic, perform, sql
 from rlslint.replay.plpgsql_views import Value
-from rlslint.replay.reads import require_columns
-from rlslint.replay.session import DDLError, NotFollowed, Step
-from rlslint.source.model import Raw, Statement
-from rlslint.source.parse import parse_synthetic
+from rlslint.replay.session import DDLError, NotFollowed
+from rlslint.source.model import Raw
 
 MAX_STATEMENTS: Final = 20_000
 _RETURNED: Final = re.compile(r"\bRETURN\s+(?:NEXT\s+)?(\w+)\s*;", re.IGNORECASE)
@@ -259,110 +257,6 @@ def _dynamic_rows(block: Block, node: Raw) -> None:
     _rows(block, {**node, "PLpgSQL_stmt_dynfors": True})
 
 
-def _sql(block: Block, node: Raw) -> None:
-    query = code_of(node, "sqlstmt")
-    statements, problems = parse_synthetic(query, block.line_span(node.get("lineno", 1)))
-    if problems or not statements:
-        return
-    statement = statements[0]
-    if statement.kind == "SelectStmt" and "target" in node:
-        _into(block, node, query)
-        return
-    if "target" in node:
-        unknown_target(block, node["target"])
-    block.forget(set(), {"found"})
-    span = block.place(query, node.get("lineno", 1))
-    if span is not None:
-        statement = Statement(statement.kind, statement.node, statement.text, span)
-    dispatch(block, statement)
-
-
-def _into(block: Block, node: Raw, query: str) -> None:
-    try:
-        names, rows = block.rows(query)
-    except Undecided as reason:
-        block.doubt = str(reason)
-        unknown_target(block, node["target"])
-        block.forget(set(), {"found"})
-        return
-    if node.get("strict") and len(rows) != 1:
-        raise DDLError(*(("P0002", "query returned no rows") if not rows else ("P0003", "more than one row")))
-    block.variables["found"] = bool(rows)
-    store(block, node["target"], names, rows[0] if rows else None)
-
-
-def _dynamic(block: Block, node: Raw) -> None:
-    query = code_of(node, "query")
-    span = block.line_span(node.get("lineno", 1))
-    try:
-        text = block.value(query)
-    except Undecided as reason:
-        block.doubt = str(reason)
-        shown = approximate.text(block.scope(), query, block.statement.span)
-        if "target" in node:
-            unknown_target(block, node["target"])
-        if approximate.could_matter(shown):
-            block.session.note(block.statement, f"dynamic SQL, {reason}: {approximate.shorten(shown)}", span=span)
-        return
-    if text is None:
-        raise DDLError("22004", "query string argument of EXECUTE is null")
-    statements, problems = parse_synthetic(text_of(text), span)
-    if problems:
-        raise DDLError("42601", problems[0].reason)
-    if "target" in node:
-        if len(statements) == 1 and statements[0].kind == "SelectStmt" and not node.get("params"):
-            _into(block, node, text_of(text))
-            return
-        unknown_target(block, node["target"])
-    for statement in statements:
-        if statement.kind == "TransactionStmt":
-            raise DDLError("0A000", "EXECUTE of transaction commands is not implemented")
-        dispatch(block, statement)
-
-
-def dispatch(block: Block, statement: Statement) -> None:
-    """Run one statement of a block. What cannot be followed is noted. Raises DDLError."""
-    session = block.session
-    if statement.kind not in session.handlers:
-        return
-    before = session.savepoint()
-    if statement.kind in history.HANDLERS:
-        block.doubt = "its rows are not known"
-        require_columns(session, statement, block.variables)
-    try:
-        session.run(statement)
-    except NotFollowed as reason:
-        session.restore(before)
-        session.note(block.statement, str(reason), span=statement.span)
-        return
-    session.steps.append(Step(session.migration, statement, None, True))
-
-
-def _perform(block: Block, node: Raw) -> None:
-    _call(block, node)
-    block.doubt = "what is called is not followed whole"
-
-
-def _call(block: Block, node: Raw) -> None:
-    block.forget(set(), {"found"})
-    query = code_of(node, "expr")
-    span = block.line_span(node.get("lineno", 1))
-    statements, problems = parse_synthetic(query, span)
-    for statement in [] if problems else statements:
-        if statement.kind == "CallStmt":
-            calls.call(block.session, statement, block.scope())
-        if statement.kind != "SelectStmt":
-            continue
-        if "fromClause" not in statement.node:
-            calls.select(block.session, statement, block.scope())
-            continue
-        try:
-            _, rows = block.rows(query)
-        except Undecided:
-            continue
-        block.variables["found"] = bool(rows)
-
-
 def _exit(block: Block, node: Raw) -> None:
     label = node.get("label", "")
     if "cond" in node:
@@ -468,14 +362,14 @@ _STATEMENTS: Final[dict[str, Callable[[Block, Raw], None]]] = {
     "PLpgSQL_stmt_fors": _rows,
     "PLpgSQL_stmt_dynfors": _dynamic_rows,
     "PLpgSQL_stmt_assign": assign,
-    "PLpgSQL_stmt_execsql": _sql,
-    "PLpgSQL_stmt_dynexecute": _dynamic,
-    "PLpgSQL_stmt_perform": _perform,
+    "PLpgSQL_stmt_execsql": sql,
+    "PLpgSQL_stmt_dynexecute": dynamic,
+    "PLpgSQL_stmt_perform": perform,
     "PLpgSQL_stmt_exit": _exit,
     "PLpgSQL_stmt_return": _return,
     "PLpgSQL_stmt_return_next": _return_next,
     "PLpgSQL_stmt_return_query": _return_query,
-    "PLpgSQL_stmt_call": _perform,
+    "PLpgSQL_stmt_call": perform,
     "PLpgSQL_stmt_raise": _raise,
     "PLpgSQL_stmt_getdiag": _diagnostics,
     "PLpgSQL_stmt_assert": _assert,

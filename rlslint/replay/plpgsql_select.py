@@ -9,8 +9,9 @@ from typing import Final
 from rlslint.replay.plpgsql_constraint_views import CONSTRAINT_VIEWS
 from rlslint.replay.plpgsql_early import NOTHING, Early, early_conditions, passes
 from rlslint.replay.plpgsql_functions import compare
+from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
-from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate, truth
+from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate
 from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, Row, Value
 from rlslint.source.model import Raw
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from rlslint.replay.plpgsql_functions import FUNCTIONS, compare, like, text_of
+from rlslint.replay.plpgsql_operators import array_test, as_list, binary, prefix, truth
 from rlslint.replay.plpgsql_reg import Undecided, to_reg
 from rlslint.replay.plpgsql_views import Row, Value
 from rlslint.replay.session import Session
@@ -110,13 +110,6 @@ def _in_rows(scope: Scope, words: list[str]) -> tuple[bool, Value]:
     return True, scope.rows[alias][name]
 
 
-def truth(value: Value) -> bool | None:
-    """A value where a condition stands."""
-    if isinstance(value, str):
-        return value.lower() in ("t", "true", "yes", "on", "1")
-    return None if value is None else bool(value)
-
-
 def _bool(scope: Scope, node: Raw) -> Value:
     args = node["args"]
     if node["boolop"] == "NOT_EXPR":
@@ -147,10 +140,10 @@ def _expr(scope: Scope, node: Raw) -> Value:
         case "AEXPR_OP":
             right = evaluate(scope, node["rexpr"])
             if "lexpr" not in node:
-                return _prefix(name, right)
-            return _binary(name, evaluate(scope, node["lexpr"]), right)
+                return prefix(name, right)
+            return binary(name, evaluate(scope, node["lexpr"]), right)
         case "AEXPR_OP_ANY" | "AEXPR_OP_ALL":
-            return _array_test(
+            return array_test(
                 name,
                 evaluate(scope, node["lexpr"]),
                 as_list(evaluate(scope, node["rexpr"])),
@@ -159,7 +152,7 @@ def _expr(scope: Scope, node: Raw) -> Value:
         case "AEXPR_IN":
             left = evaluate(scope, node["lexpr"])
             items: list[Value] = [evaluate(scope, item) for item in node["rexpr"]["List"]["items"]]
-            return _array_test(name, left, items, every=name == "<>")
+            return array_test(name, left, items, every=name == "<>")
         case "AEXPR_LIKE" | "AEXPR_ILIKE":
             left, right = evaluate(scope, node["lexpr"]), evaluate(scope, node["rexpr"])
             if left is None or right is None:
@@ -182,78 +175,6 @@ def _expr(scope: Scope, node: Raw) -> Value:
                 return None
             return compare(low, left) <= 0 <= compare(high, left)
     raise Undecided(f"{node['kind']} is not followed")
-
-
-def as_list(value: Value) -> list[Value]:
-    """An array, also out of its text form. Raises Undecided for anything else."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
-        return [part.strip().strip('"') for part in value[1:-1].split(",")] if value != "{}" else []
-    if value is None:
-        return []
-    raise Undecided("not an array")
-
-
-def _array_test(name: str, left: Value, items: list[Value], *, every: bool) -> bool | None:
-    results = [_binary(name, left, item) for item in items]
-    if every:
-        return False if False in results else (None if None in results else True)
-    return True if True in results else (None if None in results else False)
-
-
-def _prefix(name: str, value: Value) -> Value:
-    if value is None:
-        return None
-    if name == "-" and isinstance(value, (int, float)):
-        return -value
-    raise Undecided(f"prefix {name}")
-
-
-def _binary(name: str, left: Value, right: Value) -> Value:
-    if name == "||":
-        if isinstance(left, list) or isinstance(right, list):
-            head = left if isinstance(left, list) else [left]
-            return head + (right if isinstance(right, list) else [right])
-        return None if left is None or right is None else text_of(left) + text_of(right)
-    if left is None or right is None:
-        return None
-    match name:
-        case "=":
-            return compare(left, right) == 0
-        case "<>" | "!=":
-            return compare(left, right) != 0
-        case "<":
-            return compare(left, right) < 0
-        case "<=":
-            return compare(left, right) <= 0
-        case ">":
-            return compare(left, right) > 0
-        case ">=":
-            return compare(left, right) >= 0
-        case "~" | "~*" | "!~" | "!~*":
-            try:
-                found = re.search(text_of(right), text_of(left), re.IGNORECASE if name.endswith("*") else 0)
-            except re.error:
-                raise Undecided("a regular expression of another dialect") from None
-            return (found is not None) != name.startswith("!")
-        case "@>" if isinstance(left, list):
-            return all(item in left for item in as_list(right))
-        case "<@" if isinstance(right, list):
-            return all(item in right for item in as_list(left))
-        case "&&" if isinstance(left, list):
-            return any(item in left for item in as_list(right))
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        match name:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "%" if right and isinstance(left, int) and isinstance(right, int):
-                return left % right
-    raise Undecided(f"operator {name}")
 
 
 def _null_test(scope: Scope, node: Raw) -> Value:
@@ -311,7 +232,7 @@ def _case(scope: Scope, node: Raw) -> Value:
     subject = evaluate(scope, node["arg"]) if "arg" in node else None
     for item in node["args"]:
         when = evaluate(scope, item["CaseWhen"]["expr"])
-        hit = _binary("=", subject, when) if "arg" in node else truth(when)
+        hit = binary("=", subject, when) if "arg" in node else truth(when)
         if hit:
             return evaluate(scope, item["CaseWhen"]["result"])
     return evaluate(scope, node["defresult"]) if "defresult" in node else None
@@ -352,7 +273,7 @@ def _sublink(scope: Scope, node: Raw) -> Value:
         case "ANY_SUBLINK" | "ALL_SUBLINK":
             name = node["operName"][-1]["String"]["sval"] if "operName" in node else "="
             left = evaluate(scope, node["testexpr"])
-            return _array_test(name, left, [row[0] for row in rows], every=node["subLinkType"] == "ALL_SUBLINK")
+            return array_test(name, left, [row[0] for row in rows], every=node["subLinkType"] == "ALL_SUBLINK")
     raise Undecided(node["subLinkType"])
 
 
