@@ -184,6 +184,7 @@ class Constraint:
     condeferrable: bool = False
     condeferred: bool = False
     convalidated: bool = True
+    conenforced: bool = True
     connoinherit: bool = False
     conexpr: StoredExpr | None = None
     contypid: Oid = 0

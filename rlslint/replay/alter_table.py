@@ -194,6 +194,8 @@ def _validate_constraint(session: Session, statement: Statement, relid: Oid, nod
     row = _required_constraint(session, table, node["name"])
     if row.contype not in "fc":
         raise DDLError("42809", f'cannot validate constraint "{row.conname}" of relation "{table.relname}"')
+    if not row.conenforced:
+        raise DDLError("42809", "cannot validate NOT ENFORCED constraint")
     session.catalog.constraints.put(replace(row, convalidated=True))
     for child in tuple(session.catalog.children_of(relid)):
         for held in session.catalog.constraints_of(child.oid):
@@ -209,8 +211,19 @@ def _alter_constraint(session: Session, statement: Statement, relid: Oid, node: 
         raise DDLError(
             "42809", f'constraint "{row.conname}" of relation "{table.relname}" is not a foreign key constraint'
         )
-    deferred = bool(change.get("initdeferred"))
-    session.catalog.constraints.put(replace(row, condeferrable=bool(change.get("deferrable")), condeferred=deferred))
+    if row.contype != "f" and change.get("alterEnforceability"):
+        raise DDLError("42809", f'cannot alter enforceability of constraint "{row.conname}"')
+    if change.get("alterInheritability"):
+        raise DDLError("42809", f'constraint "{row.conname}" of "{table.relname}" is not a not-null constraint')
+    if row.coninhparent:
+        raise DDLError("42P16", f'cannot alter constraint "{row.conname}" on relation "{table.relname}"')
+    if change.get("alterDeferrability"):
+        deferred = bool(change.get("initdeferred"))
+        row = replace(row, condeferrable=bool(change.get("deferrable")), condeferred=deferred)
+    if change.get("alterEnforceability"):
+        enforced = bool(change.get("is_enforced"))
+        row = replace(row, conenforced=enforced, convalidated=enforced)
+    session.catalog.constraints.put(row)
 
 
 def _change_owner(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
@@ -308,6 +321,14 @@ def _finalize(session: Session, statement: Statement, relid: Oid, node: Raw) -> 
 def _persistence(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     table = session.catalog.relations[relid]
     logged = node["subtype"] == "AT_SetLogged"
+    if table.relpersistence == "t":
+        raise DDLError("42P16", f'cannot change logged status of table "{table.relname}" because it is temporary')
+    rows = session.catalog.constraints_of(relid) if logged else session.catalog.constraints.find("referenced", relid)
+    for row in rows:
+        other = session.catalog.relations.get(row.confrelid if logged else row.conrelid)
+        if row.contype == "f" and other is not None and other.oid != relid:
+            if other.relpersistence == ("u" if logged else "p"):
+                raise DDLError("42P16", f'could not change table "{table.relname}": "{other.relname}" is in its way')
     session.catalog.relations.put(replace(table, relpersistence="p" if logged else "u"))
 
 

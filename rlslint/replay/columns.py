@@ -99,6 +99,10 @@ def plan_constraints(plan: ColumnPlan, items: list[Raw] | tuple[()], name: str) 
                 if last is not None:
                     last["deferrable"] = one["contype"] != "CONSTR_ATTR_NOT_DEFERRABLE"
                     last["initdeferred"] = one["contype"] == "CONSTR_ATTR_DEFERRED"
+            case "CONSTR_ATTR_NOT_ENFORCED" if last is not None:
+                if last["contype"] not in ("CONSTR_CHECK", "CONSTR_FOREIGN"):
+                    raise DDLError("42601", "misplaced NOT ENFORCED clause")
+                last["is_enforced"], last["skip_validation"] = False, True
             case "CONSTR_ATTR_IMMEDIATE" | "CONSTR_ATTR_ENFORCED" | "CONSTR_ATTR_NOT_ENFORCED":
                 pass
             case _:

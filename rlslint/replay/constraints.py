@@ -296,6 +296,7 @@ def _check(session: Session, statement: Statement, relid: Oid, node: Raw) -> Non
         conkey=tuple(number for number in used if number > 0),
         conexpr=stored,
         convalidated=not node.get("skip_validation"),
+        conenforced=bool(node.get("is_enforced")),
         connoinherit=no_inherit,
         origin=statement.span,
     )

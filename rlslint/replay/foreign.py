@@ -31,6 +31,7 @@ def foreign_key(session: Session, statement: Statement, relid: Oid, node: Raw, k
     conindid = 0
     if target is not None:
         confkey, conindid = _referenced(session, target, node)
+        _check_persistence(table, target)
         if target.complete or confkey:
             check_types(session, table, keys, target, confkey)
     name = (
@@ -55,10 +56,22 @@ def foreign_key(session: Session, statement: Statement, relid: Oid, node: Raw, k
         condeferrable=bool(node.get("deferrable")),
         condeferred=bool(node.get("initdeferred")),
         convalidated=not node.get("skip_validation"),
+        conenforced=bool(node.get("is_enforced")),
         origin=statement.span,
     )
     catalog.constraints.put(row)
     foreign_to_partitions(session, row, table)
+
+
+def _check_persistence(table: Relation, target: Relation) -> None:
+    """A table must not outlive the rows that it refers to. Raises DDLError 42P16."""
+    allowed, kind, words = {
+        "p": ("p", "permanent", "permanent tables"),
+        "u": ("pu", "unlogged", "permanent or unlogged tables"),
+        "t": ("t", "temporary", "temporary tables"),
+    }[table.relpersistence]
+    if target.relpersistence not in allowed:
+        raise DDLError("42P16", f"constraints on {kind} tables may reference only {words}")
 
 
 def foreign_to_partitions(session: Session, row: Constraint, table: Relation) -> None:

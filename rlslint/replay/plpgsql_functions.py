@@ -128,13 +128,18 @@ def _concat_ws(session: Session, args: list[Value]) -> Value:
 
 
 def _setting(session: Session, args: list[Value]) -> Value:
-    name = text_of(args[0])
+    name = text_of(args[0]).lower()
     if name == "server_version_num":
         return str(session.catalog.pg_version * 10000)
     if name == "search_path":
         return ", ".join(session.search_path_setting)
     if name in session.settings:
         return session.settings[name]
+    if "." in name and session.require_known is not None:
+        # one that nobody sets: where the files are all there is
+        if len(args) > 1 and args[1] is True:
+            return None
+        raise DDLError("42704", f'unrecognized configuration parameter "{name}"')
     raise ValueError(name)
 
 

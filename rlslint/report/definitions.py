@@ -97,6 +97,8 @@ def constraint_definition(catalog: Catalog, row: Constraint) -> str:
             text = f"CHECK ({told})" + (" NO INHERIT" if row.connoinherit else "")
     text += " DEFERRABLE" if row.condeferrable else ""
     text += " INITIALLY DEFERRED" if row.condeferred else ""
+    if not row.conenforced:
+        return text + " NOT ENFORCED"
     return text + ("" if row.convalidated else " NOT VALID")
 
 

@@ -225,4 +225,44 @@ SCRIPTS = {
         create index on t using gin (j);
         create index on t using hash (u uuid_ops)
     """,
+    "persistence and enforcement": """
+        create table t (a int primary key, b int, c text);
+        create unlogged table u (a int primary key, b int references t);
+        create table p (a int references u);
+        create temp table tt (a int references t);
+        create temp table t2 (a int primary key);
+        create temp table t3 (a int references t2);
+        create table p (a int references t2);
+        alter table u set logged;
+        alter table t set unlogged;
+        alter table t set logged;
+        alter table u set unlogged;
+        alter table t set unlogged;
+        alter table t2 set logged;
+        create table e (a int check (a > 0) not enforced, b int references t not enforced, check (a > 1) not enforced, c int unique not enforced);
+        create table e (a int check (a > 0) not enforced, b int references t not enforced, check (a > 1) not enforced);
+        alter table e add constraint k check (a < 5) not enforced;
+        alter table e validate constraint k;
+        alter table e alter constraint k enforced;
+        alter table e alter constraint e_b_fkey enforced;
+        alter table e alter constraint e_b_fkey deferrable;
+        alter table e alter constraint e_b_fkey not enforced;
+        alter table e alter constraint k deferrable;
+        alter table e alter constraint k inherit;
+        alter table e add foreign key (b) references t not valid;
+        alter table e validate constraint e_b_fkey1;
+    """,
+    "settings that nobody sets": """
+        do $$ declare many bool = coalesce(current_setting('app.many', true), 'false')::boolean; begin
+          if many then return; end if;
+          create table one (a int);
+        end $$;
+        do $$ begin create table two (a text default current_setting('app.many')); if current_setting('app.many') = 'x' then null; end if; end $$;
+        do $$ begin if current_setting('App.Many', true) is null then create table three (); end if; end $$;
+        set app.many = 'true';
+        do $$ declare many bool = coalesce(current_setting('app.many', true), 'false')::boolean; begin
+          if many then return; end if;
+          create table four (a int);
+        end $$;
+    """,
 }
