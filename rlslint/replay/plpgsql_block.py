@@ -111,3 +111,13 @@ def declare(block: Block, function: Raw) -> None:
             block.arrays.add(name)
         if name:
             block.variables[name] = None if default is None else Unset(default)
+
+
+def initialize(block: Block) -> None:
+    """Compute the defaults of all variables, as far as they can be. Raises DDLError where one is an error."""
+    for name in tuple(block.variables):
+        try:
+            block.read(name)
+        except Undecided:
+            # asked for later, the reason is given there
+            continue

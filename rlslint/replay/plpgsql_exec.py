@@ -8,7 +8,7 @@ from typing import Final
 
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.plpgsql_assign import assign, code_of, store
-from rlslint.replay.plpgsql_block import Block, Unset
+from rlslint.replay.plpgsql_block import Block, Unset, initialize
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
 from rlslint.replay.plpgsql_functions import text_of
 from rlslint.replay.plpgsql_leave import MayLeave, Raised, may_fail_with_data, skip
@@ -20,6 +20,7 @@ from rlslint.replay.session import DDLError, NotFollowed
 from rlslint.source.model import Raw
 
 MAX_STATEMENTS: Final = 20_000
+_DECLARE: Final = re.compile(r"\bDECLARE\b", re.IGNORECASE)
 _RETURNED: Final = re.compile(r"\bRETURN\s+(?:NEXT\s+)?(\w+)\s*;", re.IGNORECASE)
 _BARE_NEXT: Final = "next"
 """What `_RETURNED` takes for a variable in a RETURN NEXT that gives the OUT parameters."""
@@ -42,6 +43,9 @@ def run_block(block: Block, body: list[Raw]) -> None:
     """Run a function's or DO's outermost statements. Raises DDLError when the code raises it."""
     steps = len(block.session.steps)
     try:
+        if len(_DECLARE.findall(block.body)) < 2:
+            # all variables are the outermost block's: their defaults are computed before anything runs
+            initialize(block)
         _run(block, body)
     except _Return:
         return

@@ -12,7 +12,7 @@ from rlslint.replay.plpgsql_views import Value
 def truth(value: Value) -> bool | None:
     """A value where a condition stands."""
     if isinstance(value, str):
-        return value.lower() in ("t", "true", "yes", "on", "1")
+        return value.strip().lower() in ("t", "tr", "tru", "true", "y", "ye", "yes", "on", "1")
     return None if value is None else bool(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -10,7 +11,7 @@ from rlslint.replay.plpgsql_functions import FUNCTIONS, compare, like, text_of
 from rlslint.replay.plpgsql_operators import array_test, as_list, binary, prefix, truth
 from rlslint.replay.plpgsql_reg import Undecided, to_reg
 from rlslint.replay.plpgsql_views import Row, Value
-from rlslint.replay.session import Session
+from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw
 
 
@@ -40,6 +41,12 @@ class Scope:
 
 
 _AGGREGATES: Final = frozenset({"count", "string_agg", "array_agg", "bool_or", "bool_and", "max", "min"})
+_ARRAY_TEXT: Final = re.compile(r"\s*(\{|\[\s*[+-]?\d)")
+_INTEGER_TEXT: Final = re.compile(r"\s*[+-]?(\d[\d_]*|0[xXoObB]\w+)\s*\Z")
+_BOOLEAN_TEXT: Final = re.compile(
+    r"\s*(t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|0|1)\s*\Z", re.IGNORECASE
+)
+"""Texts that bool's input function takes (parse_bool_with_len); of the others it says 22P02."""
 _REG: Final = {"regclass", "regrole", "regtype", "regnamespace"}
 
 
@@ -205,15 +212,21 @@ def _cast(scope: Scope, node: Raw) -> Value:
     if value is None:
         return None
     if target.get("arrayBounds"):
+        if isinstance(value, str) and not _ARRAY_TEXT.match(value):
+            raise DDLError("22P02", f'malformed array literal: "{value}"')
         return as_list(value)
     if name in ("text", "varchar", "name", "bpchar", "cstring"):
         return text_of(value)
     if name in ("int2", "int4", "int8", "oid"):
+        if isinstance(value, str) and not _INTEGER_TEXT.match(value) and name != "oid":
+            raise DDLError("22P02", f'invalid input syntax for type {name}: "{value}"')
         try:
             return int(value)  # type: ignore[call-overload]
         except (TypeError, ValueError):
             raise Undecided("not a number") from None
     if name == "bool":
+        if isinstance(value, str) and not _BOOLEAN_TEXT.match(value):
+            raise DDLError("22P02", f'invalid input syntax for type boolean: "{value}"')
         return truth(value)
     if name in _REG:
         try:

@@ -33,7 +33,7 @@ def do(session: Session, statement: Statement) -> None:
             session.note(statement, f"a DO block that cannot be followed: {approximate.shorten(body)}")
         return
     places = Places(statement, body)
-    block = Block(session, statement, places.find, places.line)
+    block = Block(session, statement, places.find, places.line, body=body)
     declare(block, function)
     run_block(block, [function["action"]])
 

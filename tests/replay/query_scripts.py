@@ -265,4 +265,16 @@ SCRIPTS = {
           create table four (a int);
         end $$;
     """,
+    "defaults of variables, and texts that are no values": """
+        do $$ declare x text[] = coalesce(current_setting('a.b', true), '[]::text[]')::text[]; begin create table one (); end $$;
+        do $$ declare x text[] = '{a,b}'::text[]; begin execute format('create table %I ()', x[2]); end $$;
+        do $$ declare x int = 'x'::int; begin create table two (); end $$;
+        do $$ begin if 'maybe'::boolean then create table three (); end if; end $$;
+        do $$ begin if 'tr'::boolean and ' Yes '::bool and not 'of'::bool then create table four (); end if; create table five (); exception when invalid_text_representation then create table six (); end $$;
+        do $$ begin if 'oo'::bool then null; end if; create table seven (); exception when invalid_text_representation then create table eight (); end $$;
+        do $$ declare n int := ' 12 '::int + '1_0'::int; begin execute 'create table n' || n || ' ()'; end $$;
+        do $$ declare n int := (select count(*) from pg_class where relname = 'late'); m int := n + 1; begin create table late (); execute 'create table late' || n || m || ' ()'; end $$;
+        create function fn(x text, y text default 'k') returns void language plpgsql as $$ declare t text := x || y; begin x := 'other'; execute format('create table %I ()', t); end $$;
+        select fn('made');
+    """,
 }
