@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,7 +105,8 @@ class one_line_errors:  # noqa: N801 - used as a statement
     """What the user can mend ends in one line on standard error and status 2."""
 
     def __enter__(self) -> None:
-        return None
+        # outside, an interrupt ends the process at once and without a word (__main__)
+        self._before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         from rlslint.baseline import BaselineError
@@ -113,6 +115,8 @@ class one_line_errors:  # noqa: N801 - used as a statement
         from rlslint.report.escape import printable
         from rlslint.source.model import InputError, UsageError
 
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
         if error is None or isinstance(error, SystemExit):
             return
         if isinstance(error, KeyboardInterrupt):
@@ -181,7 +185,7 @@ def colour(choice: str, output: Path | None) -> bool:
         return False
     if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") != "0":
         return True
-    return output is None and sys.stdout.isatty()
+    return output is None and sys.stdout is not None and sys.stdout.isatty()
 
 
 def write(text: str, output: Path | None) -> None:
@@ -189,7 +193,10 @@ def write(text: str, output: Path | None) -> None:
     from rlslint.source.model import UsageError
 
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{output}: {error.strerror}") from error
         return
     if sys.stdout is None:
         raise UsageError("standard output is closed")

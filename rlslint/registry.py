@@ -8,17 +8,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Final, Literal, get_args
 
 import yaml
 
-from rlslint.checks.model import Check, Confidence, Severity
+from rlslint.checks.model import Check, Confidence, Facts, Match, Severity
 from rlslint.source.model import UsageError
 
 _KEYS: Final = {
@@ -123,10 +124,32 @@ def _by_code(files: Sequence[Path], taken: Mapping[str, Rule]) -> dict[str, Rule
     rules: dict[str, Rule] = {}
     for path in files:
         rule = load_rule(path)
+        if taken:
+            rule = replace(rule, check=_guarded(rule, path.with_suffix(".py")))
         if other := rules.get(rule.code) or taken.get(rule.code):
             raise RuleError(f"{path.name}: {rule.code} is taken by {other.stem}.yaml")
         rules[rule.code] = rule
     return rules
+
+
+def _guarded(rule: Rule, file: Path) -> Check:
+    """A check of somebody else's: what it raises is told in one line, with its place, as RuleError."""
+
+    def check(facts: Facts) -> Iterator[Match]:
+        try:
+            for match in rule.check(facts):
+                if not isinstance(match, Match):
+                    raise RuleError(f"{file}: {rule.code} gives {type(match).__name__}, not Match")
+                yield match
+        except RuleError:
+            raise
+        # whatever it is, it is theirs to mend
+        except (Exception, SystemExit) as error:
+            lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(file)]
+            place = f"{file}:{lines[-1]}" if lines else str(file)
+            raise RuleError(f"{place}: {rule.code} raised {type(error).__name__}: {error}") from error
+
+    return check
 
 
 def _own_files(place: str) -> list[Path]:

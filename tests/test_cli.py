@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,30 @@ def test_standard_input() -> None:
     done = run("check", "-", "--stdin-filename", "new.sql", cwd=PROJECTS, stdin=sql)
     assert done.returncode == 1
     assert "new.sql:2:18" in done.stdout
+
+
+def test_standard_input_without_sql_is_no_good_news(tmp_path: Path) -> None:
+    done = run("check", "-", cwd=tmp_path, stdin=b"\n")
+    assert (done.returncode, done.stderr) == (2, "rlslint: standard input holds no SQL\n")
+
+
+def test_standard_output_that_is_closed_or_full(tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_text("CREATE TABLE t (a int);\n")
+    for command in ("check 1_a.sql >&-", "--version >/dev/full", "check 1_a.sql --output /dev/full"):
+        line = f"{sys.executable} -m rlslint {command}"
+        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("rlslint: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupt_before_the_work_is_quiet(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nimport click\nfrom rlslint import __main__\n"
+        "click.Group.main = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n__main__.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_colour_when_asked() -> None:

@@ -97,3 +97,21 @@ def test_bad_use_is_one_line(tmp_path: Path, arguments: list[str], said: str) ->
     done = rlslint("rules", *arguments, cwd=tmp_path)
     assert done.status == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('    return {}["x"]', "4: OWN001 raised KeyError: 'x'"),
+        ("    raise ValueError('boom')", "4: OWN001 raised ValueError: boom"),
+        ("    import sys\n    sys.exit(7)", "5: OWN001 raised SystemExit: 7"),
+        ("    return [3]", " OWN001 gives int, not Match"),
+    ],
+)
+def test_what_its_check_raises_is_told_with_its_place(project: Path, body: str, told: str) -> None:
+    (project / "rlslint.toml").write_text('own-rules = ["lint"]\n')
+    check = project / "lint" / "own001_policy_name_case.py"
+    check.write_text(f'"""OWN001."""\n\ndef check(facts):\n{body}\n')
+    done = rlslint("check", cwd=project)
+    assert done.status == 2
+    assert done.err.endswith(f"own001_policy_name_case.py:{told}\n")

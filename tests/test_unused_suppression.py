@@ -25,6 +25,7 @@ def found(sql: str, **options: object) -> list[tuple[str, int, object]]:
 def test_a_comment_that_suppresses_something_is_not_told_of() -> None:
     assert found(f"{BASE}-- rlslint: ignore[RLS201] write-only\n{PUT}") == []
     assert found(f"{BASE}-- rlslint: ignore\n{PUT}") == []
+    assert found(f"{BASE}-- rlslint: ignore RLS201 write-only\n{PUT}") == []
     assert found(f"-- rlslint: ignore-file[RLS2] write-only\n{BASE}{PUT}") == []
 
 
@@ -35,6 +36,7 @@ def test_a_comment_that_suppresses_something_is_not_told_of() -> None:
         ("ignore[RLS201, RLS202] one of two", ["RLS202"]),
         ("ignore-file[RLS3]", ["RLS3"]),
         ("ignore[RLS299]", ["RLS299"]),
+        ("ignore RLS201, RLS202 without brackets", ["RLS202"]),
     ],
 )
 def test_codes_without_a_finding(comment: str, codes: list[str]) -> None:

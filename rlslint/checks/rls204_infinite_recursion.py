@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from rlslint.checks.model import Facts, Match, NeedNote
@@ -42,6 +42,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 "policies": sorted({edge.clause.policy.polname for edge in ring.cycle}),
                 "functions": functions,
                 "tables": [facts.name(relid) for relid in ring.tables],
+                "besides": _besides(ring.statements),
             },
             related=tuple(
                 (edge.clause.stored.span, f'policy "{edge.clause.policy.polname}" is part of the ring')
@@ -71,6 +72,15 @@ def _rings(facts: Facts) -> list[_Ring]:
         ring.roles[plan.role] = None
         ring.statements[plan.statement] = None
     return list(rings.values())
+
+
+def _besides(statements: Iterable[StatementName]) -> str:
+    """What reads columns meets the SELECT policies as well, whatever policies UPDATE and DELETE have of their own."""
+    return (
+        ", UPDATE and DELETE that read a column (WHERE)"
+        if "select" in statements and "update" not in statements
+        else ""
+    )
 
 
 def _definer(facts: Facts, edge: Edge) -> bool:

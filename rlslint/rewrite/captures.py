@@ -71,7 +71,8 @@ def _in_comparison(
     # the side without a table's name is the one that was meant for outside; of two bare names, the second
     for var in (two, one):
         name = rte.colnames[var.attnum - 1] if var.attnum > 0 else ""
-        if var.qualified or name not in own or var.raw is None:
+        # a dump qualifies what was captured: a column compared with itself says nothing, however it is written
+        if (var.qualified and not tautology) or name not in own or var.raw is None:
             continue
         start, end = expression_extent(stored.statement, var.raw)
         yield Capture(name, rte.eref, start, end, tautology)

@@ -53,6 +53,9 @@ def load_projects(
             else stdin
         )
         source, problems = read_source(stream, stdin_filename, limits)
+        if not source.text.strip():
+            # what should have written it failed: no news is no good news here
+            raise InputError("standard input holds no SQL")
         parts = reader.scripts((cwd,)).run(source, problems, layout="stdin", path=None)
         return tuple(_databases("stdin", parts, stdin_filename))
     groups = _named(paths, layout) if paths else [_Group(one) for one in _found(cwd, layout, "the working directory")]

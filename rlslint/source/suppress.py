@@ -14,6 +14,10 @@ _COMMENT = re.compile(
 )
 
 
+_BARE_CODES = re.compile(r"[\s:]*(?P<codes>[A-Z]{2,}\d{3}(?:[\s,]+[A-Z]{2,}\d{3})*)\b", re.IGNORECASE)
+"""Codes without brackets, as other linters write them: they name what is ignored and are no reason."""
+
+
 def suppressions(source: SourceFile, statements: Sequence[Statement]) -> tuple[Suppression, ...]:
     """Every ``-- rlslint: ignore[CODES] reason`` and ``ignore-file`` of the file.
 
@@ -27,12 +31,16 @@ def suppressions(source: SourceFile, statements: Sequence[Statement]) -> tuple[S
     starts = [start for start, _ in spans]
     found: list[Suppression] = []
     for match in matches:
-        codes = tuple(code.strip().upper() for code in (match["codes"] or "").split(",") if code.strip())
+        listed, reason = match["codes"], match["reason"]
+        bare = _BARE_CODES.match(reason) if listed is None else None
+        if bare is not None:
+            listed, reason = ",".join(bare["codes"].replace(",", " ").split()), reason[bare.end() :]
+        codes = tuple(code.strip().upper() for code in (listed or "").split(",") if code.strip())
         if match["verb"].lower() == "ignore-file":
             start, end = 0, len(source.text)
         else:
             start, end = _held(source, spans, bisect_right(starts, match.start()), match.start())
-        reason = match["reason"].strip().lstrip(":-").strip()
+        reason = reason.strip().lstrip(":-").strip()
         found.append(Suppression(codes, Span(source, match.start(), match.end()), start, end, reason))
     return tuple(found)
 

@@ -173,6 +173,9 @@ def _supabase(place: _Place, parts: Sequence[_Part]) -> Iterator[NewFile]:
 
 def _flat(place: _Place, parts: Sequence[_Part], head: str = "") -> Iterator[NewFile]:
     """Numbered files, the rollback beside them under a name that says so."""
+    if not any(char.isdigit() for name in place.names for char in name[:2]):
+        first = next(iter(place.names), "what is there")
+        raise InputError(f"fix needs numbered migrations, and {first} has no number; --dry-run prints the SQL")
     separator = _separator(place.names)
     versions = next_numbers(place.names, place.now, default="1")
     for part, version in zip(parts, versions, strict=False):

@@ -10,9 +10,22 @@ from pathlib import Path
 from typing import Final
 
 IGNORED_FOLDERS: Final = frozenset(
-    {"node_modules", "venv", "vendor", "dist", "build", "target", "__pycache__", "site-packages", "bower_components"}
+    {
+        "node_modules",
+        "venv",
+        "vendor",
+        "dist",
+        "build",
+        "target",
+        "__pycache__",
+        "site-packages",
+        "bower_components",
+        "rollback",
+        "rollbacks",
+    }
 )
-"""Folders that hold other people's files, or built ones; those with a dot in front are left out as well."""
+"""Folders that hold other people's files, built ones, or what undoes migrations (`rlslint fix` writes such); those with
+a dot in front are left out as well."""
 HEAD: Final = 65_536
 """Bytes of a file that are read to tell its layout."""
 _NUMBER: Final = re.compile(r"^[Vv]?(\d+(?:[._-]\d+)*)")
