@@ -12,7 +12,7 @@ from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_type_name
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Var
+from rlslint.nodes.primnodes import CoerceViaIO, Const, Expr, FuncExpr, Oid, RelabelType, Var
 from rlslint.replay.grants import default_acl
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.naming import choose_relation_name
@@ -228,6 +228,8 @@ def _with_oids(session: Session, expr: Expr) -> Expr:
             if found is None and not has_unseen(session.catalog, schema or None, session.search_path):
                 session.absent("42P01", f'relation "{relname}" is created by no file')
             return expr if found is None else replace(expr, value=str(found.oid))
+        case CoerceViaIO() | RelabelType():
+            return replace(expr, arg=_with_oids(session, expr.arg))
         case FuncExpr():
             return replace(expr, args=tuple(_with_oids(session, arg) for arg in expr.args))
     return expr

@@ -121,9 +121,12 @@ def _namespaces(session: Session, node: Raw) -> Iterator[Namespace]:
     if node.get("objtype") != "OBJECT_SCHEMA" or node["targtype"] != "ACL_TARGET_OBJECT":
         return
     for item in node["objects"]:
-        row = session.catalog.namespaces.first("name", item["String"]["sval"])
+        name = item["String"]["sval"]
+        row = session.catalog.namespaces.first("name", name)
         if row is not None:
             yield row
+        elif session.catalog.namespace_oid(name) is None:
+            session.absent("3F000", f'schema "{name}" is created by no file')
 
 
 def _schema_oids(session: Session, node: Raw) -> set[Oid]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from rlslint.analyze.procname import arguments
 from rlslint.analyze.typename import quote_identifier
 from rlslint.analyze.typename import quote_literal as literal
 from rlslint.replay.plpgsql_views import Reg, Value
@@ -143,6 +144,13 @@ def _setting(session: Session, args: list[Value]) -> Value:
     raise ValueError(name)
 
 
+def _identity_arguments(session: Session, args: list[Value]) -> Value:
+    proc = session.catalog.procs.get(args[0]) if isinstance(args[0], int) else None
+    if proc is None:
+        raise ValueError(args[0])
+    return arguments(session.catalog, proc)
+
+
 FUNCTIONS: Final[dict[str, Function]] = {
     "format": format_text,
     "quote_ident": _strict(lambda text: quote_identifier(text_of(text))),
@@ -175,5 +183,6 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "string_to_array": _strict(lambda text, separator: text.split(separator) if text else []),
     "current_schema": lambda session, args: session.search_path[0] if session.search_path else None,
     "current_setting": _setting,
+    "pg_get_function_identity_arguments": _identity_arguments,
     "pg_get_userbyid": lambda session, args: session.catalog.rolname(int(args[0])),  # type: ignore[call-overload]
 }

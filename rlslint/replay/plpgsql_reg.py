@@ -1,12 +1,17 @@
-"""Names to OIDs and back: the types regclass, regtype, regrole, regnamespace in expressions of DO blocks."""
+"""Names to OIDs and back: regclass, regtype, regrole, regnamespace, regproc and regprocedure in DO blocks."""
 
 from __future__ import annotations
 
 import re
 
+from rlslint.analyze.procname import signature
+from rlslint.analyze.typename import format_type
 from rlslint.replay.plpgsql_functions import FUNCTIONS, text_of
 from rlslint.replay.plpgsql_views import Reg, Value
-from rlslint.replay.session import Session
+from rlslint.replay.routines import find_function
+from rlslint.replay.session import DDLError, Missing, Session
+from rlslint.source.model import SourceFile, Span
+from rlslint.source.parse import parse_synthetic
 
 
 class Undecided(Exception):
@@ -35,6 +40,8 @@ def to_reg(session: Session, kind: str, value: Value) -> Value:
         case "regtype":
             type_ = catalog.find_type(schema, words[-1], session.search_path)
             oid = None if type_ is None else type_.oid
+        case "regprocedure" | "regproc":
+            oid = _procedure(session, kind, text_of(value))
         case "regnamespace":
             oid = catalog.namespace_oid(words[-1])
     if oid is None:
@@ -48,6 +55,12 @@ def _reg_name(session: Session, kind: str, oid: int) -> str:
         return catalog.rolname(oid)
     if kind == "regnamespace":
         return catalog.nspname(oid)
+    if kind in ("regprocedure", "regproc"):
+        proc = catalog.procs.get(oid)
+        if proc is not None:
+            shown = signature(catalog, proc, session.search_path)
+            return shown if kind == "regprocedure" else shown[: shown.rindex("(")]
+        return str(oid)
     if kind == "regclass":
         row = catalog.relations.get(oid) or catalog.indexes.get(oid)
         if row is not None:
@@ -59,4 +72,20 @@ def _reg_name(session: Session, kind: str, oid: int) -> str:
             )
             return f"{schema}.{name}"
     type_ = catalog.types.get(oid)
-    return str(oid) if type_ is None else type_.typname
+    return str(oid) if type_ is None else format_type(catalog, oid)
+
+
+def _procedure(session: Session, kind: str, text: str) -> int | None:
+    """The function that a text names: with its argument types, or one whose name alone is enough."""
+    place = Span(SourceFile("", text), 0, len(text))
+    statements, problems = parse_synthetic(f"ALTER ROUTINE {text} STABLE", place)
+    if problems or len(statements) != 1 or statements[0].kind != "AlterFunctionStmt":
+        raise Undecided(f"{text} is not a function's name")
+    target = statements[0].node["func"]
+    if bool(target.get("args_unspecified")) == (kind == "regprocedure"):
+        raise Undecided(f"{text} is not a function's name")
+    try:
+        found = find_function(session, target, "fawp")
+    except (DDLError, Missing):
+        return None
+    return None if found is None else found.oid

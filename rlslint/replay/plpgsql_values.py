@@ -47,7 +47,7 @@ _BOOLEAN_TEXT: Final = re.compile(
     r"\s*(t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|0|1)\s*\Z", re.IGNORECASE
 )
 """Texts that bool's input function takes (parse_bool_with_len); of the others it says 22P02."""
-_REG: Final = {"regclass", "regrole", "regtype", "regnamespace"}
+_REG: Final = {"regclass", "regrole", "regtype", "regnamespace", "regproc", "regprocedure"}
 
 
 def evaluate(scope: Scope, raw: Raw) -> Value:

@@ -200,6 +200,10 @@ def _proc(catalog: Catalog) -> Iterator[Row]:
             "pronargs": len(row.proargtypes),
             "prorettype": row.prorettype,
             "prosrc": row.prosrc,
+            "proisstrict": row.proisstrict,
+            "proleakproof": row.proleakproof,
+            "proretset": row.proretset,
+            "proconfig": [f"{name}={value}" for name, value in row.proconfig] or None,
         }
 
 

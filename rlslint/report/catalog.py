@@ -9,13 +9,13 @@ import json
 from typing import Any, Final
 
 from rlslint.analyze.deparse import deparse
+from rlslint.analyze.procname import arguments
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Index, Policy, Proc, Relation
 from rlslint.replay.replay import Replayed
 from rlslint.report.definitions import (
     COMMANDS,
-    arguments,
     constraint_definition,
     expression,
     index_definition,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from rlslint.analyze.procname import arguments
 from rlslint.analyze.typename import format_type, quote_identifier, quote_literal, quote_qualified
 from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Attribute, Constraint, Proc, Relation, Type
 from rlslint.nodes.primnodes import Const, FuncExpr
 from rlslint.report.catalog import is_written, own_tables
 from rlslint.report.definitions import (
-    arguments,
     constraint_definition,
     expression,
     index_definition,

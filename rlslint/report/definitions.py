@@ -7,7 +7,7 @@ from typing import Final
 from rlslint.analyze import types as t
 from rlslint.analyze.deparse import deparse
 from rlslint.analyze.opclass import default_opclass
-from rlslint.analyze.typename import format_type, quote_identifier, quote_qualified
+from rlslint.analyze.typename import quote_identifier, quote_qualified
 from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, PUBLIC_NAMESPACE, Catalog
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Policy, Proc, Relation, StoredExpr
 from rlslint.nodes.primnodes import Oid
@@ -160,20 +160,6 @@ def quoted_name(catalog: Catalog, row: Relation | Proc) -> str:
     if isinstance(row, Proc):
         return quote_qualified(catalog.nspname(row.pronamespace), row.proname)
     return quote_qualified(catalog.nspname(row.relnamespace), row.relname)
-
-
-def arguments(catalog: Catalog, proc: Proc) -> str:
-    """The arguments that tell overloads apart (pg_get_function_identity_arguments)."""
-    types = proc.proallargtypes or proc.proargtypes
-    parts = []
-    for i, oid in enumerate(types):
-        mode = proc.proargmodes[i] if proc.proargmodes else "i"
-        if mode == "t":
-            continue
-        word = {"o": "OUT ", "b": "INOUT ", "v": "VARIADIC "}.get(mode, "IN " if proc.prokind == "p" else "")
-        name = proc.proargnames[i] if i < len(proc.proargnames) else ""
-        parts.append(word + (f"{quote_identifier(name)} " if name else "") + format_type(catalog, oid))
-    return ", ".join(parts)
 
 
 def is_row_type(catalog: Catalog, oid: Oid) -> bool:

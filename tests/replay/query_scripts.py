@@ -277,4 +277,21 @@ SCRIPTS = {
         create function fn(x text, y text default 'k') returns void language plpgsql as $$ declare t text := x || y; begin x := 'other'; execute format('create table %I ()', t); end $$;
         select fn('made');
     """,
+    "functions by signature": """
+        create schema app;
+        create function one(a int, b text default 'x') returns int language sql return 1;
+        create function one(a text) returns int language sql return 1;
+        create function app.two(x varchar, variadic y text[]) returns int language sql return 1;
+        create function "Odd"(n numeric(3, 1)) returns int language sql return 1;
+        create procedure three(inout a int) language plpgsql as 'begin null; end';
+        do $$ declare r record; begin for r in select p.oid::regprocedure as sig from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('public', 'app') and p.prokind = 'f' order by 1 loop
+          execute format('alter function %s set search_path = public, pg_temp', r.sig); end loop; end $$;
+        do $$ declare r record; begin for r in select p.proname, pg_get_function_identity_arguments(p.oid) as args, n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.proname in ('one', 'two', 'Odd') loop
+          execute format('alter function %I.%I(%s) security definer', r.nspname, r.proname, r.args); end loop; end $$;
+        do $$ begin if to_regprocedure('one(int, text)') is not null and to_regprocedure('public.one(integer,text)') is not null then create table t1 (); end if; end $$;
+        do $$ begin if to_regprocedure('one(bigint)') is null then create table t2 (); end if; if to_regproc('app.two') is not null and to_regproc('app.none') is null then create table t3 (); end if; end $$;
+        do $$ begin execute 'alter function ' || 'app.two(varchar, text[])'::regprocedure || ' stable'; end $$;
+        do $$ begin if exists (select from pg_proc where proname = 'one' and proconfig is not null and not proisstrict) then create table t5 (); end if; end $$;
+        do $$ declare f regprocedure; begin foreach f in array array['one(text)'::regprocedure, 'app.two(varchar, text[])'] loop execute format('alter function %s cost 5', f); end loop; end $$;
+    """,
 }
