@@ -17,7 +17,7 @@ _FACTOR: Final = {0.0: "", LOG: "log {}", 1.0: "{}", 2.0: "{}^2"}
 
 
 def growth(terms: Iterable[Term]) -> str:
-    """The dominating terms, as CONTRACT writes them: ``O(1)``, ``O(log n)``, ``O(n log m)``, ``O(n*m)``, ``O(n + m)``."""
+    """The dominating terms, as docs/contract.md writes them: ``O(1)``, ``O(log n)``, ``O(n log m)``, ``O(n*m)``, ``O(n + m)``."""
     every = sorted(set(terms), reverse=True)
     kept = [
         one for one in every if not any(other != one and other[0] >= one[0] and other[1] >= one[1] for other in every)

@@ -1,6 +1,6 @@
 """Conditions on a relation in, the share of its rows that pass out (clausesel.c, selfuncs.c, without statistics).
 
-The stand-ins say what CONTRACT says of the data: a value that a session brings matches few rows, and so does a literal.
+The stand-ins say what docs/contract.md says of the data: a value that a session brings matches few rows, and so does a literal.
 """
 
 from __future__ import annotations
