@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from rlslint.source.model import InputError, Limits, Project
-from rlslint.source.read import load_project, load_projects
+from rlslint.source.read import load_projects
 from rlslint.source.stack import with_room
+from tests.loading import load_project
 
 ROOT = Path(__file__).parent.parent
 DEEP = 100_000

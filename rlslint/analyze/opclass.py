@@ -40,17 +40,6 @@ def named_opclass(catalog: Catalog, schema: str | None, name: str, method: str) 
     return None
 
 
-def opclass_accepts(catalog: Catalog, opclass: Oid, operator: Oid) -> int | None:
-    """The operator's strategy number in the class's family for searching, or None (op_in_opfamily)."""
-    row = catalog.opclasses.get(opclass)
-    if row is None:
-        return None
-    for amop in catalog.amops.find("operator", operator):
-        if amop.amopfamily == row.opcfamily and amop.amoppurpose == "s":
-            return amop.amopstrategy
-    return None
-
-
 def commutator(catalog: Catalog, operator: Oid) -> Oid:
     """The operator with its operands swapped, 0 when there is none."""
     row = catalog.operators.get(operator)

@@ -34,7 +34,6 @@ BIT: Final = 1560
 VARBIT: Final = 1562
 NUMERIC: Final = 1700
 RECORD: Final = 2249
-CSTRING: Final = 2275
 ANY: Final = 2276
 ANYARRAY: Final = 2277
 INTERNAL: Final = 2281

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
@@ -266,8 +266,3 @@ def _collations(expr: Expr) -> tuple[Oid, set[Oid]]:
         explicit = explicit or child_explicit
         found |= implicit
     return explicit, found
-
-
-def strip_raw(expr: Expr) -> Expr:
-    """The node without its place."""
-    return replace(expr, raw=None, location=-1)

@@ -4,7 +4,7 @@ joinrels.c and joinpath.c (nested loops with parameterised inner scans, hash joi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
@@ -246,11 +246,6 @@ def remove_useless(flat: Flat, paths: dict[int, RelPaths], needed: frozenset[int
             flat.rels = [one for one in flat.rels if one is not rel]
             flat.dropped += [qual.expr for qual in [*rel.quals, *rel.late]]
             flat.joins = [qual for qual in flat.joins if rel.rtindex not in qual.relids]
-
-
-def with_rows(one: Cost, rows: float) -> Cost:
-    """The cost with another number of rows."""
-    return replace(one, rows=rows)
 
 
 def needed_outside(exprs: Sequence[Expr]) -> frozenset[int]:

@@ -20,11 +20,6 @@ _TAIL: Final = {
     "NullTest": ("IS", "ISNULL", "NOTNULL", "NOT", "NULL_P"),
     "BooleanTest": ("IS", "NOT", "TRUE_P", "FALSE_P", "UNKNOWN"),
 }
-_KEYWORD_CALLS: Final = frozenset(
-    {"EXISTS", "ARRAY", "COALESCE", "GREATEST", "LEAST", "NULLIF", "ROW", "CAST", "EXTRACT", "TRIM", "POSITION"}
-)
-
-
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 

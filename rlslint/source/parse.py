@@ -117,15 +117,6 @@ def plpgsql_syntax_error(text: str) -> str | None:
     return message if message is not None and message.startswith("syntax error at ") else None
 
 
-def parse_expression(text: str) -> Raw | None:
-    """The parse tree of an expression, or None."""
-    parsed = _parse(f"SELECT {text}")
-    if isinstance(parsed, _SyntaxError) or len(parsed) != 1:
-        return None
-    value: Raw = parsed[0][1]["targetList"][0]["ResTarget"]["val"]
-    return value
-
-
 class _SyntaxError:
     __slots__ = ("code", "message", "offset")
 

@@ -65,23 +65,6 @@ def load_projects(
     return tuple(projects)
 
 
-def load_project(
-    paths: Sequence[str],
-    *,
-    layout: str = "auto",
-    cwd: Path,
-    stdin: Stdin = None,
-    stdin_filename: str = "<stdin>",
-    limits: Limits = _DEFAULT_LIMITS,
-) -> Project:
-    """Like `load_projects`, where there is one database. Raises InputError, which names them, where there are several."""
-    projects = load_projects(paths, layout=layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, limits=limits)
-    if len(projects) > 1:
-        names = ", ".join(project.folder for project in projects[:8])
-        raise InputError(f"{len(projects)} databases found, name one of them: {names}")
-    return projects[0]
-
-
 @dataclass(slots=True)
 class _Group:
     """The files of one database, and which of them were asked for."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rlslint.analyze.opclass import commutator, default_opclass, is_hashable, named_opclass, opclass_accepts
+from rlslint.analyze.opclass import commutator, default_opclass, is_hashable
 from rlslint.analyze.oper import OperMatch, resolve_operator
 from rlslint.catalog.catalog import Catalog
 from tests.analyze import probe
@@ -80,22 +80,6 @@ def test_is_hashable(sides: tuple[Any, Catalog, dict[str, int]]) -> None:
         actual[name] = is_hashable(catalog, found.operator.oid, oid)
     assert probe.difference(expected, actual) == {}
     assert {True, False} == set(expected.values())
-
-
-def test_opclass_accepts() -> None:
-    catalog = Catalog()
-    jsonb_path = named_opclass(catalog, None, "jsonb_path_ops", "gin")
-    trigrams = named_opclass(catalog, None, "gin_trgm_ops", "gin")
-    pattern = named_opclass(catalog, "pg_catalog", "text_pattern_ops", "btree")
-    assert jsonb_path is not None
-    assert pattern is not None
-    assert trigrams is None
-    assert 7 == opclass_accepts(catalog, jsonb_path.oid, 3246)
-    # jsonb ? text belongs to jsonb_ops only
-    assert opclass_accepts(catalog, jsonb_path.oid, 3247) is None
-    # text < text does not, text ~<~ text does
-    assert opclass_accepts(catalog, pattern.oid, 664) is None
-    assert 1 == opclass_accepts(catalog, pattern.oid, 2314)
 
 
 def test_commutator() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlslint.source.model import InputError, Project
-from rlslint.source.read import load_project
+from tests.loading import load_project
 
 
 def project(root: Path, files: dict[str, str], *paths: str, layout: str = "auto") -> Project:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rlslint.source.model import Project, Statement
-from rlslint.source.read import load_project, load_projects
+from rlslint.source.read import load_projects
+from tests.loading import load_project
 
 
 def write(root: Path, files: dict[str, str]) -> None:
