@@ -48,7 +48,7 @@ def curable(facts: Facts, plan: AccessPlan, arm: ArmMatch) -> bool:
 def turnable(facts: Facts, arm: ArmMatch) -> bool:
     """``x = ANY (array column)``, which ``array column @> ARRAY[x]`` says in a form that a GIN index serves."""
     near = facts.catalog.indexes.get(arm.near_index)
-    return arm.obstacle == "operator" and "ANY (column)" in arm.detail and near is not None and near.amname == "gin"
+    return arm.obstacle == "any_of_column" and near is not None and near.amname == "gin"
 
 
 def index_would_help(facts: Facts, plan: AccessPlan) -> bool:

@@ -15,7 +15,7 @@ _WHY: Final[dict[Obstacle, str]] = {
     "opclass": "the index's operator class does not hold the operator",
     "collation": "the comparison uses another collation",
     "partial": "the index's WHERE does not follow from the policy",
-    "operator": "= ANY (column) has no index, @> has",
+    "any_of_column": "= ANY (column) has no index, @> has",
 }
 
 
@@ -28,7 +28,7 @@ def check(facts: Facts) -> Iterator[Match]:
             near = facts.catalog.indexes.get(arm.near_index)
             if near is None or arm.literal or arm.obstacle not in _WHY:
                 continue
-            if arm.obstacle == "operator" and not turnable(facts, arm):
+            if arm.obstacle == "any_of_column" and not turnable(facts, arm):
                 continue
             if near.amname in ("btree", "hash") and near.keys[0].attnum not in arm.columns:
                 continue
@@ -53,6 +53,6 @@ def _needs(relid: int, arm: ArmMatch) -> tuple[Need, ...]:
     place = (arm.clause, *extent(arm.clause, arm.conjunct))
     if arm.obstacle in ("opclass", "partial", "collation"):
         return (NeedIndex(relid, arm.columns[:1]),)
-    if arm.obstacle == "operator":
+    if arm.obstacle == "any_of_column":
         return (NeedRewrite(*place),)
     return (NeedRewrite(*place), NeedExpressionIndex(arm.clause, *extent(arm.clause, arm.operand)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.checks.model import Facts, Match, Need, NeedStable, NeedWrap
 from rlslint.checks.policy_scans import index_would_help, whole_scans
+from rlslint.plan.exists import VOLATILE_WHERE
 from rlslint.plan.model import AccessPlan, CallPlan
 from rlslint.source.model import Span
 
@@ -21,7 +22,7 @@ def check(facts: Facts) -> Iterator[Match]:
                     what = f"index {near.relname}" if near is not None else "an index on the column"
                     yield _match(facts, plan, call, "index", what)
         for subquery in plan.subqueries:
-            if not subquery.in_check and "VOLATILE" in (subquery.not_hashed_because or ""):
+            if not subquery.in_check and subquery.not_hashed_because == VOLATILE_WHERE:
                 for call in _volatile(plan, subquery.span):
                     yield _match(facts, plan, call, "hash", "a hash table")
 

@@ -39,7 +39,6 @@ class _Verdict:
     columns: tuple[int, ...] = ()
     index: Oid = 0
     near_index: Oid = 0
-    detail: str = ""
 
 
 # how near a condition comes to being served, nearest first
@@ -54,6 +53,7 @@ _NEARNESS: tuple[Obstacle, ...] = (
     "volatile",
     "function_on_column",
     "subquery",
+    "any_of_column",
     "operator",
     "call_on_row",
     "row_dependent",
@@ -84,7 +84,6 @@ def match_arms(
                     index=verdict.index,
                     obstacle=verdict.obstacle,
                     near_index=verdict.near_index,
-                    detail=verdict.detail,
                     if_inlined=index,
                     held_by=held_by,
                 )
@@ -116,7 +115,7 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
     catalog, rel = prepared.catalog, prepared.rel
     columns = tuple(sorted(attnum for attnum in columns_used(rel.rtindex, [expr]) if attnum > 0))
     if not prepared.rel.promotable(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(catalog, expr))):
-        return _Verdict("other", columns, detail="it is not leakproof and waits for a restrictive policy")
+        return _Verdict("other", columns)
     if isinstance(expr, BoolExpr) and expr.op == "or":
         verdicts = [_best(prepared, clauses.make_and((arm,)), (), level)[0] for arm in expr.args]
         if all(one.index for one in verdicts):
@@ -129,10 +128,10 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
         if match is None and not by_predicate:
             continue
         if not prepared.usable(info, given):
-            near = _Verdict("partial", columns, near_index=info.oid, detail="the index's WHERE is not implied")
+            near = _Verdict("partial", columns, near_index=info.oid)
         elif match is not None and not _leads(prepared, info, match.column, given):
             if near.obstacle != "partial":
-                near = _Verdict("not_leading", columns, near_index=info.oid, detail="the column is not the first")
+                near = _Verdict("not_leading", columns, near_index=info.oid)
         else:
             return _Verdict("none", columns, index=info.oid)
     if near.obstacle != "none":
@@ -197,7 +196,7 @@ def _diagnose(prepared: RelPaths, expr: Expr, columns: tuple[int, ...]) -> _Verd
             return _operator(catalog, prepared, expr, left, right, columns)
         case ScalarArrayOpExpr(use_or=True, args=(left, right)):
             if rtindex in relids(right) and not relids(left):
-                return _Verdict("operator", columns, near_index=near, detail="= ANY (column) has no index; @> has")
+                return _Verdict("any_of_column", columns, near_index=near)
             return _operator(catalog, prepared, expr, left, right, columns)
         case OpExpr() | ScalarArrayOpExpr() | BoolExpr(op="not") | NullTest():
             return _Verdict("operator", columns, near_index=near)
@@ -258,7 +257,7 @@ def _missing(prepared: RelPaths, own: tuple[int, ...]) -> _Verdict:
     var = Var(type=0, varno=prepared.rel.rtindex, attnum=own[0])
     for info in prepared.infos:
         if any(is_key(key, prepared.rel.rtindex, var) for key in info.keys[1:]):
-            return _Verdict("not_leading", own, near_index=info.oid, detail="the column is not the first")
+            return _Verdict("not_leading", own, near_index=info.oid)
     return _Verdict("no_index", own)
 
 

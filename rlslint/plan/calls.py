@@ -12,6 +12,7 @@ from rlslint.plan import clauses
 from rlslint.plan.model import CallEvaluation, CallPlan, ScanMethod
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import PlannedSubLink
+from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause
 
 
@@ -98,7 +99,7 @@ def call_plans(
             not_inlined_because=simplifier.not_inlined.get(id(call.raw)),
             wrapped=found.wrapped,
             in_check=in_check,
-            costly=proc is None or proc.prolang not in ("internal", "c") or proc.proname == "current_setting",
+            costly=proc is None or proc.prolang not in ("internal", "c") or is_current_setting(proc),
             inner_scan=inner if found.depth else "none",
         )
 

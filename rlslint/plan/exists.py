@@ -4,6 +4,7 @@ convert_EXISTS_to_ANY() of subselect.c."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
@@ -44,6 +45,9 @@ class HashedExists:
     outer: tuple[Expr, ...]
 
 
+VOLATILE_WHERE: Final = "its WHERE is VOLATILE"
+
+
 def exists_to_any(catalog: Catalog, simplifier: Simplifier, simple: Query) -> HashedExists | str:
     """The hashed form, or what keeps PostgreSQL from it."""
     if not simple.fromlist or simple.where is None:
@@ -52,7 +56,7 @@ def exists_to_any(catalog: Catalog, simplifier: Simplifier, simple: Query) -> Ha
     if any(isinstance(node, Var) and node.levelsup == level for node, level in walk_query(rest, 1)):
         return "it refers to the row outside its WHERE"
     if clauses.contain_volatile(catalog, simple.where):
-        return "its WHERE is VOLATILE"
+        return VOLATILE_WHERE
     outer: list[Expr] = []
     inner: list[Expr] = []
     kept: list[Expr] = []

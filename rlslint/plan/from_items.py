@@ -45,7 +45,7 @@ def inline_set_function(catalog: Catalog, call: FuncExpr) -> Query | None:
         return None
     if any(clauses.contain_volatile(catalog, arg) or _has_sublink(arg) for arg in call.args):
         return None
-    body = analyze_function_body(catalog, proc, function_search_path(proc))
+    body = analyze_function_body(catalog, proc, function_search_path(catalog, proc))
     if body is None or len(body) != 1:
         return None
 

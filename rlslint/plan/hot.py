@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -25,29 +26,39 @@ HOT_INSERTS: Final = 100_000
 """Rows inserted since the statistics were reset that make a table hot."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """A table that takes many inserts."""
+
+    evidence: tuple[str, ...]
+    told: bool = False
+    """Somebody says so (--hot, --stats), rather than the table's name and shape."""
+
+
 def hot_tables(
     catalog: Catalog, globs: Sequence[str] = (), inserted: Mapping[Oid, int] | None = None
-) -> dict[Oid, tuple[str, ...]]:
+) -> dict[Oid, Hot]:
     """Tables that look hot, or are said to be by ``globs`` (of ``table`` or ``schema.table``).
 
     Of a table that the statistics tell of (``inserted``: n_tup_ins), they decide and nothing is guessed. Otherwise one
     piece of circumstantial evidence is not enough: a name the field uses for such tables, or two others together.
     """
-    found: dict[Oid, tuple[str, ...]] = {}
+    found: dict[Oid, Hot] = {}
     for relation in catalog.relations:
         if relation.relkind not in ("r", "p"):
             continue
         told = [glob for glob in globs if _matches(catalog, relation, glob)]
         if told:
-            found[relation.oid] = (f"named by --hot {told[0]}",)
+            found[relation.oid] = Hot((f"named by --hot {told[0]}",), told=True)
             continue
         if inserted is not None and relation.oid in inserted:
             if inserted[relation.oid] >= HOT_INSERTS:
-                found[relation.oid] = (f"{inserted[relation.oid]:,} rows were inserted, says --stats",)
+                said = f"{inserted[relation.oid]:,} rows were inserted, says --stats"
+                found[relation.oid] = Hot((said,), told=True)
             continue
         strong, weak = _evidence(catalog, relation)
         if strong or len(weak) > 1:
-            found[relation.oid] = (*strong, *weak)
+            found[relation.oid] = Hot((*strong, *weak))
     return found
 
 

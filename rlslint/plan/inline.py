@@ -44,7 +44,7 @@ def inlinable_body(catalog: Catalog, role: Oid, proc: Proc) -> Expr | str:
         return "it returns a set"
     if not has_privilege(catalog, role, proc, "execute"):
         return "the role may not execute it"
-    body = analyze_function_body(catalog, proc, function_search_path(proc))
+    body = analyze_function_body(catalog, proc, function_search_path(catalog, proc))
     if body is None or len(body) != 1:
         return "its body is not one statement" if body else "its body could not be read"
     expr = simple_expression(body[0])
@@ -74,7 +74,7 @@ def inline_if_plain(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> 
     if proc.prolang != "sql" or proc.prokind != "f" or proc.proretset or len(proc.proargtypes) != len(call.args):
         return None
     reason = inlinable_body(catalog, role, proc)
-    body = analyze_function_body(catalog, proc, function_search_path(proc))
+    body = analyze_function_body(catalog, proc, function_search_path(catalog, proc))
     if not isinstance(reason, str) or body is None or len(body) != 1:
         return None
     expr = simple_expression(body[0])

@@ -21,6 +21,7 @@ Obstacle = Literal[
     "function_on_column",  # lower(col) = ..., coalesce(col, ...)
     "cast_on_column",  # col::text = ..., int4 col = numeric value
     "operator",  # <>, IS DISTINCT FROM, NOT: no access method serves it
+    "any_of_column",  # value = ANY (array column): no index serves it, @> says the same with one
     "opclass",  # the index's operator class does not hold the operator
     "collation",
     "partial",  # the index's predicate is not implied
@@ -155,7 +156,6 @@ class ArmMatch:
     obstacle: Obstacle = "none"
     near_index: Oid = 0
     """The index that holds the column but cannot be used."""
-    detail: str = ""
     if_inlined: Oid = 0
     """The index that would serve the condition if the helper function in it were inlined; what stands against that is
     in ``held_by``."""

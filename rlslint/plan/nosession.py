@@ -11,6 +11,7 @@ from rlslint.plan import clauses
 from rlslint.plan.inline import simple_expression
 from rlslint.plan.mutate import mutate, shift_levels_out
 from rlslint.plan.simplify import Simplifier, self_equality
+from rlslint.rewrite.functions import is_current_setting
 
 _TEXT: Final = 25
 
@@ -85,9 +86,7 @@ def _raises(node: Expr) -> bool:
 def _missing(catalog: Catalog, node: Expr) -> bool:
     if not isinstance(node, FuncExpr) or len(node.args) != 2:
         return False
-    proc = catalog.procs.get(node.funcid)
-    flag = node.args[1]
-    return proc is not None and proc.proname == "current_setting" and clauses.is_true(flag)
+    return is_current_setting(catalog.procs.get(node.funcid)) and clauses.is_true(node.args[1])
 
 
 def _nullif(node: Expr) -> Expr:

@@ -34,6 +34,7 @@ _OBSTACLES: Final[dict[Obstacle, str]] = {
     "function_on_column": "the column stands inside a function",
     "cast_on_column": "the column is cast",
     "operator": "no index serves the operator",
+    "any_of_column": "no index serves = ANY (column)",
     "opclass": "the index's operator class does not hold the operator",
     "collation": "the comparison uses another collation than the index",
     "partial": "the partial index does not hold every row wanted",
