@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rlslint.settings import PRESETS
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -84,7 +86,7 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--layout", help="Layout of the migrations (default: auto)."),
             click.option(
                 "--preset",
-                type=click.Choice(["auto", "supabase", "postgrest", "none"]),
+                type=click.Choice(PRESETS),
                 help="What exists before the first migration (default: auto).",
             ),
             click.option("--pg-version", type=click.IntRange(14, 18), help="PostgreSQL major version (default: 17)."),

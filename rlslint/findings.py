@@ -173,7 +173,7 @@ def costed(findings: Iterable[Finding], facts: Facts) -> list[Finding]:
             name: max((visits.get((finding.relid, role, name), 0.0) for role in finding.roles), default=0.0)
             for name in finding.statements
         }
-        if not finding.rule.code.startswith("RLS1") or not any(each.values()):
+        if finding.rule.about != "plans" or not any(each.values()):
             result.append(finding)
             continue
         inserts = facts.inserted.get(finding.relid, 0)
@@ -265,7 +265,7 @@ def _verbs(statements: Sequence[StatementName]) -> str:
 
 
 def _fingerprint(code: str, table: str, match: Match) -> str:
-    """Of code, table, policy and expression, never of a line (CONTRACT.md, Suppressing)."""
+    """Of code, table, policy and expression, never of a line (docs/contract.md, Suppressing)."""
     text = " ".join(match.span.text.split())
     policy = match.policy.polname if match.policy is not None else ""
     return hashlib.sha256("\0".join((code, table, policy, text)).encode()).hexdigest()[:16]
@@ -293,11 +293,15 @@ def unsuppressed(findings: Iterable[Finding], project: Project) -> list[Finding]
 
 
 def unused(
-    findings: Sequence[Finding], project: Project, known: frozenset[str], ran: frozenset[str], newest: frozenset[int]
+    findings: Sequence[Finding],
+    project: Project,
+    known: Mapping[str, Rule],
+    ran: frozenset[str],
+    newest: frozenset[int],
 ) -> Iterator[tuple[Suppression, tuple[str, ...]]]:
     """Ignore comments without a finding to suppress, each with the codes that have none (none: it names no code).
 
-    Only what can be told is: ``known`` codes of rules that did not run are passed over, and rules about steps outside
+    Only what can be told is: codes of ``known`` rules that did not run are passed over, and rules about steps outside
     ``newest``.
     """
     by_source: dict[int, list[Finding]] = {}
@@ -312,7 +316,7 @@ def unused(
             held = [f for f in by_source.get(id(one.span.source), ()) if one.start <= f.span.start <= one.end]
             there = {code for finding in held for code in (finding.rule.code, *finding.includes)}
             if not one.codes:
-                if not there and ran >= known - {_ITSELF}:
+                if not there and ran >= known.keys() - {_ITSELF}:
                     yield one, ()
                 continue
             idle = tuple(
@@ -320,14 +324,19 @@ def unused(
                 for code in one.codes
                 if not any(found.startswith(code) for found in there)
                 and {rule for rule in known if rule.startswith(code)} <= ran
-                and (number in newest or not code.startswith(_ABOUT_STEPS))
+                and (number in newest or not _about_steps(code, known))
             )
             if idle:
                 yield one, idle
 
 
 _ITSELF: Final = "RLS003"
-_ABOUT_STEPS: Final = ("RLS307", "RLS4")
+
+
+def _about_steps(code: str, known: Mapping[str, Rule]) -> bool:
+    """Whether the code, or all that the prefix stands for, is about steps."""
+    meant = [rule.about for name, rule in known.items() if name.startswith(code)]
+    return bool(meant) and all(about == "steps" for about in meant)
 
 
 def _covered(finding: Finding, suppressions: Sequence[Suppression]) -> bool:

@@ -21,6 +21,7 @@ code: {code}
 name: {name}
 severity: warning
 confidence: high
+about: policies  # or plans: what hangs on indexes; or steps: what a migration does
 message: policy {{policy}} on {{table}} is not written in lower case
 rationale: |
   Why it matters, with what you measured.

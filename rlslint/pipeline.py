@@ -21,7 +21,7 @@ from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, predict_all
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.replay.presets.presets import exposed_schemas, preset_statements
+from rlslint.replay.presets.presets import exposed_schemas, preset_statements, preset_superusers
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
@@ -85,7 +85,7 @@ def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule]
     root = Path(options.root or cwd)
     findings = find(rules, facts)
     # the rule about comments that suppress nothing needs what the others found
-    known = frozenset(load_rules(options.own_rules))
+    known = load_rules(options.own_rules)
     idle = tuple(unused(findings, project, known, frozenset(rule.code for rule in rules), facts.newest))
     findings += find((rule for rule in rules if rule.code == "RLS003"), replace(facts, unused=idle))
     findings.sort(key=order)
@@ -213,7 +213,8 @@ def verify(
     offered = suggest(findings, Judge(facts, chosen))
     statements = [one for migration in project.migrations for one in migration.statements]
     with own_database(database_url, yes=yes) as connection:
-        prepare(connection, preset_statements(replayed.preset), statements, rows, tell)
+        preset = replayed.preset
+        prepare(connection, preset_superusers(preset), preset_statements(preset), statements, rows, tell)
         return list(claims(connection, replayed.catalog, offered, tell=tell))
 
 
@@ -292,13 +293,15 @@ def gather(
     predictor = Predictor(replayed.catalog)
     stats = _stats(replayed.catalog, options)
     inserted = {relid: one.inserted for relid, one in stats.items()}
+    hot = hot_tables(replayed.catalog, options.hot, inserted)
     return Facts(
         catalog=replayed.catalog,
         plans=predict_all(replayed.catalog, predictor),
         predictor=predictor,
         problems=tuple(replayed.problems),
         steps=tuple(replayed.steps),
-        hot=hot_tables(replayed.catalog, options.hot, inserted),
+        hot={relid: one.evidence for relid, one in hot.items()},
+        hot_told=frozenset(relid for relid, one in hot.items() if one.told),
         rows={relid: one.live for relid, one in stats.items()},
         inserted=inserted,
         rejected=tuple(replayed.rejected_policies),

@@ -35,11 +35,14 @@ _KEYS: Final = {
     "examples",
     "yields_to",
     "once_per",
+    "about",
 }
 Group = Literal["cure", "table", "project"]
+About = Literal["plans", "policies", "steps"]
 Scope = Literal["place", "cure", "policy", "table"]
 _EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice", "fails"}
-HOME: Final = "docs/rules"
+_ABOUT: Final[Mapping[str, About]] = {"RLS1": "plans", "RLS4": "steps"}
+"""What the families of rules are about where a rule does not say; the others are about policies."""
 
 
 class RuleError(Exception):
@@ -93,12 +96,9 @@ class Rule:
     once_per: Group | None = None
     """Findings of one table that share this become one, which names the other places; ``project``: findings of all tables
     that share their cure."""
-
-    @property
-    def hangs_on_indexes(self) -> bool:
-        """Whether an index more or less can change what it finds: not what policies mean (RLS2xx), who gets past them
-        (RLS3xx) or what a migration does (RLS4xx)."""
-        return not self.code.startswith(("RLS2", "RLS3", "RLS4"))
+    about: About = "policies"
+    """What an index can change and what has a cost (``plans``), what policies mean and whom they let through
+    (``policies``), or what a migration does, of which only the newest are looked at (``steps``)."""
 
 
 def load_rules(own: tuple[str, ...] = ()) -> Mapping[str, Rule]:
@@ -198,6 +198,7 @@ def load_rule(path: Path) -> Rule:
     if not path.stem.startswith(str(data["code"]).lower() + "_"):
         raise RuleError(f"{path.name}: its name does not start with its code {data['code']}")
     choices = {"severity": get_args(Severity), "confidence": get_args(Confidence), "once_per": get_args(Group)}
+    choices["about"] = get_args(About)
     for key, allowed in choices.items():
         if key in data and data[key] not in allowed:
             raise RuleError(f"{path.name}: {key} is {data[key]!r}, not one of {', '.join(allowed)}")
@@ -215,6 +216,7 @@ def load_rule(path: Path) -> Rule:
         stem=path.stem,
         yields_to=_yields_to(path, data.get("yields_to", {})),
         once_per=data.get("once_per"),
+        about=data.get("about", _ABOUT.get(str(data["code"])[:4], "policies")),
         check=_check(path),
     )
 

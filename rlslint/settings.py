@@ -30,6 +30,9 @@ class Setting:
     """Relative to the configuration's folder."""
 
 
+PRESETS: Final = ("auto", "supabase", "postgrest", "none")
+"""What ``preset`` may be: replay/presets holds a file of each but the first, which chooses, and the last."""
+
 _DATABASE: Final[Mapping[str, Setting]] = {
     "paths": Setting("texts", "Migration folders or files, relative to this file.", is_path=True),
     "layout": Setting("text", "Layout of the migrations: which files run and in which order.", "auto"),
@@ -37,7 +40,7 @@ _DATABASE: Final[Mapping[str, Setting]] = {
         "text",
         "What exists before the first migration: roles, schemas, session functions.",
         "auto",
-        ("auto", "supabase", "postgrest", "none"),
+        PRESETS,
     ),
     "pg-version": Setting("number", "PostgreSQL major version.", 17, (14, 15, 16, 17, 18)),
     "hot": Setting("texts", "Tables that take many inserts: globs of table or schema.table."),

@@ -112,10 +112,15 @@ class Catalog:
             self.procs,
             self.operators,
             self.casts,
+            self.opclasses,
+            self.amops,
             self.triggers,
         )
         self.default_acls: list[DefaultAcl] = []
         self.extensions: dict[str, Extension] = {}
+        self.start_search_path: tuple[str, ...] = ("public",)
+        """search_path of a session that sets none, once everything has run; ``$user``, which is another one for each
+        role, is left out."""
         self.unknown_schemas: set[str] = set()
         """Schemas that files use but never create: names in them are unknown, not absent."""
 

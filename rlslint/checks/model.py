@@ -172,6 +172,8 @@ class Facts:
     steps: tuple[Step, ...] = ()
     hot: Mapping[Oid, tuple[str, ...]] = field(default_factory=dict)
     """Tables that take many inserts, with the evidence."""
+    hot_told: frozenset[Oid] = frozenset()
+    """Those of them that --hot or --stats name, rather than their own name and shape."""
     rejected: tuple[RejectedPolicy, ...] = ()
     """Policies that PostgreSQL would refuse to make."""
     policy_changes: tuple[PolicyChange, ...] = ()
@@ -242,6 +244,10 @@ class Facts:
         return {
             clause: {role: tuple(statements) for role, statements in roles.items()} for clause, roles in found.items()
         }
+
+    def statements_under(self, clause: PolicyClause) -> tuple[StatementName, ...]:
+        """The statements that a condition is applied to, whichever the role."""
+        return tuple(dict.fromkeys(name for names in self.applied[clause].values() for name in names))
 
     def settings_read(self, quals: Quals) -> list[str]:
         """Names of the settings with a dot that the conditions ask for, subqueries and SQL helpers included."""

@@ -8,17 +8,9 @@ from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.membership import roles_with_privileges_of
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.checks.model import Facts, Match, NeedNote
-from rlslint.rewrite.model import StatementName
+from rlslint.rewrite.model import STATEMENTS_OF
 from rlslint.rewrite.rowsecurity import applies_to
 from rlslint.source.model import Span
-
-_STATEMENTS: dict[str, tuple[StatementName, ...]] = {
-    "r": ("select",),
-    "a": ("insert",),
-    "w": ("update",),
-    "d": ("delete",),
-    "*": ("select", "insert", "update", "delete"),
-}
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -43,7 +35,7 @@ def _match(facts: Facts, relation: Relation, policy: Policy, span: Span) -> Matc
         span=span,
         relation=relation,
         policy=policy,
-        statements=_STATEMENTS[policy.polcmd],
+        statements=STATEMENTS_OF[policy.polcmd],
         roles=policy.polroles,
         facts={"table": facts.name(relation.oid)},
         needs=(

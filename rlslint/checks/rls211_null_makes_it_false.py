@@ -19,7 +19,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 span=place(clause, trap.node),
                 relation=relation,
                 policy=clause.policy,
-                statements=tuple(dict.fromkeys(name for names in roles.values() for name in names)),
+                statements=facts.statements_under(clause),
                 roles=tuple(roles),
                 severity="error" if trap.kind == "literal" else None,
                 confidence="medium" if trap.kind == "elsewhere" else None,

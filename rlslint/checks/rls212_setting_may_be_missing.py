@@ -24,7 +24,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 span=place(clause, read.call),
                 relation=facts.catalog.relations[clause.policy.polrelid],
                 policy=clause.policy,
-                statements=tuple(dict.fromkeys(name for names in roles.values() for name in names)),
+                statements=facts.statements_under(clause),
                 roles=tuple(roles),
                 message="empty" if read.missing_ok else None,
                 facts={

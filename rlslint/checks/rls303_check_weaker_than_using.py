@@ -11,6 +11,7 @@ from rlslint.implication.compare import Condition, compare
 from rlslint.implication.words import describe
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, SQLValueFunction, SubLink, Var
+from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause
 from rlslint.rewrite.rowsecurity import applicable_quals
 
@@ -110,7 +111,7 @@ def _asks_who(facts: Facts, expr: Expr) -> bool:
         or (
             isinstance(node, FuncExpr)
             and (proc := facts.catalog.procs.get(node.funcid)) is not None
-            and (proc.statement is not None or proc.proname == "current_setting")
+            and (proc.statement is not None or is_current_setting(proc))
         )
         for node, _ in walk_deep(expr)
     )

@@ -10,7 +10,7 @@ from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, OpExpr, SubLink, SubscriptingRef, walk
 from rlslint.plan.model import place
 from rlslint.rewrite.access import tables_read
-from rlslint.rewrite.functions import body_words, session_reads
+from rlslint.rewrite.functions import asks_session, body_words, session_reads
 
 _PATHS = frozenset({"->", "->>", "#>", "#>>", "?", "@>"})
 _EXTRACT = frozenset({"json_extract_path", "json_extract_path_text", "jsonb_extract_path", "jsonb_extract_path_text"})
@@ -81,15 +81,7 @@ def _parts(facts: Facts, node: Expr) -> tuple[Expr, ...]:
 
 def _from_session(facts: Facts, expr: Expr) -> bool:
     """Whether the value comes out of the request: current_setting, or a function that reads it."""
-    for node, _ in walk_deep(expr):
-        if not isinstance(node, FuncExpr):
-            continue
-        proc = facts.catalog.procs.get(node.funcid)
-        if proc is not None and (
-            proc.proname == "current_setting" or (proc.statement and session_reads(facts.catalog, proc))
-        ):
-            return True
-    return False
+    return any(asks_session(facts.catalog, node) for node, _ in walk_deep(expr))
 
 
 def _column(facts: Facts, expr: Expr, role: int) -> tuple[str, Expr] | None:

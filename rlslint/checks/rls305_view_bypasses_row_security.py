@@ -9,10 +9,10 @@ from rlslint.catalog.rows import Relation
 from rlslint.checks.exposure import clients_with, reachable
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.parsenodes import walk_query
-from rlslint.nodes.primnodes import FuncExpr, Oid, SQLValueFunction
+from rlslint.nodes.primnodes import Oid, SQLValueFunction
 from rlslint.plan.clauses import is_true
 from rlslint.rewrite.access import query_tables, role_behind_view
-from rlslint.rewrite.functions import session_reads
+from rlslint.rewrite.functions import asks_session
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 
 _SESSION = frozenset({"current_user", "session_user", "user", "current_role"})
@@ -74,15 +74,10 @@ def _unveiled(facts: Facts, view: Relation, role: Oid) -> Iterator[Oid]:
 
 def _asks_session(facts: Facts, view: Relation) -> bool:
     assert view.query is not None
-    for node, _ in walk_query(view.query):
-        if isinstance(node, SQLValueFunction) and node.name in _SESSION:
-            return True
-        proc = facts.catalog.procs.get(node.funcid) if isinstance(node, FuncExpr) else None
-        if proc is not None and (
-            proc.proname == "current_setting" or (proc.statement and session_reads(facts.catalog, proc) is not None)
-        ):
-            return True
-    return False
+    return any(
+        (isinstance(node, SQLValueFunction) and node.name in _SESSION) or asks_session(facts.catalog, node)
+        for node, _ in walk_query(view.query)
+    )
 
 
 def _cure(facts: Facts, view: Relation) -> str:

@@ -11,7 +11,7 @@ from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, Var
 from rlslint.plan.clauses import is_true
 from rlslint.plan.nosession import without_session
-from rlslint.rewrite.model import PolicyClause, StatementName
+from rlslint.rewrite.model import STATEMENTS_OF, PolicyClause
 from rlslint.rewrite.rowsecurity import PolCmd
 
 
@@ -35,14 +35,17 @@ def check(facts: Facts) -> Iterator[Match]:
                 span=clause.stored.span,
                 relation=relation,
                 policy=policy,
-                statements=tuple(dict.fromkeys(_STATEMENTS[one] for commands in open_to.values() for one in commands)),
+                statements=tuple(
+                    dict.fromkeys(
+                        name for commands in open_to.values() for one in commands for name in STATEMENTS_OF[one]
+                    )
+                ),
                 roles=tuple(open_to),
                 facts={"table": facts.name(relation.oid)},
                 needs=(NeedNote("deny where there is no user: col = the user is NULL, and so not true, without one"),),
             )
 
 
-_STATEMENTS: Final[dict[PolCmd, StatementName]] = {"r": "select", "a": "insert", "w": "update", "d": "delete"}
 _USES: Final[dict[str, tuple[PolCmd, ...]]] = {"using": ("r", "a", "w", "d"), "check": ("a", "w")}
 
 

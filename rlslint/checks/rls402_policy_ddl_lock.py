@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Match]:
         yield Match(
             span=event.statement.span,
             relation=facts.catalog.relations.get(event.relation.oid) or event.relation,
-            severity=None if _is_told(evidence) else "info",
+            severity=None if event.relation.oid in facts.hot_told else "info",
             facts={
                 "table": facts.name_of(event.relation),
                 "command": _DDL[event.action],
@@ -47,11 +47,6 @@ def check(facts: Facts) -> Iterator[Match]:
                 ),
             ),
         )
-
-
-def _is_told(evidence: tuple[str, ...]) -> bool:
-    """Whether somebody says so (--hot, --stats), rather than the table's name and shape."""
-    return any("--" in one for one in evidence)
 
 
 def _has_lock_timeout(event: Event) -> bool:

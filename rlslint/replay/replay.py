@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -85,8 +84,6 @@ class Replayed:
     policy_changes: list[PolicyChange] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     """What the files' statements did to tables with row security, in order; not what was rolled back."""
-    unknown_kinds: Counter[str] = field(default_factory=Counter)
-    """Statements of kinds that have no handler and are not known to be without effect."""
     preset: str = "none"
     """What was taken to exist before the first file."""
 
@@ -148,6 +145,7 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
         for statement in migration.statements:
             run(session, statement, replayed, transactional=migration.transactional)
     settings.start_session(session)
+    session.catalog.start_search_path = tuple(name for name in session.start_search_path if name != "$user")
     return replayed
 
 
@@ -156,7 +154,6 @@ def run(session: Session, statement: Statement, replayed: Replayed, *, transacti
     if statement.kind in IGNORED:
         return
     if statement.kind not in session.handlers:
-        replayed.unknown_kinds[statement.kind] += 1
         return
     session.statement = statement
     session.ran = 0

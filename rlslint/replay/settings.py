@@ -231,7 +231,6 @@ def alter_role_set(session: Session, statement: Statement) -> None:
 HANDLERS: Final[dict[str, Handler]] = {
     "VariableSetStmt": set_variable,
     "DiscardStmt": discard,
-    "SelectStmt": select,
     "TransactionStmt": transaction,
     "AlterRoleSetStmt": alter_role_set,
     "AlterDatabaseSetStmt": alter_role_set,

@@ -5,33 +5,31 @@ SQL bodies as PostgreSQL resolves them; of PL/pgSQL every query and expression o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from rlslint.analyze.entry import analyze_function_body, analyze_query
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import Query
-from rlslint.rewrite.functions import function_search_path
-from rlslint.source.model import SourceFile, Span
-from rlslint.source.parse import parse_plpgsql, parse_synthetic
-
-_ASSIGNMENT = re.compile(r'\s*[\w."$\[\]]+\s*(?::=|=)\s*')
-_CACHE: WeakKeyDictionary[Catalog, dict[int, tuple[tuple[Query, bool], ...]]] = WeakKeyDictionary()
+from rlslint.rewrite.functions import function_search_path, statements_of
+from rlslint.source.parse import parse_plpgsql
 
 
 def body_queries(catalog: Catalog, proc: Proc) -> tuple[tuple[Query, bool], ...]:
     """(query, whether its value is what the function gives back); () for another language or what does not parse."""
-    known = _CACHE.setdefault(catalog, {})
-    if proc.oid not in known:
-        known[proc.oid] = tuple(_queries(catalog, proc))
-    return known[proc.oid]
+    stores = (catalog.namespaces, catalog.relations, catalog.types, catalog.procs, catalog.operators, catalog.casts)
+    known = catalog.remembered("body_queries", *stores)
+    key = (id(proc), catalog.start_search_path, len(catalog.unknown_schemas), len(catalog.extensions))
+    if key not in known:
+        # the row is kept, so that its identity stays its own
+        known[key] = proc, tuple(_queries(catalog, proc))
+    found: tuple[tuple[Query, bool], ...] = known[key][1]
+    return found
 
 
 def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
-    path = function_search_path(proc)
+    path = function_search_path(catalog, proc)
     if proc.prolang == "sql":
         body = analyze_function_body(catalog, proc, path) or ()
         yield from ((query, number == len(body)) for number, query in enumerate(body, start=1))
@@ -41,14 +39,9 @@ def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
     names = argument_names(proc)
     params = tuple(zip(names, proc.proargtypes, strict=False))
     for text, result in _expressions(parse_plpgsql(proc.statement.text), returning=False):
-        place = Span(SourceFile("", text), 0, len(text))
-        for candidate in (text, f"SELECT {text}", "SELECT " + _ASSIGNMENT.sub("", text, count=1)):
-            statements, problems = parse_synthetic(candidate, place)
-            if not problems:
-                for one in statements:
-                    if one.kind == "SelectStmt":
-                        yield analyze_query(catalog, one, one.node, path, params=params, function=proc.proname), result
-                break
+        for one in statements_of(text):
+            if one.kind == "SelectStmt":
+                yield analyze_query(catalog, one, one.node, path, params=params, function=proc.proname), result
 
 
 def argument_names(proc: Proc) -> tuple[str, ...]:

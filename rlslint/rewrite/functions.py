@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rlslint.catalog.catalog import Catalog
+from rlslint.analyze.entry import parse_search_path
+from rlslint.catalog.catalog import PG_CATALOG, Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.nodes.primnodes import Oid
-from rlslint.source.model import SourceFile, Span
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid
+from rlslint.source.model import SourceFile, Span, Statement
 from rlslint.source.parse import parse_plpgsql, parse_synthetic
 
 Name = tuple[str | None, str]
@@ -38,14 +39,14 @@ class BodyNames:
 
 def body_tables(catalog: Catalog, proc: Proc) -> tuple[Oid, ...]:
     """Tables and views that the function's body reads."""
-    path = function_search_path(proc)
+    path = function_search_path(catalog, proc)
     found = (catalog.find_relation(schema, name, path) for schema, name in _names(proc).tables)
     return tuple(dict.fromkeys(row.oid for row in found if row is not None))
 
 
 def body_functions(catalog: Catalog, proc: Proc) -> tuple[Proc, ...]:
     """User functions that the body calls, every overload of a name."""
-    path = function_search_path(proc)
+    path = function_search_path(catalog, proc)
     rows: dict[Oid, Proc] = {}
     for schema, name in _names(proc).functions:
         for row in catalog.find_procs(schema, name, path):
@@ -76,6 +77,19 @@ def session_reads(catalog: Catalog, proc: Proc, seen: frozenset[Oid] = frozenset
     return None
 
 
+def is_current_setting(proc: Proc | None) -> bool:
+    """PostgreSQL's own current_setting(), not one of that name in another schema."""
+    return proc is not None and proc.proname == "current_setting" and proc.pronamespace == PG_CATALOG
+
+
+def asks_session(catalog: Catalog, node: Expr) -> bool:
+    """Whether a node calls current_setting(), or a function of the files that reads something of the session."""
+    proc = catalog.procs.get(node.funcid) if isinstance(node, FuncExpr) else None
+    if proc is None:
+        return False
+    return is_current_setting(proc) or (proc.statement is not None and session_reads(catalog, proc) is not None)
+
+
 def calls_closure(catalog: Catalog, proc: Proc) -> tuple[Proc, ...]:
     """The function and every user function that it calls, through any depth."""
     found: dict[Oid, Proc] = {}
@@ -88,12 +102,12 @@ def calls_closure(catalog: Catalog, proc: Proc) -> tuple[Proc, ...]:
     return tuple(found.values())
 
 
-def function_search_path(proc: Proc) -> tuple[str, ...]:
-    """The search_path its body runs with: its own SET, else the usual one of a session."""
+def function_search_path(catalog: Catalog, proc: Proc) -> tuple[str, ...]:
+    """The search_path its body runs with: its own SET, else that of a session that sets none."""
     for name, value in proc.proconfig:
         if name == "search_path":
-            return tuple(part.strip().strip('"').strip("'") for part in value.split(",") if part.strip(" \"'"))
-    return ("public", "extensions")
+            return parse_search_path(value)
+    return catalog.start_search_path
 
 
 def _names(proc: Proc) -> BodyNames:
@@ -110,7 +124,8 @@ def _body_names(language: str, body: str, create_function: str) -> BodyNames:
     words: set[str] = set()
     session_values: set[str] = set()
     for text in texts:
-        for node in _parse(text):
+        # the target of INSERT, UPDATE and DELETE stands under "relation" and is written, not read
+        for node in ({k: v for k, v in one.node.items() if k != "relation"} for one in statements_of(text)):
             ctes = {cte["CommonTableExpr"]["ctename"] for cte in _find(node, "ctes") for cte in cte}
             for rangevar in _nodes(node, "RangeVar"):
                 name = (rangevar.get("schemaname"), rangevar["relname"])
@@ -130,14 +145,15 @@ def _body_names(language: str, body: str, create_function: str) -> BodyNames:
     return BodyNames(tuple(tables), tuple(functions), frozenset(words), frozenset(session_values))
 
 
-def _parse(text: str) -> Iterator[Any]:
+def statements_of(text: str) -> tuple[Statement, ...]:
+    """What an expression of PL/pgSQL is to PostgreSQL: a statement, an expression to SELECT, or an assignment with one on
+    its right; () where it is none of these."""
     place = Span(SourceFile("", text), 0, len(text))
     for candidate in (text, f"SELECT {text}", "SELECT " + _ASSIGNMENT.sub("", text, count=1)):
         statements, problems = parse_synthetic(candidate, place)
         if not problems:
-            # the target of INSERT, UPDATE and DELETE stands under "relation" and is written, not read
-            yield from ({k: v for k, v in s.node.items() if k != "relation"} for s in statements)
-            return
+            return tuple(statements)
+    return ()
 
 
 def _plpgsql_expressions(tree: Any) -> Iterator[str]:

@@ -11,8 +11,17 @@ from rlslint.nodes.primnodes import Const, Expr, Oid
 StatementName = Literal[
     "select", "select_by_key", "insert", "insert_many", "insert_returning", "upsert", "update", "delete"
 ]
-"""The statements that are predicted, as CONTRACT names them: ``update`` and ``delete`` touch the whole table and read
-its columns in WHERE, ``upsert`` is INSERT ... ON CONFLICT (key) DO UPDATE."""
+"""The statements that are predicted, as docs/contract.md names them: ``update`` and ``delete`` touch the whole table and
+read no column of it, ``upsert`` is INSERT ... ON CONFLICT (key) DO UPDATE."""
+
+STATEMENTS_OF: Final[dict[str, tuple[StatementName, ...]]] = {
+    "r": ("select",),
+    "a": ("insert",),
+    "w": ("update",),
+    "d": ("delete",),
+    "*": ("select", "insert", "update", "delete"),
+}
+"""What a policy is for, by its polcmd."""
 
 STATEMENTS: Final[tuple[StatementName, ...]] = get_args(StatementName)
 
@@ -81,6 +90,25 @@ class WithCheckOption:
     kind: Literal["insert", "update", "select", "conflict", "merge_update", "merge_delete"]
     quals: Quals
     row: Literal["inserted", "conflicting", "updated"] = "inserted"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a statement does to its table; columns by attribute number.
+
+    ``reads``: columns that it reads (WHERE, RETURNING, the right side of SET, the arbiter of ON CONFLICT); None where it
+    reads none, () where it needs the table without a column of it (SELECT count(*)).
+    """
+
+    command: Literal["select", "insert", "update", "delete", "merge"]
+    reads: tuple[int, ...] | None = None
+    inserts: tuple[int, ...] = ()
+    updates: tuple[int, ...] = ()
+    deletes: bool = False
+    """For MERGE: it has a DELETE action."""
+    locks: bool = False
+    """SELECT ... FOR UPDATE or SHARE."""
+    on_conflict_update: bool = False
 
 
 @dataclass(frozen=True, slots=True)

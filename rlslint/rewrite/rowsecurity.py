@@ -3,75 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from dataclasses import replace
+from typing import Final, Literal
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import has_privs_of_role, roles_with_privileges_of
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.rewrite.model import PolicyClause, Quals, RowSecurity, StatementName, WithCheckOption
+from rlslint.rewrite.model import Form, PolicyClause, Quals, RowSecurity, StatementName, WithCheckOption
 
 PolCmd = Literal["r", "a", "w", "d"]
 
 
-def row_security(
-    catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, *, reads_columns: bool = False
-) -> RowSecurity:
-    """What row security does to the statement.
+FORMS: Final[dict[StatementName, Form]] = {
+    "select": Form("select", reads=()),
+    "select_by_key": Form("select", reads=()),
+    "insert": Form("insert"),
+    "insert_many": Form("insert"),
+    "insert_returning": Form("insert", reads=()),
+    "upsert": Form("insert", reads=(), on_conflict_update=True),
+    "update": Form("update"),
+    "delete": Form("delete"),
+}
+"""What row security sees of the statements that are predicted."""
 
-    An UPDATE or DELETE that reads columns (in WHERE, SET or RETURNING) needs the SELECT privilege and so meets the
-    SELECT policies too: say so with ``reads_columns``. INSERT ... RETURNING and upsert always do.
-    """
+
+def row_security(catalog: Catalog, relid: Oid, role: Oid, statement: StatementName) -> RowSecurity:
+    """What row security does to one of the statements that are predicted."""
     known = catalog.remembered("row_security", catalog.relations, catalog.policies, catalog.roles)
-    key = (relid, role, statement, reads_columns)
+    key = (relid, role, statement)
     if key not in known:
-        known[key] = _row_security(catalog, relid, role, statement, reads_columns)
+        known[key] = replace(row_security_of(catalog, relid, role, FORMS[statement]), statement=statement)
     found: RowSecurity = known[key]
     return found
 
 
-def _row_security(
-    catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, reads_columns: bool
-) -> RowSecurity:
+def row_security_of(catalog: Catalog, relid: Oid, role: Oid, form: Form) -> RowSecurity:
+    """What row security does to a statement of this form (get_row_security_policies).
+
+    Where it reads columns it needs the SELECT privilege, and with it the SELECT policies: as a filter of what is scanned
+    and as a check of what it writes.
+    """
+    name: StatementName = "update" if form.command == "merge" else form.command
     bypass = bypasses(catalog, catalog.relations[relid], role)
     if bypass is not None:
-        return RowSecurity(relid, role, statement, bypass)
+        return RowSecurity(relid, role, name, bypass)
 
-    def quals(command: PolCmd, *, check: bool) -> Quals:
+    def quals(command: PolCmd, *, check: bool = False) -> Quals:
         return applicable_quals(catalog, relid, role, command, check=check)
 
-    security_quals: tuple[Quals, ...] = ()
+    seen = (quals("r"),) if form.reads is not None else ()
+    inserted = tuple(WithCheckOption("select", one) for one in seen)
+    updated = tuple(WithCheckOption("select", one, "updated") for one in seen)
+    security: tuple[Quals, ...] = ()
     options: tuple[WithCheckOption, ...] = ()
-    match statement:
-        case "select" | "select_by_key":
-            security_quals = (quals("r", check=False),)
-        case "insert" | "insert_many":
-            options = (WithCheckOption("insert", quals("a", check=True)),)
-        case "insert_returning":
-            options = (
-                WithCheckOption("insert", quals("a", check=True)),
-                WithCheckOption("select", quals("r", check=False)),
-            )
-        case "upsert":
-            options = (
-                WithCheckOption("insert", quals("a", check=True)),
-                WithCheckOption("select", quals("r", check=False)),
-                WithCheckOption("conflict", quals("w", check=False), "conflicting"),
-                WithCheckOption("conflict", quals("r", check=False), "conflicting"),
-                WithCheckOption("update", quals("w", check=True), "updated"),
-                WithCheckOption("select", quals("r", check=False), "updated"),
-            )
+    match form.command:
+        case "select":
+            security = (quals("r"), quals("w")) if form.locks else (quals("r"),)
+        case "insert":
+            options = (WithCheckOption("insert", quals("a", check=True)), *inserted)
+            if form.on_conflict_update:
+                options += (
+                    WithCheckOption("conflict", quals("w"), "conflicting"),
+                    *(WithCheckOption("conflict", one, "conflicting") for one in seen),
+                    WithCheckOption("update", quals("w", check=True), "updated"),
+                    *updated,
+                )
         case "update":
-            security_quals = (quals("w", check=False),)
-            options = (WithCheckOption("update", quals("w", check=True), "updated"),)
-            if reads_columns:
-                security_quals += (quals("r", check=False),)
-                options += (WithCheckOption("select", quals("r", check=False), "updated"),)
+            security = (quals("w"), *seen)
+            options = (WithCheckOption("update", quals("w", check=True), "updated"), *updated)
         case "delete":
-            security_quals = (quals("d", check=False),)
-            if reads_columns:
-                security_quals += (quals("r", check=False),)
-    return RowSecurity(relid, role, statement, None, security_quals, options)
+            security = (quals("d"), *seen)
+        case "merge":
+            # the policies of all three actions are brought in, whichever the statement has; a row that is matched and
+            # then fails USING is an error, not passed over
+            security = seen
+            options = (
+                WithCheckOption("merge_update", quals("w"), "conflicting"),
+                WithCheckOption("update", quals("w", check=True), "updated"),
+                *updated,
+                WithCheckOption("merge_delete", quals("d"), "conflicting"),
+                WithCheckOption("insert", quals("a", check=True)),
+            )
+    return RowSecurity(relid, role, name, None, security, options)
 
 
 def bypasses(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rlslint.catalog.catalog import PG_CATALOG, Catalog
+from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -24,6 +24,7 @@ from rlslint.nodes.primnodes import (
     walk,
 )
 from rlslint.rewrite.bodies import body_queries
+from rlslint.rewrite.functions import is_current_setting
 
 _MAX_DEPTH = 6
 _TEXT_TYPES = frozenset({25, 1043, 1042, 19, 705, 0})
@@ -125,8 +126,7 @@ def _is_empty(expr: Expr) -> bool:
 
 
 def _setting_name(catalog: Catalog, call: FuncExpr) -> str | None:
-    proc = catalog.procs.get(call.funcid)
-    if proc is None or proc.proname != "current_setting" or proc.pronamespace != PG_CATALOG:
+    if not is_current_setting(catalog.procs.get(call.funcid)):
         return None
     first = call.args[0]
     if not isinstance(first, Const) or first.value is None or "." not in first.value:

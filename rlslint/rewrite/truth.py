@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from rlslint.analyze.entry import analyze_function_body
-from rlslint.catalog.catalog import PG_CATALOG, Catalog
+from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query, required_conditions
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
@@ -34,6 +34,7 @@ from rlslint.nodes.primnodes import (
     SubLink,
     SubLinkType,
 )
+from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause, Quals
 
 
@@ -130,7 +131,7 @@ class _Evaluator:
         if proc is None or expr.retset:
             return UNKNOWN
         args = [self.value(arg, params) for arg in expr.args]
-        if proc.pronamespace == PG_CATALOG and proc.proname == "current_setting":
+        if is_current_setting(proc):
             return self._setting(args)
         if proc.proisstrict and NULL in args:
             return NULL

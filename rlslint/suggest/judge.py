@@ -74,7 +74,7 @@ class Judge:
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
-        self._on_indexes = tuple(rule for rule in self._rules if rule.hangs_on_indexes)
+        self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
         self._before: dict[tuple[frozenset[Oid], bool], frozenset[Key]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:

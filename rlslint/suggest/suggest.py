@@ -96,7 +96,7 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
 def _proved(finding: Finding, proposal: Proposal) -> bool:
     """Whether the proposal answers a finding about plans and is known to let the same rows through. A function that is
     made beside has rights of its own, on which other rules have their say."""
-    return finding.rule.hangs_on_indexes and all(
+    return finding.rule.about == "plans" and all(
         one.applicability == "safe" and not one.up.startswith("CREATE OR REPLACE FUNCTION") for one in proposal
     )
 
@@ -104,7 +104,7 @@ def _proved(finding: Finding, proposal: Proposal) -> bool:
 def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:
     """Whether a finding about plans is only what the cured one had hidden: it speaks of another policy or of other
     statements, and none of them visits more rows than before."""
-    if not new.rule.hangs_on_indexes:
+    if new.rule.about != "plans":
         return False
     if new.policy_oid == finding.policy_oid and not set(new.statements).isdisjoint(finding.statements):
         return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql as quoting
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
@@ -70,6 +71,7 @@ def _agree(seen: str, predicted: str) -> bool:
 
 def prepare(
     connection: Connection,
+    superusers: Iterable[str],
     preset: Iterable[Statement],
     statements: Iterable[Statement],
     rows: int,
@@ -77,13 +79,12 @@ def prepare(
 ) -> None:
     """Make what exists before the first migration, run the migrations and fill the tables.
 
-    What the server refuses of the migrations is told and left out; of the preset, extensions are missing as a rule.
+    What the server refuses of the migrations is told and left out; of the preset, extensions are missing as a rule, and
+    its superusers are made before it.
     """
-    before = list(preset)
-    if any("supabase_admin" in one.text for one in before):
-        # the owner of the preset's objects, which is made by renaming the session's role there
-        connection.execute(b"CREATE ROLE supabase_admin SUPERUSER")
-    apply(connection, before)
+    for name in superusers:
+        connection.execute(quoting.SQL("CREATE ROLE {} SUPERUSER").format(quoting.Identifier(name)))
+    apply(connection, preset)
     for statement, sqlstate, message in apply(connection, statements):
         tell(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
     for filled in fill(connection, rows):

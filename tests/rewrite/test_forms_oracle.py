@@ -15,14 +15,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlslint.catalog.acl import has_privilege
+from rlslint.catalog.acl import has_column_privilege, has_privilege
 from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Relation
+from rlslint.nodes.primnodes import Oid
 from rlslint.replay.replay import replay
 from rlslint.rewrite.access import function_calls
-from rlslint.rewrite.forms import Form, lacks_privilege, row_security_of
-from rlslint.rewrite.model import PolicyClause, RowSecurity
-from rlslint.rewrite.privileges import evaluated_clauses, may_read, missing_in_clause
+from rlslint.rewrite.model import Form, PolicyClause, RowSecurity
+from rlslint.rewrite.privileges import evaluated_clauses, has_any_column, may_read, missing_in_clause
 from rlslint.rewrite.recursion import rewriting_cycle
+from rlslint.rewrite.rowsecurity import row_security_of
 from rlslint.source.model import Migration, Project, SourceFile
 from rlslint.source.parse import parse_script
 from tests.conftest import Server
@@ -250,6 +252,28 @@ def predicted(world: World, relid: int, role: int, query: Query) -> Outcome | No
     if any(_helper_lacks_privilege(catalog, one.clause, role) for one in clauses):
         return None
     return query.predict(world, security)
+
+
+def lacks_privilege(catalog: Catalog, relation: Relation, role: Oid, form: Form) -> bool:
+    """Whether the statement fails with 42501 for want of a privilege on its table or on the table's schema, policies
+    aside (ExecCheckOneRelPerms, LookupExplicitNamespace)."""
+    namespace = catalog.namespaces[relation.relnamespace]
+    if not has_privilege(catalog, role, namespace, "usage"):
+        return True
+    if form.reads is not None and not _has_all(catalog, role, relation, form.reads, "select"):
+        return True
+    if form.command == "insert" or form.inserts:
+        if not _has_all(catalog, role, relation, form.inserts, "insert"):
+            return True
+    if (form.updates or form.locks) and not _has_all(catalog, role, relation, form.updates, "update"):
+        return True
+    return (form.command == "delete" or form.deletes) and not has_privilege(catalog, role, relation, "delete")
+
+
+def _has_all(catalog: Catalog, role: Oid, relation: Relation, columns: tuple[int, ...], privilege: str) -> bool:
+    if not columns:
+        return has_any_column(catalog, role, relation, privilege)
+    return all(has_column_privilege(catalog, role, relation, column, privilege) for column in columns)
 
 
 def _helper_lacks_privilege(catalog: Catalog, clause: PolicyClause, role: int) -> bool:

@@ -7,7 +7,7 @@ policies apply and how they combine, which is what this stage decides.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
@@ -20,7 +20,7 @@ from rlslint.nodes.primnodes import Const
 from rlslint.replay.replay import replay
 from rlslint.rewrite.model import Quals, RowSecurity, StatementName
 from rlslint.rewrite.recursion import statement_error
-from rlslint.rewrite.rowsecurity import row_security
+from rlslint.rewrite.rowsecurity import FORMS, row_security_of
 from rlslint.source.model import Migration, Project, SourceFile
 from rlslint.source.parse import parse_script
 from tests.conftest import Server
@@ -169,7 +169,8 @@ def test_outcomes_are_the_servers(connection: psycopg.Connection[Any], case: Cas
             if columns_matter(case, name):
                 continue
             for statement, reads, sql in STATEMENTS:
-                security = row_security(catalog, relation.oid, role.oid, statement, reads_columns=reads)
+                form = replace(FORMS[statement], reads=()) if reads else FORMS[statement]
+                security = replace(row_security_of(catalog, relation.oid, role.oid, form), statement=statement)
                 error = statement_error(catalog, relation.oid, role.oid, statement)
                 expected: Outcome = ("42501", 0) if error is not None else predicted(security)
                 if reads and not _may(catalog, relation.oid, role.oid, "select"):

@@ -13,7 +13,6 @@ from rlslint.replay.session import Session
 from rlslint.source.model import Project, SourceFile, Statement
 from rlslint.source.parse import parse_script
 
-PRESETS: Final = ("supabase", "postgrest", "none")
 _SUPABASE: Final = re.compile(
     r"\bauth\s*\.\s*(?:uid|jwt|role|email)\s*\(|\bauth\.users\b|\bstorage\.(?:objects|buckets)\b|\brealtime\.messages\b"
     r"|\bto\s+(?:public\s*,\s*|anon\s*,\s*|service_role\s*,\s*)*\"?authenticated\b",
@@ -26,6 +25,9 @@ _LOGIN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Who runs the project's files, with which search_path, where it is not the bootstrap superuser with the default."""
 
+_SUPERUSERS: Final[dict[str, tuple[str, ...]]] = {"supabase": ("supabase_admin",)}
+"""Superusers that a preset's statements run as or give objects to, where these must be there before it."""
+
 _EXPOSED: Final[dict[str, frozenset[str]]] = {
     "supabase": frozenset({"public", "graphql_public"}),
     "postgrest": frozenset({"public", "api"}),
@@ -36,6 +38,11 @@ _EXPOSED: Final[dict[str, frozenset[str]]] = {
 def exposed_schemas(preset: str, configured: tuple[str, ...]) -> frozenset[str] | None:
     """Names of the schemas that an API serves; None where nothing says so."""
     return frozenset(configured) if configured else _EXPOSED.get(preset)
+
+
+def preset_superusers(preset: str) -> tuple[str, ...]:
+    """Names of the superusers that a server needs before the preset's statements run."""
+    return _SUPERUSERS.get(preset, ())
 
 
 def choose_preset(project: Project) -> str:
@@ -53,11 +60,12 @@ def choose_preset(project: Project) -> str:
 @cache
 def preset_statements(name: str) -> tuple[Statement, ...]:
     """The statements of a preset's file. Raises ValueError for a name there is none of."""
-    if name not in PRESETS:
-        raise ValueError(f"there is no preset {name!r}")
     if name == "none":
         return ()
-    text = (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
+    path = Path(__file__).parent / f"{name}.sql"
+    if not path.is_file():
+        raise ValueError(f"there is no preset {name!r}")
+    text = path.read_text(encoding="utf-8")
     source = SourceFile(f"<preset {name}>", text)
     statements, problems = parse_script(source, 0, len(text))
     assert not problems, problems

@@ -52,7 +52,7 @@ class ListHelper:
     def is_right(self, catalog: Catalog) -> bool:
         """Whether the function, made in the catalog, resolves to what it should."""
         made = self.find(catalog)
-        body = None if made is None else analyze_function_body(catalog, made, function_search_path(made))
+        body = None if made is None else analyze_function_body(catalog, made, function_search_path(catalog, made))
         return body is not None and len(body) == 1 and same_query(body[0], self.expected)
 
     def find(self, catalog: Catalog) -> Proc | None:
@@ -160,7 +160,7 @@ def _rights(catalog: Catalog, proc: Proc) -> str:
     parts = [" SECURITY DEFINER" if proc.prosecdef else ""]
     settings = dict(proc.proconfig)
     if proc.prosecdef and "search_path" not in settings:
-        schemas = [name for name in function_search_path(proc) if catalog.namespaces.find("name", name)]
+        schemas = [name for name in function_search_path(catalog, proc) if catalog.namespaces.find("name", name)]
         settings["search_path"] = ", ".join((*schemas, "pg_temp"))
     for name, value in settings.items():
         # a list of names is kept as it is written; the empty one is stored as the name without characters
@@ -181,7 +181,7 @@ def _question(catalog: Catalog, proc: Proc, number: int) -> tuple[Writing, SubLi
     if statement is None or statement.kind != "SelectStmt":
         return None
     params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
-    path = function_search_path(proc)
+    path = function_search_path(catalog, proc)
     query = analyze_query(catalog, statement, statement.node, path, params=params, function=proc.proname)
     if not is_bare(query) or query.distinct:
         return None
