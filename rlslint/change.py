@@ -6,10 +6,71 @@ brings. So an index that a new migration drops is reported at the old policy tha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.findings import SEVERITIES, Finding
+from rlslint.source.changed import Changes, tree_at
+from rlslint.source.model import InputError, Limits, Project
+from rlslint.source.read import load_projects, shown_path
+
+Look = Callable[[Project], tuple[Catalog, list[Finding]]]
+"""Another state of a project in, its catalog and findings out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a project's files were asked for."""
+
+    paths: tuple[str, ...]
+    layout: str
+    limits: Limits
+
+
+def since(
+    changes: Changes, findings: list[Finding], project: Project, reading: Reading, look: Look, cwd: Path
+) -> tuple[list[Finding], list[Finding]]:
+    """What the working tree causes and cures beside the commit that it left."""
+    if not _concerns(changes, project, cwd):
+        return [], []
+    added = {shown_path(path, cwd) for path in changes.added}
+    with tree_at(changes) as root:
+        here = root / os.path.relpath(cwd.resolve(), changes.root)
+        paths = tuple(os.path.relpath((cwd / path).resolve(), cwd.resolve()) for path in reading.paths)
+        try:
+            found = load_projects(
+                tuple(str(here / path) for path in paths) or (str(here),),
+                layout=reading.layout,
+                cwd=here,
+                limits=reading.limits,
+            )
+            earlier = next(one for one in found if one.folder == project.folder or len(found) == 1)
+        except (InputError, StopIteration):
+            # nothing that could be read was there
+            return findings, []
+        _, before = look(earlier)
+    return caused(before, findings, lambda finding: finding.span.source.path in added)
+
+
+def _concerns(changes: Changes, project: Project, cwd: Path) -> bool:
+    """Whether a change can bear on the project: it is SQL, or lies where the migrations do."""
+    files = [(cwd / migration.source.path).resolve() for migration in project.migrations]
+    homes = {folder for file in files for folder in file.parents[:2]}
+    touched = changes.added | changes.altered | changes.removed
+    return any(path.suffix == ".sql" or not homes.isdisjoint(path.parents[:2]) for path in touched)
+
+
+def named(findings: list[Finding], project: Project, look: Look) -> tuple[list[Finding], list[Finding]]:
+    """What the files named on the command line cause and cure, beside the project without them."""
+    reported = project.reported or frozenset()
+    rest = tuple(one for one in project.migrations if one.source.path not in reported)
+    catalog, before = look(replace(project, migrations=rest, reported=None))
+    new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
+    theirs = [one for one in new if one.span.source.path in reported or was_there(catalog, one)]
+    return theirs, [one for one in cured if one.table is not None]
 
 
 def caused(

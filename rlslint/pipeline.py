@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rlslint.baseline import Ratchet, ratchet
 from rlslint.catalog.catalog import Catalog
-from rlslint.change import caused, was_there
+from rlslint.change import Look, Reading, named, since
 from rlslint.checks.model import Facts
 from rlslint.config import Options
 from rlslint.databases import each, single
@@ -25,7 +24,7 @@ from rlslint.replay.presets.presets import exposed_schemas, preset_statements, p
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
-from rlslint.source.changed import Changes, changes_since, tree_at
+from rlslint.source.changed import changes_since
 from rlslint.source.model import InputError, Limits, Problem, Project, Span, UsageError
 from rlslint.source.read import Stdin, load_projects, shown_path
 from rlslint.source.stats import TableStats, load_stats
@@ -41,10 +40,7 @@ if TYPE_CHECKING:
 def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>") -> Result:
     """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and UsageError (an unknown
     code) with one clear line."""
-    rules = load_rules(options.own_rules)
-    codes = selected(rules, options.select, options.ignore)
-    _require_known(rules, options)
-    chosen = [rule for code, rule in rules.items() if code in codes]
+    chosen = _chosen(options)
     changes = changes_since(options.since, cwd) if options.since else None
     runs: list[_Run] = []
     for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
@@ -55,14 +51,17 @@ def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: s
         facts = gather(project, replayed, one, newest)
         findings = lint(facts, project, one, chosen, cwd)
         cured: list[Finding] | None = None
+        look = _looker(one, replayed.preset, chosen, cwd)
         if changes is not None:
-            findings, cured = _since(changes, findings, project, replayed, one, chosen, cwd)
+            reading = Reading(one.paths, one.layout, limits(one))
+            findings, cured = since(changes, findings, project, reading, look, cwd)
         elif project.reported is not None:
-            findings, cured = _named(findings, project, replayed, one, chosen, cwd)
+            findings, cured = named(findings, project, look)
         runs.append(_Run(project, replayed, facts, findings, cured))
     held = None
     if options.baseline:
         whole = all(run.cured is None for run in runs)
+        codes = frozenset(rule.code for rule in chosen)
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
     result = together([_result(run, held, chosen) for run in runs])
     return replace(result, rules=tuple(chosen), prefix=_prefix(cwd))
@@ -98,79 +97,35 @@ def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule]
     )
 
 
+def _looker(options: Options, preset: str, rules: Sequence[Rule], cwd: Path) -> Look:
+    """What finds in another state of the project what would be found in it."""
+
+    def look(project: Project) -> tuple[Catalog, list[Finding]]:
+        was = replay(project, preset=preset, pg_version=options.pg_version)
+        return was.catalog, lint(gather(project, was, options, frozenset()), project, options, rules, cwd)
+
+    return look
+
+
 def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
     """Raises UsageError for a code that the configuration names and no rule has."""
     named = [code for _, codes in (*options.per_file_ignores, *options.per_object_ignores) for code in codes]
     selected(rules, (), (*named, *(code for code, _ in options.severities)))
 
 
-def _since(
-    changes: Changes,
-    findings: list[Finding],
-    project: Project,
-    replayed: Replayed,
-    options: Options,
-    rules: Sequence[Rule],
-    cwd: Path,
-) -> tuple[list[Finding], list[Finding]]:
-    """What the working tree causes and cures beside the commit that it left."""
-    if not _concerns(changes, project, cwd):
-        return [], []
-    added = {shown_path(path, cwd) for path in changes.added}
-    with tree_at(changes) as root:
-        here = root / os.path.relpath(cwd.resolve(), changes.root)
-        paths = tuple(os.path.relpath((cwd / path).resolve(), cwd.resolve()) for path in options.paths)
-        try:
-            found = load_projects(
-                tuple(str(here / path) for path in paths) or (str(here),),
-                layout=options.layout,
-                cwd=here,
-                limits=limits(options),
-            )
-            earlier = next(one for one in found if one.folder == project.folder or len(found) == 1)
-        except (InputError, StopIteration):
-            # nothing that could be read was there
-            return findings, []
-        was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-        before = lint(gather(earlier, was, options, frozenset()), earlier, options, rules, cwd)
-    return caused(before, findings, lambda finding: finding.span.source.path in added)
-
-
-def _concerns(changes: Changes, project: Project, cwd: Path) -> bool:
-    """Whether a change can bear on the project: it is SQL, or lies where the migrations do."""
-    files = [(cwd / migration.source.path).resolve() for migration in project.migrations]
-    homes = {folder for file in files for folder in file.parents[:2]}
-    touched = changes.added | changes.altered | changes.removed
-    return any(path.suffix == ".sql" or not homes.isdisjoint(path.parents[:2]) for path in touched)
-
-
-def _named(
-    findings: list[Finding],
-    project: Project,
-    replayed: Replayed,
-    options: Options,
-    rules: Sequence[Rule],
-    cwd: Path,
-) -> tuple[list[Finding], list[Finding]]:
-    """What the files named on the command line cause and cure, beside the project without them."""
-    reported = project.reported or frozenset()
-    rest = tuple(one for one in project.migrations if one.source.path not in reported)
-    earlier = replace(project, migrations=rest, reported=None)
-    was = replay(earlier, preset=replayed.preset, pg_version=options.pg_version)
-    before = lint(gather(earlier, was, options, frozenset()), earlier, options, rules, cwd)
-    new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
-    theirs = [one for one in new if one.span.source.path in reported or was_there(was.catalog, one)]
-    return theirs, [one for one in cured if one.table is not None]
+def _chosen(options: Options) -> list[Rule]:
+    """The rules that run. Raises RuleError, and UsageError for a code that no rule has."""
+    rules = load_rules(options.own_rules)
+    codes = selected(rules, options.select, options.ignore)
+    _require_known(rules, options)
+    return [rule for code, rule in rules.items() if code in codes]
 
 
 def fix(
     options: Options, *, cwd: Path, unsafe: bool, stdin: Stdin = None, stdin_filename: str = "<stdin>"
 ) -> tuple[Project, Cure]:
     """What cures the findings of one database, all together. Raises as `check` and `load` do."""
-    rules = load_rules(options.own_rules)
-    codes = selected(rules, options.select, options.ignore)
-    _require_known(rules, options)
-    chosen = [rule for code, rule in rules.items() if code in codes]
+    chosen = _chosen(options)
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
 
     def look() -> tuple[Facts, list[Finding]]:
@@ -203,10 +158,7 @@ def verify(
         from rlslint.verify.database import own_database
     except ModuleNotFoundError as error:
         raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
-    rules = load_rules(options.own_rules)
-    codes = selected(rules, options.select, options.ignore)
-    _require_known(rules, options)
-    chosen = [rule for code, rule in rules.items() if code in codes]
+    chosen = _chosen(options)
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
     facts = gather(project, replayed, options)
     findings = lint(facts, project, options, chosen, cwd)
