@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -288,6 +289,7 @@ def subqueries(draw: st.DrawFn) -> str:
     )
 
 
+@cache
 def conditions() -> st.SearchStrategy[str]:
     leaf = st.one_of(
         comparisons(), comparisons(), comparisons(), subqueries(), subqueries(), st.sampled_from(CONSTANTS)
