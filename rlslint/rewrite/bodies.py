@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from rlslint.analyze.entry import analyze_function_body, analyze_query
 from rlslint.catalog.catalog import Catalog
@@ -19,15 +18,17 @@ from rlslint.source.model import SourceFile, Span
 from rlslint.source.parse import parse_plpgsql, parse_synthetic
 
 _ASSIGNMENT = re.compile(r'\s*[\w."$\[\]]+\s*(?::=|=)\s*')
-_CACHE: WeakKeyDictionary[Catalog, dict[int, tuple[tuple[Query, bool], ...]]] = WeakKeyDictionary()
 
 
 def body_queries(catalog: Catalog, proc: Proc) -> tuple[tuple[Query, bool], ...]:
     """(query, whether its value is what the function gives back); () for another language or what does not parse."""
-    known = _CACHE.setdefault(catalog, {})
-    if proc.oid not in known:
-        known[proc.oid] = tuple(_queries(catalog, proc))
-    return known[proc.oid]
+    known = catalog.remembered("body_queries", *catalog.stores[:4], catalog.procs, catalog.operators, catalog.casts)
+    key = id(proc)
+    if key not in known:
+        # the row is kept, so that its identity stays its own
+        known[key] = proc, tuple(_queries(catalog, proc))
+    found: tuple[tuple[Query, bool], ...] = known[key][1]
+    return found
 
 
 def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
