@@ -14,7 +14,7 @@ from rlslint.lsp import history
 from rlslint.lsp.workspace import Workspace
 from rlslint.pipeline import gather, lint, load_all
 from rlslint.registry import load_rules
-from rlslint.replay.replay import replay
+from rlslint.replay.replay import replay, run_migration
 from tests.lsp import tree
 
 RULES = tuple(load_rules().values())
@@ -100,11 +100,10 @@ def test_as_from_the_start(folder: Path, data: st.DataObject) -> None:
 def test_a_keystroke_replays_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the newest migration, whatever the number of those before it; and plans only what it touches."""
     ran: list[int] = []
-    real = history.run_migration
 
     def counted(*args: object, **kwargs: object) -> None:
         ran.append(args[2])  # type: ignore[arg-type]
-        real(*args, **kwargs)  # type: ignore[arg-type]
+        run_migration(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(history, "run_migration", counted)
     workspace = Workspace(folder.parent)

@@ -42,7 +42,7 @@ def run(root: Path, scene: Callable[[Editor], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(play(), 240))
 
 
-def codes(found: list[types.Diagnostic]) -> list[object]:
+def codes(found: list[types.Diagnostic]) -> list[str]:
     return sorted(str(one.code) for one in found)
 
 
