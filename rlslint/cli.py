@@ -335,6 +335,10 @@ def init(pre_commit: bool, ci: str | None, dry_run: bool) -> None:
             if said:
                 click.echo(f"rlslint: {said}", err=True)
             click.echo(shown, nl=False)
+        if not dry_run:
+            click.echo(
+                "rlslint: next: rlslint check; what stays, record with --baseline rlslint-baseline.json", err=True
+            )
 
 
 @main.command()
