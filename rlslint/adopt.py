@@ -79,12 +79,8 @@ def configuration(found: Sequence[Place]) -> str:
         '# severity = "info"',
     ]
     if len(chosen) > 1:
-        names: dict[str, int] = {}
         lines += ["", "# Several folders hold migrations: each is taken for a database of its own."]
-        for place in chosen:
-            name = _name(place.folder)
-            names[name] = names.get(name, 0) + 1
-            label = name if names[name] == 1 else f"{name}-{names[name]}"
+        for label, place in zip(_names([place.folder for place in chosen]), chosen, strict=True):
             lines += [
                 f"# {_told(place)}",
                 f"[databases.{json.dumps(label)}]",
@@ -98,17 +94,27 @@ def _told(place: Place) -> str:
     return f"{place.layout} layout, {place.files} file{'' if place.files == 1 else 's'}"
 
 
-def _name(folder: str) -> str:
-    """The nearest folder that says more than that it holds migrations."""
-    plain = {"migrations", "migration", "sql", "db", "database", "supabase", "prisma", "schema", "deploy", "."}
-    return next((part for part in reversed(folder.split("/")) if part.lower() not in plain), "main")
+def _names(folders: Sequence[str]) -> list[str]:
+    """For each the nearest folder that says more than that it holds migrations, and is no other's; where there is none, its
+    path, or main."""
+    telling = [[part for part in reversed(folder.split("/")) if part.lower() not in _PLAIN] for folder in folders]
+    own = [next((part for part in parts if sum(part in others for others in telling) == 1), "") for parts in telling]
+    nameless = "main" if own.count("") == 1 and "main" not in own else ""
+    return [name or nameless or folder for name, folder in zip(own, folders, strict=True)]
+
+
+_PLAIN: Final = frozenset(
+    {"migrations", "migration", "sql", "db", "database", "supabase", "prisma", "schema", "deploy", "."}
+)
 
 
 def pre_commit(found: Sequence[Place]) -> str:
     """.pre-commit-config.yaml with the hook."""
     chosen = [place.folder for place in found if place.policies] or [place.folder for place in found[:1]]
-    pattern = "|".join(re.escape(folder) + "/" for folder in chosen if folder != ".")
-    files = f"        files: ^({pattern})\n" if pattern else ""
+    # a hyphen means nothing outside brackets, and is more easily read
+    folders = [re.escape(folder).replace("\\-", "-") + "/" for folder in chosen if folder != "."]
+    pattern = folders[0] if len(folders) == 1 else f"({'|'.join(folders)})"
+    files = f"        files: ^{pattern}\n" if folders else ""
     return f"repos:\n  - repo: {_HOME}\n    rev: v{__version__}\n    hooks:\n      - id: rlslint\n{files}"
 
 

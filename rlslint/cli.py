@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from rlslint import __version__
-from rlslint.commandline import Given, colour, common, one_line_errors, say_inputs, standard_input, write
+from rlslint.commandline import Given, Progress, colour, common, one_line_errors, say_inputs, standard_input, write
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
@@ -64,7 +64,15 @@ def check(
     with one_line_errors():
         options = given.options(select=select, ignore=ignore, fail_on=fail_on, since=since, baseline=baseline)
         stdin = standard_input(options.paths)
-        result = with_room(lambda: pipeline.check(options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename))
+        progress = Progress(quiet=quiet)
+        try:
+            result = with_room(
+                lambda: pipeline.check(
+                    options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
+                )
+            )
+        finally:
+            progress.end()
         say_inputs(result.inputs, given.verbose, quiet)
         text = render(result, format_, colour=colour(color, given.output), quiet=quiet)
         write(text, given.output)
@@ -327,6 +335,27 @@ def init(pre_commit: bool, ci: str | None, dry_run: bool) -> None:
             if said:
                 click.echo(f"rlslint: {said}", err=True)
             click.echo(shown, nl=False)
+        if not dry_run:
+            click.echo(
+                "rlslint: next: rlslint check; what stays, record with --baseline rlslint-baseline.json", err=True
+            )
+
+
+@main.command()
+def lsp() -> None:
+    """Serve an editor over standard input and output, by the Language Server Protocol.
+
+    Diagnostics as you type, the predicted plan on hover, quick fixes, go to definition. Needs the extra lsp:
+    pip install 'rlslint[lsp]'.
+    """
+    from rlslint.source.model import UsageError
+
+    with one_line_errors():
+        try:
+            from rlslint.lsp.server import serve
+        except ModuleNotFoundError as error:
+            raise UsageError(f"lsp needs {error.name}: pip install 'rlslint[lsp]'") from None
+        serve()
 
 
 def _now() -> datetime:

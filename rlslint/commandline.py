@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -159,6 +160,32 @@ def say_inputs(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> None:
     lines = report.verbose(inputs) if verbose else report.notes(inputs) if not quiet else ()
     for line in lines:
         click.echo(f"rlslint: {printable(line)}", err=True)
+
+
+class Progress:
+    """How far long work has come, on standard error: where a terminal is read by a person, and not before a second."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._start = self._last = monotonic()
+        self._shown = False
+        self._on = not quiet and not os.environ.get("CI") and sys.stderr is not None and sys.stderr.isatty()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = monotonic()
+        if self._on and now - self._start >= 1 and (now - self._last >= _REFRESH or not total):
+            self._last = now
+            self._shown = True
+            click.echo(f"{_CLEAR}rlslint: {what}" + (f" {done}/{total}" if total else "") + " ...", nl=False, err=True)
+
+    def end(self) -> None:
+        """Leave the line as it was."""
+        if self._shown:
+            click.echo(_CLEAR, nl=False, err=True)
+
+
+_REFRESH: Final = 0.1
+"""Seconds."""
+_CLEAR: Final = "\r\x1b[2K"
 
 
 def codes(text: str | None) -> tuple[str, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlslint.baseline import Ratchet, ratchet
 from rlslint.catalog.catalog import Catalog
 from rlslint.change import Look, Reading, named, since
-from rlslint.checks.model import Facts
+from rlslint.checks.model import Facts, TablesFacts
 from rlslint.config import Options
 from rlslint.databases import each, single
 from rlslint.findings import Finding, find, order, unsuppressed, unused
@@ -25,7 +25,7 @@ from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
 from rlslint.source.changed import changes_since
-from rlslint.source.model import InputError, Limits, Problem, Project, Span, UsageError
+from rlslint.source.model import InputError, Limits, Problem, Project, Span, Tell, UsageError, silent
 from rlslint.source.read import Stdin, load_projects, shown_path
 from rlslint.source.stats import TableStats, load_stats
 from rlslint.suggest.cure import Cure, cure
@@ -37,18 +37,22 @@ if TYPE_CHECKING:
     from rlslint.verify.claims import Claim
 
 
-def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>") -> Result:
+def check(
+    options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>", tell: Tell = silent
+) -> Result:
     """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and UsageError (an unknown
     code) with one clear line."""
     chosen = _chosen(options)
     changes = changes_since(options.since, cwd) if options.since else None
     runs: list[_Run] = []
+    tell("reading files", 0, 0)
     for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
-        replayed = replay(project, preset=one.preset, pg_version=one.pg_version)
+        replayed = replay(project, preset=one.preset, pg_version=one.pg_version, tell=tell)
         newest = project.reported
         if changes is not None:
             newest = frozenset(shown_path(path, cwd) for path in changes.added | changes.altered)
-        facts = gather(project, replayed, one, newest)
+        facts = gather(project, replayed, one, newest, tell=tell)
+        tell("looking for findings", 0, 0)
         findings = lint(facts, project, one, chosen, cwd)
         cured: list[Finding] | None = None
         look = _looker(one, replayed.preset, chosen, cwd)
@@ -63,7 +67,7 @@ def check(options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: s
         whole = all(run.cured is None for run in runs)
         codes = frozenset(rule.code for rule in chosen)
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
-    result = together([_result(run, held, chosen) for run in runs])
+    result = together([_result(run, held, chosen, tell) for run in runs])
     return replace(result, rules=tuple(chosen), prefix=_prefix(cwd))
 
 
@@ -239,16 +243,18 @@ def gather(
     replayed: Replayed,
     options: Options,
     newest: frozenset[str] | None = None,
+    only: frozenset[Oid] | None = None,
+    tell: Tell = silent,
 ) -> Facts:
-    """Everything the checks read. ``newest``: paths of the migrations that rules about steps look at, None for the last
-    one. Raises InputError for statistics that cannot be read."""
+    """Everything the checks read, of all tables or of ``only`` some. ``newest``: paths of the migrations that rules about
+    steps look at, None for the last one. Raises InputError for statistics that cannot be read."""
     predictor = Predictor(replayed.catalog)
     stats = _stats(replayed.catalog, options)
     inserted = {relid: one.inserted for relid, one in stats.items()}
     hot = hot_tables(replayed.catalog, options.hot, inserted)
-    return Facts(
+    whole = Facts(
         catalog=replayed.catalog,
-        plans=predict_all(replayed.catalog, predictor),
+        plans=predict_all(replayed.catalog, predictor, only, tell),
         predictor=predictor,
         problems=tuple(replayed.problems),
         steps=tuple(replayed.steps),
@@ -264,6 +270,11 @@ def gather(
         connects_as_owner=options.connects_as_owner,
         user_editable_claims=options.user_editable_claims,
     )
+    if only is None:
+        return whole
+    given = {field.name: getattr(whole, field.name) for field in fields(Facts)}
+    given["policy_changes"] = tuple(one for one in whole.policy_changes if one.relid in only)
+    return TablesFacts(**given, only=only, with_views=True)
 
 
 def _newest(project: Project, paths: frozenset[str] | None) -> frozenset[int]:
@@ -290,7 +301,7 @@ def _stats(catalog: Catalog, options: Options) -> dict[Oid, TableStats]:
     }
 
 
-def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule]) -> Result:
+def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) -> Result:
     project, catalog = run.project, run.replayed.catalog
     kept = None if held is None else {id(finding) for finding in held.new}
     new = [finding for finding in run.findings if kept is None or id(finding) in kept]
@@ -298,7 +309,7 @@ def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule]) -> Result:
     tables = [row for row in catalog.relations if row.relkind in ("r", "p") and _from(row.origin, own)]
     policies = [row for row in catalog.policies if _from(row.origin, own)]
     return Result(
-        findings=tuple(suggest(new, Judge(run.facts, rules))),
+        findings=tuple(suggest(new, Judge(run.facts, rules), tell)),
         files=len(project.sources),
         statements=sum(len(migration.statements) for migration in project.migrations),
         tables=len(tables),

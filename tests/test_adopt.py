@@ -32,12 +32,12 @@ def test_one_folder(tmp_path: Path) -> None:
     write(tmp_path, "node_modules/x/migrations/1_a.sql", "scripts/clean.sql", text="SELECT 1;")
     done = rlslint("init", "--pre-commit", "--ci", "github", cwd=tmp_path)
     assert done.status == 0
-    assert [line.split()[-1] for line in done.err.splitlines()] == [
+    assert [line.split()[-1] for line in done.err.splitlines()[:-1]] == [
         "rlslint.toml", ".pre-commit-config.yaml", ".github/workflows/rlslint.yml"
     ]  # fmt: skip
     assert load_options(tmp_path).paths == (str(tmp_path / "supabase/migrations"),)
     hook = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"][0]
-    assert hook == {"id": "rlslint", "files": "^(supabase/migrations/)"}
+    assert hook == {"id": "rlslint", "files": "^supabase/migrations/"}
     assert rlslint("check", "--fail-on", "never", cwd=tmp_path).status == 0
 
 
@@ -102,3 +102,20 @@ def test_the_schema_of_the_repository_is_today_s(tmp_path: Path) -> None:
 def test_completion_scripts(tmp_path: Path, shell: str) -> None:
     done = rlslint(cwd=tmp_path, _RLSLINT_COMPLETE=f"{shell}_source")
     assert "rlslint" in done.out
+
+
+def test_databases_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
+    for folder in ("internal/user/res/migrations", "internal/billing-data/res/migrations"):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in (1, 2):
+            (tmp_path / folder / f"{number}_a.up.sql").write_text(
+                f"CREATE TABLE t{number} (id int); ALTER TABLE t{number} ENABLE ROW LEVEL SECURITY;\n"
+            )
+    done = rlslint("init", "--pre-commit", cwd=tmp_path)
+    assert done.status == 0
+    assert "next: rlslint check" in done.err
+    text = (tmp_path / "rlslint.toml").read_text()
+    assert '[databases."user"]' in text
+    assert '[databases."billing-data"]' in text
+    hooks = (tmp_path / ".pre-commit-config.yaml").read_text()
+    assert "files: ^(internal/billing-data/res/migrations/|internal/user/res/migrations/)" in hooks

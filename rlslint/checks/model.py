@@ -314,4 +314,25 @@ class Facts:
         return [self.catalog.rolname(role) for role in roles]
 
 
+@dataclass(frozen=True)
+class TablesFacts(Facts):
+    """The facts of some tables only."""
+
+    only: frozenset[Oid] = frozenset()
+    with_views: bool = False
+    """What a view shows hangs on its owner, not on how a policy is written: without them unless asked for."""
+
+    @cached_property
+    def tables(self) -> tuple[Relation, ...]:
+        return tuple(row for row in super().tables if row.oid in self.only)
+
+    @cached_property
+    def views(self) -> tuple[Relation, ...]:
+        return super().views if self.with_views else ()
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        return tuple(row for row in super().policies if row.polrelid in self.only)
+
+
 Check = Callable[[Facts], Iterator[Match]]

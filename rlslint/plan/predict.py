@@ -25,20 +25,34 @@ from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
 from rlslint.rewrite.recursion import statement_error
 from rlslint.rewrite.rowsecurity import row_security
+from rlslint.source.model import Tell, silent
 
 _SCANNING = frozenset({"select", "select_by_key", "update", "delete"})
 
 
-def predict_all(catalog: Catalog, predictor: Predictor | None = None) -> tuple[AccessPlan, ...]:
-    """Every table with row security, every role that a policy or a grant names, every statement; in that order."""
+def predict_all(
+    catalog: Catalog,
+    predictor: Predictor | None = None,
+    only: frozenset[Oid] | None = None,
+    tell: Tell = silent,
+) -> tuple[AccessPlan, ...]:
+    """Every table with row security (of ``only``, where given), every role that a policy or a grant names, every
+    statement; in that order."""
     predictor = predictor or Predictor(catalog)
-    return tuple(
-        predictor.predict(relation.oid, role, statement)
+    secured = [
+        relation
         for relation in catalog.relations
-        if relation.relkind in ("r", "p") and relation.relrowsecurity
-        for role in roles_of(catalog, relation)
-        for statement in STATEMENTS
-    )
+        if relation.relkind in ("r", "p") and relation.relrowsecurity and (only is None or relation.oid in only)
+    ]
+    plans: list[AccessPlan] = []
+    for number, relation in enumerate(secured):
+        tell("predicting plans of tables", number, len(secured))
+        plans += [
+            predictor.predict(relation.oid, role, statement)
+            for role in roles_of(catalog, relation)
+            for statement in STATEMENTS
+        ]
+    return tuple(plans)
 
 
 def predict(catalog: Catalog, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:

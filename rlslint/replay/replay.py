@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,7 +32,7 @@ from rlslint.replay import (
 from rlslint.replay.presets.presets import choose_preset, load_preset
 from rlslint.replay.require import require_known
 from rlslint.replay.session import DDLError, Event, Handler, NotFollowed, PolicyChange, RejectedPolicy, Session, Step
-from rlslint.source.model import Problem, Project, Statement
+from rlslint.source.model import Migration, Problem, Project, Statement, Tell, silent
 
 _TOPICS: Final[tuple[Mapping[str, Handler], ...]] = (
     alter_table.HANDLERS,
@@ -109,7 +109,9 @@ def _select(session: Session, statement: Statement) -> None:
         calls.select(session, statement)
 
 
-def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assume_missing: bool = True) -> Replayed:
+def replay(
+    project: Project, *, preset: str = "auto", pg_version: int = 17, assume_missing: bool = True, tell: Tell = silent
+) -> Replayed:
     """Replay a project's migrations in order.
 
     ``assume_missing``: a table that no file creates is taken to exist elsewhere, as far as that is possible (a foreign
@@ -119,6 +121,17 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
     as it was and becomes a problem. PostgreSQL would give up the whole file; here the next statement is replayed, since
     the base schema that an error comes from is often not among the files.
     """
+    chosen = choose_preset(project) if preset == "auto" else preset
+    session, replayed = begin(chosen, pg_version=pg_version, assume_missing=assume_missing)
+    for number, migration in enumerate(project.migrations):
+        tell("replaying migrations", number, len(project.migrations))
+        run_migration(session, replayed, number, migration)
+    finish(session)
+    return replayed
+
+
+def begin(preset: str, *, pg_version: int = 17, assume_missing: bool = True) -> tuple[Session, Replayed]:
+    """A session before the first migration, and what it fills. Raises ValueError for a preset there is none of."""
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(
         session.catalog,
@@ -128,25 +141,40 @@ def replay(project: Project, *, preset: str = "auto", pg_version: int = 17, assu
         session.policy_changes,
         session.events,
     )
-    replayed.preset = choose_preset(project) if preset == "auto" else preset
-    load_preset(session, replayed.preset)
+    replayed.preset = preset
+    load_preset(session, preset)
     session.observe = history.observe
     if not assume_missing:
         session.require_known = require_known
-    for number, migration in enumerate(project.migrations):
-        if number and not migration.continues:
-            # the tool's connection, or its transaction, ended with the file
-            settings.start_session(session)
-        session.migration = number
-        session.migration_start = session.catalog.newest_oid
-        session.transaction += 1
-        session.problems.extend(migration.problems)
-        session.broken = any(problem.code == "RLS001" for problem in migration.problems)
-        for statement in migration.statements:
-            run(session, statement, replayed, transactional=migration.transactional)
+    return session, replayed
+
+
+def run_migration(
+    session: Session,
+    replayed: Replayed,
+    number: int,
+    migration: Migration,
+    after: Callable[[Statement], None] | None = None,
+) -> None:
+    """Replay one migration, the ``number``-th of its project; ``after`` is called after each statement."""
+    if number and not migration.continues:
+        # the tool's connection, or its transaction, ended with the file
+        settings.start_session(session)
+    session.migration = number
+    session.migration_start = session.catalog.newest_oid
+    session.transaction += 1
+    session.problems.extend(migration.problems)
+    session.broken = any(problem.code == "RLS001" for problem in migration.problems)
+    for statement in migration.statements:
+        run(session, statement, replayed, transactional=migration.transactional)
+        if after is not None:
+            after(statement)
+
+
+def finish(session: Session) -> None:
+    """After the last migration: the catalog as the application's sessions, which start anew, find it."""
     settings.start_session(session)
     session.catalog.start_search_path = tuple(name for name in session.start_search_path if name != "$user")
-    return replayed
 
 
 def run(session: Session, statement: Statement, replayed: Replayed, *, transactional: bool) -> None:

@@ -31,7 +31,7 @@ def render(result: Result) -> str:
     css, script = (_HERE.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     tables = {relid: list(plans) for relid, plans in groupby(result.plans, key=lambda plan: plan.relid)}
     catalog = result.catalog
-    body = [_head(result), _controls(result), '<main id="main">']
+    body = [_head(result), _legend(), _controls(result), '<main id="main">']
     by_table: dict[Oid, list[Finding]] = {}
     for finding in result.findings:
         by_table.setdefault(finding.relid, []).append(finding)
@@ -71,12 +71,27 @@ def _head(result: Result) -> str:
     )
 
 
+_LEGEND: Final = (
+    ("cheap", "found by an index, or nothing to find"),
+    ("other", "grows with a table that a policy reads"),
+    ("whole", "reads a whole table"),
+    ("worst", "reads a table for every row of another"),
+    ("empty", "no policy lets a row through"),
+    ("refused", "fails, whatever the rows"),
+)
+
+
+def _legend() -> str:
+    items = "".join(f'<li><span class="{name}"></span> {words}</li>' for name, words in _LEGEND)
+    return f'<ul class="legend" aria-label="Colours of the grids">{items}</ul>'
+
+
 def _controls(result: Result) -> str:
     codes = sorted({finding.rule.code: finding.rule.name for finding in result.findings}.items())
     options = "".join(f'<option value="{code}">{code} {name}</option>' for code, name in codes)
     return (
         '<form id="filters" role="search"><label>Search <input id="search" type="search" '
-        'placeholder="table, policy, role, words"></label>'
+        'size="30" placeholder="table, policy, role, words"></label>'
         f'<label>Rule <select id="rule"><option value="">all</option>{options}</select></label>'
         '<label>Severity <select id="severity"><option value="">all</option><option value="error">errors</option>'
         '<option value="warning">warnings</option><option value="info">infos</option></select></label>'
@@ -109,8 +124,9 @@ def _table(
     )
     parts = [
         f'<section class="table" data-name="{xml(name)}"><h2>{xml(name)} <small>{counts}</small></h2>',
-        f'<div class="scroll"><table><caption>How much work each statement takes, by role: n rows in {xml(name)}, '
-        f"m in a table that a policy reads</caption><thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}"
+        f'<p class="soft" id="table-{relid}">How much work each statement takes, by role: n rows in {xml(name)}, '
+        f'm in a table that a policy reads</p><div class="scroll"><table aria-labelledby="table-{relid}">'
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}"
         "</tbody></table></div>",
         *(_finding(result, finding) for finding in findings),
         _policies(catalog, relid),
@@ -124,7 +140,7 @@ def _cell(catalog: Catalog, plan: AccessPlan | None, data: list[list[object]]) -
         return "<td></td>"
     entry = plan_json(catalog, plan)
     data.append([entry, plan.error_reason or ""])
-    text = plan.error or ("no rows" if plan.scan.method == "no_rows" else plan.growth)
+    text = f"error {plan.error}" if plan.error else ("no rows" if plan.scan.method == "no_rows" else plan.growth)
     label = f"{plan.statement.replace('_', ' ')} as {catalog.rolname(plan.role)}: {text}, show the plan"
     return (
         f'<td class="{_shade(plan)}"><button type="button" data-plan="{len(data) - 1}" aria-label="{xml(label)}">'

@@ -19,6 +19,14 @@ Fields with their type's zero value are absent: a missing ``location`` is 0, a m
 """
 
 
+Tell = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A `Tell` for nobody."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceFile:
     """One input text. Compared by identity: two files may hold the same text."""
@@ -46,6 +54,13 @@ class SourceFile:
             return ""
         end = starts[index] if index < len(starts) else len(self.text)
         return self.text[starts[index - 1] : end].rstrip("\r\n")
+
+    def start(self, number: int) -> int:
+        """The offset at which a line of the file (from 1) starts; of what follows it for one that was left out, the end of
+        the text for one that is not there."""
+        starts = self._starts()
+        index = number - self._before(number)
+        return starts[max(index, 1) - 1] if index <= len(starts) else len(self.text)
 
     def _starts(self) -> list[int]:
         """Offsets at which lines start. A file without any line feed is one of an old Mac: its lines end in CR."""
@@ -226,6 +241,8 @@ class Project:
     """SQL files beside the others that the tool does not run: path and reason."""
     note: str = ""
     """What a user should know about how the files were put together; empty when it is as the tool would."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Placeholders that the tool's configuration sets, and their values."""
 
     @property
     def sources(self) -> tuple[SourceFile, ...]:

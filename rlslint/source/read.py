@@ -65,6 +65,18 @@ def load_projects(
     return tuple(projects)
 
 
+def read_again(
+    project: Project, path: Path, data: bytes, *, cwd: Path, limits: Limits = _DEFAULT_LIMITS
+) -> tuple[Migration, ...]:
+    """One file of a project with other text than it was read with: what it runs now. Raises InputError."""
+    reader = _Reader(cwd, limits)
+    source, problems = read_source(io.BytesIO(data), reader.shown(path), limits)
+    transactional = project.layout != "flyway" or flyway.transactional(path)
+    scripts = reader.scripts({cwd, path.parent}, project.variables)
+    parts = scripts.run(source, problems, layout=project.layout, path=path, transactional=transactional)
+    return tuple(part.migration for part in parts)
+
+
 @dataclass(slots=True)
 class _Group:
     """The files of one database, and which of them were asked for."""
@@ -191,7 +203,9 @@ class _Reader:
         if not group.named:
             skipped += [(self.shown(path), "neither a file nor a folder") for path in not_regular(found.folder)]
         return [
-            replace(project, reported=reported, skipped=tuple(skipped), note=found.note)
+            replace(
+                project, reported=reported, skipped=tuple(skipped), note=found.note, variables=found.listing.variables
+            )
             for project in _databases(layout, parts, self.shown(found.folder))
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 Result = TypeVar("Result")
@@ -39,6 +40,24 @@ def with_room(function: Callable[[], Result]) -> Result:
     if errors:
         raise errors[0]
     return results[0]
+
+
+def roomy_pool() -> ThreadPoolExecutor:
+    """A pool of one thread with as big a stack, for work that comes again and again."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), FRAMES))
+    before = threading.stack_size()
+    try:
+        for size in STACK:
+            threading.stack_size(size)
+            pool = ThreadPoolExecutor(max_workers=1)
+            try:
+                pool.submit(lambda: None)
+            except RuntimeError:
+                continue
+            return pool
+    finally:
+        threading.stack_size(before)
+    return ThreadPoolExecutor(max_workers=1)
 
 
 def _start(run: Callable[[], None]) -> threading.Thread | None:

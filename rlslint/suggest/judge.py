@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Policy, Relation
-from rlslint.checks.model import Facts
+from rlslint.checks.model import Facts, TablesFacts
 from rlslint.findings import Finding, every, settle
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
@@ -30,26 +28,6 @@ def finding_key(finding: Finding) -> Key:
     """Code, table, policy and facts; of facts those that say what is wrong, not where or how often."""
     facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items()))
     return (finding.rule.code, finding.relid, finding.policy_oid, facts)
-
-
-@dataclass(frozen=True)
-class _TablesFacts(Facts):
-    """The facts of some tables only."""
-
-    only: frozenset[Oid] = frozenset()
-
-    @cached_property
-    def tables(self) -> tuple[Relation, ...]:
-        return tuple(row for row in super().tables if row.oid in self.only)
-
-    @cached_property
-    def views(self) -> tuple[Relation, ...]:
-        # what a view shows hangs on its owner, not on how a policy is written
-        return ()
-
-    @cached_property
-    def policies(self) -> tuple[Policy, ...]:
-        return tuple(row for row in super().policies if row.polrelid in self.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +122,7 @@ class Judge:
     def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor) -> Facts:
         given = {field.name: getattr(self.facts, field.name) for field in fields(Facts)}
         given.update(plans=tuple(plans), problems=(), steps=(), rejected=(), policy_changes=(), predictor=predictor)
-        return _TablesFacts(**given, only=tables)
+        return TablesFacts(**given, only=tables)
 
     def _predicted(self, tables: frozenset[Oid], change: Change, predictor: Predictor) -> list[AccessPlan]:
         """The plans of the tables: new ones where the change has a say, else those that are known."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from rlslint.checks.model import NeedIndex
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
+from rlslint.source.model import Tell, silent
 from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 
@@ -20,7 +21,7 @@ _ROUNDS = 3
 """How often indexes may be added for what a rewrite leaves to be found by one."""
 
 
-def suggest(findings: Sequence[Finding], judge: Judge) -> list[Finding]:
+def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> list[Finding]:
     """Give every finding the first proposal that cures it, and its notes.
 
     The first proposals of all findings are tried together, which is one prediction instead of one each; what does not
@@ -30,6 +31,7 @@ def suggest(findings: Sequence[Finding], judge: Judge) -> list[Finding]:
     cured = _together(proposer, judge, findings)
     result: list[Finding] = []
     for i, finding in enumerate(findings):
+        tell("trying suggestions for findings", i, len(findings))
         made: Proposal = cured.get(i, ())
         if not made:
             for proposal in proposer.proposals(finding):

@@ -1,0 +1,1 @@
+"""The language server: an unsaved migration in, diagnostics, plans, definitions and quick fixes out."""

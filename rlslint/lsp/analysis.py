@@ -1,0 +1,96 @@
+"""An edited migration in, what is to be said of it out: findings in it, and those it causes in older files.
+
+The same stages as `pipeline.check` runs, over the tables that the file touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlslint.change import caused
+from rlslint.checks.model import Facts
+from rlslint.findings import Finding
+from rlslint.lsp.history import Edited, History
+from rlslint.nodes.primnodes import Oid
+from rlslint.pipeline import gather, lint
+from rlslint.registry import Rule
+from rlslint.source.model import SourceFile, Statement
+from rlslint.suggest.judge import Judge
+from rlslint.suggest.suggest import suggest
+
+
+@dataclass(slots=True)
+class Analysis:
+    """One file, as it stands in the editor. It holds until its history replays another edit."""
+
+    edited: Edited
+    facts: Facts
+    rules: Sequence[Rule]
+    source: SourceFile | None
+    """The file's text as it was read; None where the file runs nothing."""
+    here: list[Finding]
+    """Findings in the file."""
+    elsewhere: list[tuple[Finding, Statement]]
+    """Findings in other files that are not there without this one, each with the statement of the file that causes it."""
+    _suggested: dict[str, Finding] = field(default_factory=dict)
+
+    def with_suggestions(self, finding: Finding) -> Finding:
+        """The finding with what cures it, which is worked out when somebody asks."""
+        if finding.fingerprint not in self._suggested:
+            (self._suggested[finding.fingerprint],) = suggest([finding], Judge(self.facts, self.rules))
+        return self._suggested[finding.fingerprint]
+
+
+@dataclass(slots=True)
+class Before:
+    """Findings outside a file as they are without it, for the tables that were asked for so far."""
+
+    tables: set[Oid] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def analyse(history: History, file: Path, rules: Sequence[Rule], before: Before) -> Analysis:
+    """What is to be said of the file. ``before`` is kept from one edit of it to the next; it goes with the history."""
+    edited = history.edited(file)
+    unknown = {oid for oid in edited.affected if oid not in before.tables}
+    if unknown:
+        _look_before(history, file, rules, before, frozenset(unknown))
+        edited = history.edited(file)
+    facts, findings = _look(history, edited, rules)
+    here = [one for one in findings if one.span.source.path in edited.paths]
+    rest = [one for one in findings if one.span.source.path not in edited.paths and one.rule.code != "RLS003"]
+    new, _ = caused(before.findings, rest, lambda finding: False)
+    elsewhere = [(one, cause) for one in new if (cause := _cause(history, edited, one)) is not None]
+    source = next((one for one in edited.project.sources if one.path in edited.paths), None)
+    return Analysis(edited, facts, rules, source, here, elsewhere)
+
+
+def _look_before(history: History, file: Path, rules: Sequence[Rule], before: Before, unknown: frozenset[Oid]) -> None:
+    project, replayed = history.without(file)
+    # objects of later files have other OIDs in every replay: only older ones can be compared
+    there = frozenset(oid for oid in unknown if replayed.catalog.relations.get(oid) is not None)
+    before.tables |= unknown
+    if there:
+        only = frozenset((*there, *(oid for oid in before.tables if replayed.catalog.relations.get(oid) is not None)))
+        facts = gather(project, replayed, history.options, frozenset(), only)
+        before.findings = lint(facts, project, history.options, rules, history.cwd)
+
+
+def _look(history: History, edited: Edited, rules: Sequence[Rule]) -> tuple[Facts, list[Finding]]:
+    facts = gather(edited.project, edited.replayed, history.options, edited.paths, edited.affected)
+    return facts, lint(facts, edited.project, history.options, rules, history.cwd)
+
+
+def _cause(history: History, edited: Edited, finding: Finding) -> Statement | None:
+    """The statement of the file that a finding in another one comes from: the last that takes something from its table or
+    changes it, else the last that touches the table, else the last that reaches it."""
+    direct = [statement for statement, touched in edited.causes if finding.relid in touched.tables]
+    taking = [statement for statement in direct if statement.kind.startswith(("Drop", "Alter"))]
+    if direct:
+        return (taking or direct)[-1]
+    for statement, touched in reversed(edited.causes):
+        if finding.relid in history.dependents.affected(touched):
+            return statement
+    return None

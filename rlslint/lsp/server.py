@@ -1,0 +1,204 @@
+"""The Language Server Protocol on standard input and output, by pygls: requests in, what the other modules make of them out.
+
+The work is done in one thread with a big stack, in order; a text that was typed over while it waited is passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from rlslint import __version__
+from rlslint.baseline import BaselineError
+from rlslint.config import ConfigError
+from rlslint.lsp.actions import actions
+from rlslint.lsp.answers import diagnostics, hover, location
+from rlslint.lsp.definition import definitions
+from rlslint.lsp.positions import offset_at
+from rlslint.lsp.workspace import Workspace
+from rlslint.registry import RuleError
+from rlslint.report.escape import printable
+from rlslint.source.model import InputError, UsageError
+from rlslint.source.stack import roomy_pool
+
+Answer = TypeVar("Answer")
+_WATCHED: Final = ("**/*.sql", "**/rlslint.toml", "**/pyproject.toml", "**/rlslint-baseline.json")
+
+
+class Server(LanguageServer):
+    """The server and the folder it works in."""
+
+    def __init__(self) -> None:
+        super().__init__("rlslint", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Incremental)
+        self.pool: ThreadPoolExecutor = roomy_pool()
+        self.folder = Workspace(Path.cwd())
+        self.said = ""
+
+    def text(self, uri: str) -> bytes:
+        """The text of an open document."""
+        return self.workspace.get_text_document(uri).source.encode("utf-8", "replace")
+
+    async def work(self, function: Callable[[], Answer]) -> Answer | None:
+        """Run it in the working thread. What the user can mend is shown once; None then."""
+        try:
+            answer = await asyncio.wrap_future(self.pool.submit(function))
+        except (InputError, ConfigError, RuleError, BaselineError, UsageError, OSError) as error:
+            text = printable(str(error))
+            if text != self.said:
+                self.said = text
+                self.window_show_message(
+                    types.ShowMessageParams(type=types.MessageType.Warning, message=f"rlslint: {text}")
+                )
+            return None
+        self.said = ""
+        return answer
+
+    async def publish(self, uri: str) -> None:
+        """Say what is to be said of a document as it is now."""
+        file = path_of(uri)
+        if file is None:
+            return
+        document = self.workspace.get_text_document(uri)
+        version, data = document.version, self.text(uri)
+
+        def look() -> list[types.Diagnostic] | None:
+            current = self.workspace.text_documents.get(uri)
+            if current is None or current.version != version:
+                return None
+            self.folder.text(file, data)
+            found = self.folder.analysis(file)
+            return [] if found is None else diagnostics(found, self.folder.root)
+
+        found = await self.work(look)
+        if found is not None:
+            self.text_document_publish_diagnostics(
+                types.PublishDiagnosticsParams(uri=uri, diagnostics=found, version=version)
+            )
+
+
+def path_of(uri: str) -> Path | None:
+    """The file of a document; None for one that lies in none."""
+    path = to_fs_path(uri) if uri.startswith("file:") else None
+    return None if path is None else Path(path)
+
+
+def make() -> Server:
+    """A server with its features."""
+    server = Server()
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_: types.InitializedParams) -> None:
+        folders = [path for one in server.workspace.folders.values() if (path := path_of(one.uri)) is not None]
+        root = server.workspace.root_path
+        if folders or root:
+            server.folder = Workspace(folders[0] if folders else Path(str(root)))
+        watch = server.client_capabilities.workspace
+        if watch and watch.did_change_watched_files and watch.did_change_watched_files.dynamic_registration:
+            await server.client_register_capability_async(
+                types.RegistrationParams(
+                    registrations=[
+                        types.Registration(
+                            id="files",
+                            method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+                            register_options=types.DidChangeWatchedFilesRegistrationOptions(
+                                watchers=[types.FileSystemWatcher(glob_pattern=pattern) for pattern in _WATCHED]
+                            ),
+                        )
+                    ]
+                )
+            )
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    async def did_open(params: types.DidOpenTextDocumentParams) -> None:
+        await server.publish(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def did_change(params: types.DidChangeTextDocumentParams) -> None:
+        await server.publish(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    async def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        uri = params.text_document.uri
+        file = path_of(uri)
+        if file is not None:
+            await server.work(lambda: server.folder.close(file))
+        server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    async def did_change_watched(params: types.DidChangeWatchedFilesParams) -> None:
+        for event in params.changes:
+            file = path_of(event.uri)
+            if file is not None:
+                changed = file
+                await server.work(
+                    lambda file=changed: (
+                        server.folder.changed(file)  # type: ignore[misc]
+                        if file.suffix == ".sql"
+                        else server.folder.forget()
+                    )
+                )
+        for uri in list(server.workspace.text_documents):
+            await server.publish(uri)
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    async def on_hover(params: types.HoverParams) -> types.Hover | None:
+        return await _at(server, params, lambda found, offset: hover(found, offset))
+
+    @server.feature(types.TEXT_DOCUMENT_DEFINITION)
+    async def on_definition(params: types.DefinitionParams) -> list[types.Location] | None:
+        return await _at(
+            server,
+            params,
+            lambda found, offset: [
+                location(span, server.folder.root) for span in definitions(found.facts.catalog, found.source, offset)
+            ],
+        )
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
+    )
+    async def on_code_action(params: types.CodeActionParams) -> list[types.CodeAction] | None:
+        file = path_of(params.text_document.uri)
+        if file is None:
+            return None
+        data = server.text(params.text_document.uri)
+        shown = [one for one in params.context.diagnostics if one.source == "rlslint"]
+
+        def look() -> list[types.CodeAction]:
+            server.folder.text(file, data)
+            found = server.folder.analysis(file)
+            return [] if found is None else actions(found, shown, server.folder.root)
+
+        return await server.work(look)
+
+    return server
+
+
+async def _at(server: Server, params: Any, answer: Callable[[Any, int], Answer]) -> Answer | None:
+    """An answer about the place that a request names."""
+    uri = params.text_document.uri
+    file = path_of(uri)
+    if file is None:
+        return None
+    data = server.text(uri)
+
+    def look() -> Answer | None:
+        server.folder.text(file, data)
+        found = server.folder.analysis(file)
+        if found is None or found.source is None:
+            return None
+        return answer(found, offset_at(found.source, params.position))
+
+    return await server.work(look)
+
+
+def serve() -> None:
+    """Serve on standard input and output until the editor ends it."""
+    make().start_io()

@@ -1,0 +1,165 @@
+"""The catalog before and after statements in, the tables out whose policies may run otherwise: only these are analysed.
+
+What is too wide costs time; what is too narrow would be wrong. So a changed role reaches every table, and a function every
+policy that names it or a function whose body does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Constraint, Index, Namespace, Operator, Policy, Proc, Relation, Role, Trigger, Type
+from rlslint.nodes.parsenodes import Query, walk_deep, walk_query
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, SubLink
+from rlslint.rewrite.functions import body_functions, body_tables
+
+_KEPT: Final = 100_000
+
+
+@dataclass(slots=True)
+class Touched:
+    """What statements changed."""
+
+    tables: set[Oid] = field(default_factory=set)
+    functions: set[Oid] = field(default_factory=set)
+    everything: bool = False
+
+
+class Watch:
+    """Remembers a catalog's rows, and tells what is other than it was when it was last asked."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._versions = [store.version for store in catalog.stores]
+        self._rows = [store.rows() for store in catalog.stores]
+
+    def changes(self) -> Touched:
+        """What changed since the last call, or since the start."""
+        touched = Touched()
+        for i, store in enumerate(self._catalog.stores):
+            if store.version == self._versions[i]:
+                continue
+            before, after = self._rows[i], store.rows()
+            for oid, row in after.items():
+                if before.get(oid) is not row:
+                    _touch(self._catalog, touched, row, new=oid not in before)
+            for oid, row in before.items():
+                if oid not in after:
+                    _touch(self._catalog, touched, row, new=False)
+            self._versions[i], self._rows[i] = store.version, after
+        return touched
+
+
+def _touch(catalog: Catalog, touched: Touched, row: object, *, new: bool) -> None:
+    match row:
+        case Relation():
+            touched.tables.update((row.oid, *row.inhparents))
+        case Index():
+            touched.tables.add(row.indrelid)
+        case Constraint():
+            touched.tables.update((row.conrelid, row.confrelid))
+        case Policy():
+            touched.tables.add(row.polrelid)
+        case Trigger():
+            touched.tables.add(row.tgrelid)
+        case Proc():
+            touched.functions.add(row.oid)
+            # a body calls by name: one more function of that name may be another answer
+            touched.functions.update(one.oid for one in catalog.procs.find("name", row.proname))
+        case Namespace() if not new:
+            touched.tables.update(one.oid for one in catalog.relations if one.relnamespace == row.oid)
+            touched.functions.update(one.oid for one in catalog.procs if one.pronamespace == row.oid)
+        case Type() if not new:
+            touched.tables.update(
+                one.oid for one in catalog.relations if any(column.atttypid == row.oid for column in one.attributes)
+            )
+        case Role() | Operator() if not new:
+            touched.everything = True
+        case _:
+            pass
+
+
+class Dependents:
+    """Who reads a table or calls a function; what policies say is looked at once a policy."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._known: dict[int, tuple[object, frozenset[Oid]]] = {}
+
+    def affected(self, touched: Touched) -> frozenset[Oid]:
+        """Tables whose statements may run otherwise: those touched, and all whose policies come to them, through
+        functions, views and other tables' policies."""
+        catalog = self._catalog
+        if touched.everything:
+            return frozenset(row.oid for row in catalog.relations)
+        reached = {*touched.tables, *touched.functions} - {0}
+        if len(self._known) > _KEPT:
+            # what was typed and is gone
+            self._known.clear()
+        edges = list(self._edges())
+        size = -1
+        while size != len(reached):
+            size = len(reached)
+            reached.update(one for one, uses in edges if one not in reached and not uses.isdisjoint(reached))
+        return frozenset(oid for oid in reached if catalog.relations.get(oid) is not None)
+
+    def _edges(self) -> Iterator[tuple[Oid, frozenset[Oid]]]:
+        """A table, view or function of the files, and what it uses."""
+        catalog = self._catalog
+        for policy in catalog.policies:
+            for stored in (policy.polqual, policy.polwithcheck):
+                if stored is not None:
+                    yield policy.polrelid, self._uses(stored, stored.expr)
+        for relation in catalog.relations:
+            if relation.query is not None:
+                yield relation.oid, self._uses(relation, relation.query)
+            for parent in relation.inhparents:
+                yield relation.oid, frozenset({parent})
+                yield parent, frozenset({relation.oid})
+        for operator in catalog.operators:
+            yield operator.oid, frozenset({operator.oprcode})
+        for proc in catalog.procs:
+            if proc.statement is not None:
+                # names in a body are looked up when it runs: what they mean may change
+                yield (
+                    proc.oid,
+                    frozenset((*body_tables(catalog, proc), *(one.oid for one in body_functions(catalog, proc)))),
+                )
+
+    def _uses(self, row: object, said: Expr | Query) -> frozenset[Oid]:
+        known = self._known.get(id(row))
+        if known is None:
+            found = _of_query(said) if isinstance(said, Query) else _oids(node for node, _ in walk_deep(said))
+            # the row is kept, so that its identity stays its own
+            known = self._known[id(row)] = row, frozenset(found)
+        return known[1]
+
+
+def _of_query(query: Query) -> Iterator[Oid]:
+    yield from _of_rtable(query)
+    yield from _oids(node for node, _ in walk_query(query))
+
+
+def _oids(nodes: Iterable[Expr]) -> Iterator[Oid]:
+    for node in nodes:
+        if isinstance(node, FuncExpr):
+            yield node.funcid
+        elif isinstance(node, OpExpr):
+            yield node.opno
+        elif isinstance(node, SubLink):
+            yield from _of_rtable(node.subselect)
+
+
+def _of_rtable(query: Query) -> Iterator[Oid]:
+    for rte in query.rtable:
+        if rte.relid:
+            yield rte.relid
+        if rte.subquery is not None:
+            yield from _of_rtable(rte.subquery)
+    for _, cte in query.ctes:
+        yield from _of_rtable(cte)
+    for arm in query.arms:
+        yield from _of_rtable(arm)

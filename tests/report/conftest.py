@@ -1,0 +1,16 @@
+"""The browser for the page's tests: Debian's chromium, or another of its family."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+BROWSER = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome", "chrome") if (path := shutil.which(name))), None
+)
+# on a machine for tests (CI is set there, by .ci/run too) a missing browser is a failure
+collect_ignore = [] if BROWSER or os.environ.get("CI") else ["test_browser.py"]
+
+
+def pytest_report_header() -> list[str]:
+    return [] if BROWSER else ["no chromium: tests/report/test_browser.py is left out; apt-get install chromium"]
