@@ -23,7 +23,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 facts={
                     "table": facts.name(relation.oid),
                     "columns": facts.column_names(relation.oid, constraint.conkey),
-                    "relation": facts.name(constraint.confrelid) if constraint.confrelid else "",
+                    "relation": facts.name(constraint.confrelid) if constraint.confrelid else "the table it refers to",
                 },
                 needs=(NeedIndex(relation.oid, constraint.conkey),),
             )

@@ -56,7 +56,8 @@ CONDITIONS = (
     "team = (SELECT m.team FROM members m WHERE m.body = 'y' ORDER BY m.id LIMIT 1)",
     "team = (SELECT m.team FROM members m WHERE m.usr = me() ORDER BY m.team DESC LIMIT 1)",
     "team = (SELECT b.team FROM bosses b WHERE b.since <> 3 ORDER BY b.body LIMIT 1)",
-    "EXISTS (SELECT 1 FROM members m LEFT JOIN bosses b ON b.id = m.team WHERE m.team = notes.team AND m.body = 'x')",
+    "EXISTS (SELECT 1 FROM members m LEFT JOIN bosses b ON b.id = m.team"
+    " WHERE m.team = notes.team AND m.usr = me() AND m.body = 'x')",
     "EXISTS (SELECT 1 FROM members m WHERE m.org = notes.org AND m.usr = (SELECT me()) AND m.body = 'x')",
 )
 
