@@ -33,13 +33,26 @@ _WATCHED: Final = ("**/*.sql", "**/rlslint.toml", "**/pyproject.toml", "**/rlsli
 
 
 class Server(LanguageServer):
-    """The server and the folder it works in."""
+    """The server and the folders it works in."""
 
     def __init__(self) -> None:
         super().__init__("rlslint", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Incremental)
         self.pool: ThreadPoolExecutor = roomy_pool()
-        self.folder = Workspace(Path.cwd())
+        self.folders: dict[Path, Workspace] = {}
         self.said = ""
+
+    def take_folders(self) -> None:
+        """The folders that the editor has open, by now; what is known of one that stays is kept."""
+        roots = [path for one in self.workspace.folders.values() if (path := path_of(one.uri)) is not None]
+        if not roots and self.workspace.root_path:
+            roots = [Path(self.workspace.root_path)]
+        self.folders = {root: self.folders.get(root) or Workspace(root) for root in roots}
+
+    def folder(self, file: Path) -> Workspace:
+        """The innermost open folder that the file lies in; the first, or the working directory, for one that lies in none."""
+        around = [root for root in self.folders if file.is_relative_to(root)]
+        root = max(around, key=lambda one: len(one.parts)) if around else next(iter(self.folders), Path.cwd())
+        return self.folders.setdefault(root, Workspace(root))
 
     def text(self, uri: str) -> bytes:
         """The text of an open document."""
@@ -72,9 +85,10 @@ class Server(LanguageServer):
             current = self.workspace.text_documents.get(uri)
             if current is None or current.version != version:
                 return None
-            self.folder.text(file, data)
-            found = self.folder.analysis(file)
-            return [] if found is None else diagnostics(found, self.folder.root)
+            folder = self.folder(file)
+            folder.text(file, data)
+            found = folder.analysis(file)
+            return [] if found is None else diagnostics(found, folder.root)
 
         found = await self.work(look)
         if found is not None:
@@ -95,10 +109,7 @@ def make() -> Server:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_: types.InitializedParams) -> None:
-        folders = [path for one in server.workspace.folders.values() if (path := path_of(one.uri)) is not None]
-        root = server.workspace.root_path
-        if folders or root:
-            server.folder = Workspace(folders[0] if folders else Path(str(root)))
+        server.take_folders()
         watch = server.client_capabilities.workspace
         if watch and watch.did_change_watched_files and watch.did_change_watched_files.dynamic_registration:
             await server.client_register_capability_async(
@@ -115,6 +126,10 @@ def make() -> Server:
                 )
             )
 
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    async def did_change_folders(_: types.DidChangeWorkspaceFoldersParams) -> None:
+        server.take_folders()
+
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     async def did_open(params: types.DidOpenTextDocumentParams) -> None:
         await server.publish(params.text_document.uri)
@@ -128,7 +143,7 @@ def make() -> Server:
         uri = params.text_document.uri
         file = path_of(uri)
         if file is not None:
-            await server.work(lambda: server.folder.close(file))
+            await server.work(lambda: server.folder(file).close(file))
         server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
@@ -139,9 +154,9 @@ def make() -> Server:
                 changed = file
                 await server.work(
                     lambda file=changed: (
-                        server.folder.changed(file)  # type: ignore[misc]
+                        server.folder(file).changed(file)  # type: ignore[misc]
                         if file.suffix == ".sql"
-                        else server.folder.forget()
+                        else server.folder(file).forget()
                     )
                 )
         for uri in list(server.workspace.text_documents):
@@ -149,15 +164,15 @@ def make() -> Server:
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def on_hover(params: types.HoverParams) -> types.Hover | None:
-        return await _at(server, params, lambda found, offset: hover(found, offset))
+        return await _at(server, params, lambda found, offset, _: hover(found, offset))
 
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     async def on_definition(params: types.DefinitionParams) -> list[types.Location] | None:
         return await _at(
             server,
             params,
-            lambda found, offset: [
-                location(span, server.folder.root) for span in definitions(found.facts.catalog, found.source, offset)
+            lambda found, offset, root: [
+                location(span, root) for span in definitions(found.facts.catalog, found.source, offset)
             ],
         )
 
@@ -172,17 +187,18 @@ def make() -> Server:
         shown = [one for one in params.context.diagnostics if one.source == "rlslint"]
 
         def look() -> list[types.CodeAction]:
-            server.folder.text(file, data)
-            found = server.folder.analysis(file)
-            return [] if found is None else actions(found, shown, server.folder.root)
+            folder = server.folder(file)
+            folder.text(file, data)
+            found = folder.analysis(file)
+            return [] if found is None else actions(found, shown, folder.root)
 
         return await server.work(look)
 
     return server
 
 
-async def _at(server: Server, params: Any, answer: Callable[[Any, int], Answer]) -> Answer | None:
-    """An answer about the place that a request names."""
+async def _at(server: Server, params: Any, answer: Callable[[Any, int, Path], Answer]) -> Answer | None:
+    """An answer about the place that a request names, from the analysis, the offset and the folder's root."""
     uri = params.text_document.uri
     file = path_of(uri)
     if file is None:
@@ -190,11 +206,12 @@ async def _at(server: Server, params: Any, answer: Callable[[Any, int], Answer])
     data = server.text(uri)
 
     def look() -> Answer | None:
-        server.folder.text(file, data)
-        found = server.folder.analysis(file)
+        folder = server.folder(file)
+        folder.text(file, data)
+        found = folder.analysis(file)
         if found is None or found.source is None:
             return None
-        return answer(found, offset_at(found.source, params.position))
+        return answer(found, offset_at(found.source, params.position), folder.root)
 
     return await server.work(look)
 

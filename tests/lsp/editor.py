@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Editor:
-    """A client with what it was told."""
+    """A client with what it was told, and the folder that it has open: one after the other, for a server takes seconds to
+    start."""
 
-    def __init__(self, client: LanguageClient, root: Path) -> None:
+    def __init__(self, client: LanguageClient) -> None:
         self.client = client
-        self.root = root
-        self.told: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
-        self.messages: list[str] = []
         self.registered: list[str] = []
-        self.versions: dict[str, int] = {}
-        self.texts: dict[str, str] = {}
+        self.begin(Path())
 
         @client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         def published(params: types.PublishDiagnosticsParams) -> None:
@@ -38,6 +35,21 @@ class Editor:
         @client.feature(types.CLIENT_REGISTER_CAPABILITY)
         def register(params: types.RegistrationParams) -> None:
             self.registered += [one.method for one in params.registrations]
+
+    def begin(self, root: Path) -> None:
+        """Another folder, nothing open in it."""
+        self.root = root
+        self.told: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
+        self.messages: list[str] = []
+        self.versions: dict[str, int] = {}
+        self.texts: dict[str, str] = {}
+
+    def folders(
+        self, added: Sequence[types.WorkspaceFolder] = (), removed: Sequence[types.WorkspaceFolder] = ()
+    ) -> None:
+        """Open and close folders."""
+        event = types.WorkspaceFoldersChangeEvent(added=added, removed=removed)
+        self.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(event))
 
     def uri(self, name: str) -> str:
         return (self.root / name).as_uri()
@@ -139,19 +151,18 @@ def offset(text: str, position: types.Position) -> int:
 
 
 @asynccontextmanager
-async def editor(root: Path) -> AsyncIterator[Editor]:
-    """An editor with the folder open."""
+async def editor() -> AsyncIterator[Editor]:
+    """An editor whose server runs, with no folder open yet."""
     client = LanguageClient("editor", "1")
-    one = Editor(client, root)
+    one = Editor(client)
     await client.start_io(sys.executable, "-m", "rlslint", "lsp", cwd=str(ROOT))
     watched = types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True)
     await client.initialize_async(
         types.InitializeParams(
             capabilities=types.ClientCapabilities(
-                workspace=types.WorkspaceClientCapabilities(did_change_watched_files=watched)
+                workspace=types.WorkspaceClientCapabilities(did_change_watched_files=watched, workspace_folders=True)
             ),
-            root_uri=root.as_uri(),
-            workspace_folders=[types.WorkspaceFolder(uri=root.as_uri(), name="project")],
+            workspace_folders=[],
         )
     )
     client.initialized(types.InitializedParams())
@@ -161,3 +172,19 @@ async def editor(root: Path) -> AsyncIterator[Editor]:
         await client.shutdown_async(None)
         client.exit(None)
         await client.stop()
+
+
+@asynccontextmanager
+async def opened(one: Editor, root: Path) -> AsyncIterator[Editor]:
+    """The editor with a folder open, and everything closed again afterwards."""
+    one.begin(root)
+    folder = types.WorkspaceFolder(uri=one.root.as_uri(), name="project")
+    one.folders(added=[folder])
+    try:
+        yield one
+    finally:
+        for uri in one.versions:
+            one.client.text_document_did_close(
+                types.DidCloseTextDocumentParams(text_document=types.TextDocumentIdentifier(uri=uri))
+            )
+        one.folders(removed=[folder])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lsprotocol import types
 
-from tests.lsp.editor import Editor, editor, offset
+from tests.lsp.editor import Editor, editor, offset, opened
 
+Run = Callable[[Callable[[Editor], Awaitable[None]]], None]
 TABLES = """CREATE ROLE member;
 CREATE FUNCTION me() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('app.me', true), '')::uuid $$;
 CREATE TABLE notes (id uuid PRIMARY KEY, owner uuid NOT NULL, team uuid NOT NULL, body text);
@@ -34,19 +35,33 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def run(root: Path, scene: Callable[[Editor], Awaitable[None]]) -> None:
-    async def play() -> None:
-        async with editor(root.parent) as one:
+@pytest.fixture(scope="module")
+def started() -> Iterator[tuple[asyncio.AbstractEventLoop, Editor]]:
+    """An editor whose server runs, and the loop in which both are."""
+    loop = asyncio.new_event_loop()
+    context = editor()
+    yield loop, loop.run_until_complete(context.__aenter__())
+    loop.run_until_complete(context.__aexit__(None, None, None))
+    loop.close()
+
+
+@pytest.fixture
+def run(started: tuple[asyncio.AbstractEventLoop, Editor], root: Path) -> Run:
+    """Plays a scene with the folder open."""
+    loop, one = started
+
+    async def play(scene: Callable[[Editor], Awaitable[None]]) -> None:
+        async with opened(one, root.parent):
             await scene(one)
 
-    asyncio.run(asyncio.wait_for(play(), 240))
+    return lambda scene: loop.run_until_complete(asyncio.wait_for(play(scene), 240))
 
 
 def codes(found: list[types.Diagnostic]) -> list[str]:
     return sorted(str(one.code) for one in found)
 
 
-def test_diagnostics_as_one_types(root: Path) -> None:
+def test_diagnostics_as_one_types(root: Path, run: Run) -> None:
     name = f"migrations/{NEW}"
     policy = "CREATE POLICY also ON notes FOR UPDATE TO member USING (team = me());\n"
 
@@ -67,10 +82,10 @@ def test_diagnostics_as_one_types(root: Path) -> None:
         assert one.messages == []
         assert one.registered == ["workspace/didChangeWatchedFiles"]
 
-    run(root, scene)
+    run(scene)
 
 
-def test_places_count_utf_16(root: Path) -> None:
+def test_places_count_utf_16(run: Run) -> None:
     name = f"migrations/{NEW}"
     text = '/* \U0001f98a\U0001f98a é */ CREATE POLICY "\U0001f43b" ON notes FOR DELETE TO member USING (team = (SELECT me()));\n'
 
@@ -83,10 +98,10 @@ def test_places_count_utf_16(root: Path) -> None:
             ("01_tables.sql", 3, TABLES.splitlines()[2].removesuffix(";"))
         ]
 
-    run(root, scene)
+    run(scene)
 
 
-def test_what_the_file_does_to_older_ones_is_said_at_its_cause(root: Path) -> None:
+def test_what_the_file_does_to_older_ones_is_said_at_its_cause(run: Run) -> None:
     name = f"migrations/{NEW}"
 
     async def scene(one: Editor) -> None:
@@ -98,10 +113,10 @@ def test_what_the_file_does_to_older_ones_is_said_at_its_cause(root: Path) -> No
         acted = await one.actions(name, found)
         assert [title for title in acted if title.startswith("RLS106: ")]
 
-    run(root, scene)
+    run(scene)
 
 
-def test_hover_shows_the_plan_and_the_rule(root: Path) -> None:
+def test_hover_shows_the_plan_and_the_rule(run: Run) -> None:
     name = f"migrations/{NEW}"
     policy = "CREATE POLICY also ON notes FOR UPDATE TO member USING (team = me());\n"
 
@@ -118,10 +133,10 @@ def test_hover_shows_the_plan_and_the_rule(root: Path) -> None:
         await one.open("migrations/01_tables.sql")
         assert await one.hover("migrations/01_tables.sql", "CREATE |ROLE") == ""
 
-    run(root, scene)
+    run(scene)
 
 
-def test_go_to_definition(root: Path) -> None:
+def test_go_to_definition(run: Run) -> None:
     name = f"migrations/{NEW}"
     policy = """CREATE POLICY also ON notes FOR UPDATE TO member
   USING (team IN (SELECT s.team FROM seats s WHERE s.person = (SELECT me())));
@@ -145,10 +160,10 @@ DROP POLICY mine ON notes;
         assert await one.definition(name, "DROP POLICY mi|ne") == []
         assert await one.definition(name, "UPD|ATE") == []
 
-    run(root, scene)
+    run(scene)
 
 
-def test_quick_fixes_cure_what_they_say(root: Path) -> None:
+def test_quick_fixes_cure_what_they_say(run: Run) -> None:
     name = f"migrations/{NEW}"
     policy = "CREATE POLICY also ON notes FOR UPDATE TO member\n  USING (team = me());"
 
@@ -168,10 +183,10 @@ def test_quick_fixes_cure_what_they_say(root: Path) -> None:
         assert "CREATE INDEX" in text
         assert "CONCURRENTLY" not in text
 
-    run(root, scene)
+    run(scene)
 
 
-def test_an_ignore_comment_silences(root: Path) -> None:
+def test_an_ignore_comment_silences(run: Run) -> None:
     name = f"migrations/{NEW}"
     policy = "  CREATE POLICY also ON notes FOR DELETE TO member USING (team = (SELECT me()));\n"
 
@@ -183,10 +198,10 @@ def test_an_ignore_comment_silences(root: Path) -> None:
         assert text == "  -- rlslint: ignore[RLS106] say why\n" + policy
         assert await one.edit(name, text) == []
 
-    run(root, scene)
+    run(scene)
 
 
-def test_a_typed_over_text_is_passed_over(root: Path) -> None:
+def test_a_typed_over_text_is_passed_over(run: Run) -> None:
     name = f"migrations/{NEW}"
     policy = "CREATE POLICY also ON notes FOR UPDATE TO member USING (team = me());\n"
 
@@ -196,10 +211,10 @@ def test_a_typed_over_text_is_passed_over(root: Path) -> None:
             one.type_(name, policy[:end])
         assert "RLS106" in codes(await one.edit(name, policy))
 
-    run(root, scene)
+    run(scene)
 
 
-def test_files_that_change_on_the_disk(root: Path) -> None:
+def test_files_that_change_on_the_disk(root: Path, run: Run) -> None:
     name = f"migrations/{NEW}"
 
     async def scene(one: Editor) -> None:
@@ -219,10 +234,10 @@ def test_files_that_change_on_the_disk(root: Path) -> None:
             found = await one.diagnostics(one.uri(name))
             assert codes(found) == (["RLS106"] if path.name.startswith("10") else [])
 
-    run(root, scene)
+    run(scene)
 
 
-def test_a_broken_configuration_is_one_message(root: Path) -> None:
+def test_a_broken_configuration_is_one_message(root: Path, run: Run) -> None:
     (root.parent / "rlslint.toml").write_text('ignored = ["RLS106"]\n')
 
     async def scene(one: Editor) -> None:
@@ -238,14 +253,32 @@ def test_a_broken_configuration_is_one_message(root: Path) -> None:
         one.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(changes=[change]))
         assert await one.diagnostics(uri) == []
 
-    run(root, scene)
+    run(scene)
 
 
-def test_a_new_file_beside_the_migrations_comes_last(root: Path) -> None:
+def test_a_new_file_beside_the_migrations_comes_last(run: Run) -> None:
     name = "migrations/30_not_saved.sql"
     policy = "CREATE POLICY also ON notes FOR DELETE TO member USING (team = (SELECT me()));\n"
 
     async def scene(one: Editor) -> None:
         assert codes(await one.open(name, policy)) == ["RLS106"]
 
-    run(root, scene)
+    run(scene)
+
+
+def test_a_file_belongs_to_the_innermost_folder(root: Path, run: Run) -> None:
+    inner = root.parent / "inner"
+    (inner / "migrations").mkdir(parents=True)
+    (inner / "rlslint.toml").write_text('select = ["RLS001"]\n')
+    policy = "CREATE POLICY also ON notes FOR DELETE TO member USING (team = (SELECT me()));\n"
+    for path in (inner / "migrations/01_all.sql", root / NEW):
+        path.write_text((TABLES if inner in path.parents else "") + policy)
+    folder = types.WorkspaceFolder(uri=inner.as_uri(), name="inner")
+
+    async def scene(one: Editor) -> None:
+        assert codes(await one.open(f"migrations/{NEW}")) == ["RLS106"]
+        one.folders(added=[folder])
+        assert await one.open("inner/migrations/01_all.sql") == []
+        one.folders(removed=[folder])
+
+    run(scene)
