@@ -51,8 +51,8 @@ CONTRASTS = """() => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert BROWSER, "the page's tests need a browser: apt-get install chromium"
-    # the sandbox needs rights that containers lack; the page is our own
-    flags = ["--no-sandbox", "--disable-gpu"]
+    # the sandbox needs rights that containers lack; the page is our own, and nothing else is to be asked for
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as play, play.chromium.launch(executable_path=BROWSER, args=flags) as one:
         yield one
 
