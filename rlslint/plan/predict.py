@@ -273,7 +273,7 @@ class Predictor:
         return level
 
     def _remark(self, path: Path, prepared: RelPaths, work: _Work) -> None:
-        if path.method == "index_scan" and not path.leading:
+        if path.method in ("index_scan", "bitmap_or") and not path.leading:
             work.assumptions[
                 f"index {path.indexes[0].index.relname} is read from end to end: its first column is not compared"
             ] = None

@@ -299,7 +299,10 @@ class Planner:
         if ways.table is None:
             return PlannedSubLink(sublink, "subplan", plan, correlated, nested, ways.not_hashed_because)
         probing, hashing = self._alternatives(plan, ways.table, ways.outer, executions)
-        close = max(probing, hashing) < cost.CLOSE * min(probing, hashing)
+        # where neither uses an index, the first match of a scan is weighed against the whole of it: a guess of how many match
+        scans = (*plan.scans, *ways.table.scans)
+        margin = cost.UNSURE if all(scan.method == "seq_scan" for scan in scans) else cost.CLOSE
+        close = max(probing, hashing) < margin * min(probing, hashing)
         if hashing <= probing:
             return PlannedSubLink(sublink, "hashed_subplan", ways.table, True, nested, close=close)
         reason = "for so few rows probing an index is cheaper than a hash table"

@@ -1,0 +1,34 @@
+"""Composed cases in which the server, with its statistics, took the other of two plans that cost about the same: the
+prediction says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlslint.rewrite.model import StatementName
+from tests.plan.composed import Case
+from tests.plan.oracle import predictions
+
+FIRST_MATCH = Case(
+    (),
+    (
+        "CREATE POLICY p0 ON items TO app_user USING (EXISTS (SELECT 1 FROM members m WHERE m.team = items.team "
+        "AND (m.usr = app.uid() OR m.role = 'r1')) OR app.uid() IS NOT NULL)",
+    ),
+)
+SECOND_COLUMN = Case(
+    ("CREATE INDEX i_team_owner ON items (team, owner)",),
+    ("CREATE POLICY p0 ON items TO app_user USING (owner IS NULL OR owner = (SELECT app.uid_volatile()))",),
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "statement", "words"),
+    [
+        (FIRST_MATCH, "select_by_key", "a hash table and a search per row cost about the same"),
+        (SECOND_COLUMN, "delete", "i_team_owner is read from end to end"),
+    ],
+)
+def test_it_is_said(case: Case, statement: StatementName, words: str) -> None:
+    _, plans = predictions(case)
+    assert [text for text in plans[statement].assumptions if words in text]
