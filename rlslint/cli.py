@@ -6,19 +6,32 @@ import os
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rlslint import __version__
 from rlslint.commandline import Given, Progress, colour, common, one_line_errors, say_inputs, standard_input, write
 
+if TYPE_CHECKING:
+    from rlslint.report.inputs import Input
+
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="rlslint")
 def main() -> None:
     """Predict from SQL migrations how PostgreSQL will run row-level-security policies.
+
+    No database is needed: migrations are replayed into a catalog, policies applied for each role and statement, the plan
+    predicted. Only verify starts a server.
+
+    \b
+    Start with:
+      rlslint check              lint the migrations below this folder
+      rlslint explain RLS106     what a code means
+      rlslint init               write a configuration, pre-commit and CI entries
 
     Exit status: 0 nothing found, 1 findings, 2 rlslint could not do its work.
     """
@@ -53,7 +66,21 @@ def check(
     quiet: bool,
     color: str,
 ) -> None:
-    """Lint migrations: PATHS are files or folders, - is standard input, none means those found below."""
+    """Say which policies will be slow or wrong.
+
+    PATHS are files or folders; - is standard input; none means the migrations found below this folder. Of migrations given
+    one by one, the whole history is read and only what these files cause is reported, in older policies too.
+
+    \b
+    Examples:
+      rlslint check
+      rlslint check supabase/migrations/20260101000000_new.sql
+      pg_dump --schema-only app | rlslint check -
+      rlslint check --since origin/main --format github
+      rlslint check --baseline rlslint-baseline.json
+
+    Exit status: 0 nothing as severe as --fail-on, 1 findings, 2 rlslint could not do its work.
+    """
     # imported late: --version and --help need none of it
     from rlslint import pipeline
     from rlslint.baseline import keep
@@ -64,15 +91,12 @@ def check(
     with one_line_errors():
         options = given.options(select=select, ignore=ignore, fail_on=fail_on, since=since, baseline=baseline)
         stdin = standard_input(options.paths)
-        progress = Progress(quiet=quiet)
-        try:
+        with Progress(quiet=quiet) as progress:
             result = with_room(
                 lambda: pipeline.check(
                     options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
                 )
             )
-        finally:
-            progress.end()
         say_inputs(result.inputs, given.verbose, quiet)
         text = render(result, format_, colour=colour(color, given.output), quiet=quiet)
         write(text, given.output)
@@ -88,7 +112,17 @@ def check(
 @common
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 def plan(given: Given, format_: str) -> None:
-    """Predict how each statement of each role on each table will run."""
+    """Predict the plan of each statement, role and table.
+
+    A table with the growth of every statement for every role, then the tree of each policy: scans, indexes, subqueries with
+    how often they run, calls, and what was assumed.
+
+    \b
+    Examples:
+      rlslint plan
+      rlslint plan --stats pg_stat_user_tables.csv
+      rlslint plan --pg-version 15 --format json --output plan.json
+    """
     from rlslint import pipeline
     from rlslint.report.plan import render_json
     from rlslint.report.plan_text import render_text
@@ -98,15 +132,19 @@ def plan(given: Given, format_: str) -> None:
     with one_line_errors():
         options = given.options()
         stdin = standard_input(options.paths)
-        catalog, plans = with_room(
-            lambda: pipeline.plan(
-                options,
-                cwd=cwd,
-                stdin=stdin,
-                stdin_filename=given.stdin_filename,
-                tell=lambda read: say_inputs((read,), given.verbose, False),
+        read: list[Input] = []
+        with Progress() as progress:
+            catalog, plans = with_room(
+                lambda: pipeline.plan(
+                    options,
+                    cwd=cwd,
+                    stdin=stdin,
+                    stdin_filename=given.stdin_filename,
+                    say=read.append,
+                    tell=progress,
+                )
             )
-        )
+        say_inputs(tuple(read), given.verbose, False)
         rows = pipeline.row_counts(catalog, options)
         write(render_json(catalog, plans) if format_ == "json" else render_text(catalog, plans, rows), given.output)
 
@@ -115,7 +153,15 @@ def plan(given: Given, format_: str) -> None:
 @common
 @click.option("--format", "format_", type=click.Choice(["json", "sql"]), default="json", help="Output format.")
 def catalog(given: Given, format_: str) -> None:
-    """Print the schema that the migrations add up to."""
+    """Print the schema that the migrations add up to.
+
+    As JSON, or as SQL that makes it anew. What cannot be followed without a server is listed under not_analysed.
+
+    \b
+    Examples:
+      rlslint catalog --format sql > schema.sql
+      rlslint catalog db/migrations | jq '.tables[].policies'
+    """
     from rlslint import pipeline
     from rlslint.report.catalog import render_json
     from rlslint.report.catalog_sql import catalog_sql
@@ -126,11 +172,17 @@ def catalog(given: Given, format_: str) -> None:
     with one_line_errors():
         options = given.options()
         stdin = standard_input(options.paths)
-        project, replayed = with_room(
-            lambda: pipeline.load(
-                options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, assume_missing=False
+        with Progress() as progress:
+            project, replayed = with_room(
+                lambda: pipeline.load(
+                    options,
+                    cwd=cwd,
+                    stdin=stdin,
+                    stdin_filename=given.stdin_filename,
+                    assume_missing=False,
+                    tell=progress,
+                )
             )
-        )
         say_inputs((input_of(project, replayed.preset),), given.verbose, False)
         text = with_room(lambda: render_json(replayed) if format_ == "json" else catalog_sql(replayed.catalog))
         write(text, given.output)
@@ -153,7 +205,17 @@ def fix(
     diff: bool,
     unsafe: bool,
 ) -> None:
-    """Write a new migration, with its rollback, that cures what check finds; none that exists is edited."""
+    """Write a new migration that cures what check finds.
+
+    With its rollback, in the project's layout and under its next number; no file that exists is edited. Written is what keeps
+    every row's fate as it was; --unsafe adds what changes who passes.
+
+    \b
+    Examples:
+      rlslint fix --diff
+      rlslint fix --dry-run --select RLS104,RLS106
+      rlslint fix
+    """
     from rlslint import pipeline
     from rlslint.report import fix as report
     from rlslint.source.stack import with_room
@@ -163,9 +225,17 @@ def fix(
     with one_line_errors():
         options = given.options(select=select, ignore=ignore)
         stdin = standard_input(options.paths)
-        project, cure = with_room(
-            lambda: pipeline.fix(options, cwd=cwd, unsafe=unsafe, stdin=stdin, stdin_filename=given.stdin_filename)
-        )
+        with Progress() as progress:
+            project, cure = with_room(
+                lambda: pipeline.fix(
+                    options,
+                    cwd=cwd,
+                    unsafe=unsafe,
+                    stdin=stdin,
+                    stdin_filename=given.stdin_filename,
+                    tell=progress,
+                )
+            )
         only_shown = dry_run or diff
         files = [] if only_shown or not cure.changes else new_migration(project, cure.changes, cwd=cwd, now=_now())
         if format_ == "json":
@@ -198,7 +268,19 @@ def verify(
     yes: bool,
     quiet: bool,
 ) -> None:
-    """Prove findings and suggestions on a real PostgreSQL: same rows, plan as predicted, measured before and after."""
+    """Prove findings and suggestions on a real PostgreSQL.
+
+    A scratch server is started (extra verify: pip install 'rlslint[verify]'), the migrations applied, rows made up, and every
+    statement run before and after each suggestion: the same rows, the plan as predicted, the time.
+
+    \b
+    Examples:
+      rlslint verify
+      rlslint verify --select RLS106 --rows 1000000 --format markdown
+      rlslint verify --database-url postgresql://localhost/scratch
+
+    Exit status: 0 every claim holds, 1 one does not, 2 rlslint could not do its work.
+    """
     from rlslint import pipeline
     from rlslint.report import verify as report
     from rlslint.source.stack import with_room
@@ -231,7 +313,10 @@ def verify(
     "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="Output format."
 )
 def explain(code: str, format_: str) -> None:
-    """Print one rule's page: CODE is its code or its name."""
+    """Print one rule's page.
+
+    CODE is its code or its name: rlslint explain RLS104, rlslint explain call-per-row.
+    """
     from rlslint.registry import find_rule, load_rules
     from rlslint.report.rules import markdown, page, rules_json
 
@@ -264,7 +349,14 @@ def rules(
     folder: Path,
     test: Path | None,
 ) -> None:
-    """List every rule, those of your own included."""
+    """List every rule, or make one of your own.
+
+    \b
+    Examples:
+      rlslint rules
+      rlslint rules --new tenant-column
+      rlslint rules --test rlslint-rules
+    """
     from rlslint.config import load_options
     from rlslint.own import outcome, write_rule
     from rlslint.registry import load_rules
@@ -292,7 +384,10 @@ def rules(
 @click.option("--schema", is_flag=True, help="The JSON schema of rlslint.toml, for editors.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 def config_(config: Path | None, show: bool, schema: bool, format_: str) -> None:
-    """Show the configuration that holds here."""
+    """Show the configuration that holds here.
+
+    It is read from rlslint.toml or [tool.rlslint] in pyproject.toml, here or in a folder above.
+    """
     from rlslint.config import load_configuration
     from rlslint.report.escape import json_text
     from rlslint.settings import json_schema
@@ -318,7 +413,13 @@ def config_(config: Path | None, show: bool, schema: bool, format_: str) -> None
 )
 @click.option("--dry-run", is_flag=True, help="Print everything, write nothing.")
 def init(pre_commit: bool, ci: str | None, dry_run: bool) -> None:
-    """Look for migrations here and write a commented rlslint.toml."""
+    """Write a commented rlslint.toml for the migrations here.
+
+    \b
+    Examples:
+      rlslint init --dry-run
+      rlslint init --pre-commit --ci github
+    """
     from rlslint import adopt
 
     with one_line_errors():
@@ -343,10 +444,10 @@ def init(pre_commit: bool, ci: str | None, dry_run: bool) -> None:
 
 @main.command()
 def lsp() -> None:
-    """Serve an editor over standard input and output, by the Language Server Protocol.
+    """Serve an editor: the Language Server Protocol.
 
-    Diagnostics as you type, the predicted plan on hover, quick fixes, go to definition. Needs the extra lsp:
-    pip install 'rlslint[lsp]'.
+    It speaks over standard input and output. Diagnostics as you type, the predicted plan on hover, quick fixes, go to
+    definition. Needs the extra lsp: pip install 'rlslint[lsp]'.
     """
     from rlslint.source.model import UsageError
 

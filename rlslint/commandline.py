@@ -82,16 +82,29 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.argument("paths", nargs=-1, type=click.Path()),
-            click.option("--config", type=click.Path(path_type=Path), help="Configuration file to use."),
+            click.option(
+                "--config",
+                type=click.Path(path_type=Path),
+                help="Configuration file (default: rlslint.toml or pyproject.toml, found upwards).",
+            ),
             click.option("--database", metavar="NAME", help="One of the databases that the configuration names."),
-            click.option("--layout", help="Layout of the migrations (default: auto)."),
+            click.option(
+                "--layout",
+                metavar="NAME",
+                help="Layout of the migrations (default: auto; --verbose names the one taken).",
+            ),
             click.option(
                 "--preset",
                 type=click.Choice(PRESETS),
-                help="What exists before the first migration (default: auto).",
+                help="What exists before the first migration (default: auto, by what the files use).",
             ),
             click.option("--pg-version", type=click.IntRange(14, 18), help="PostgreSQL major version (default: 17)."),
-            click.option("--hot", multiple=True, metavar="GLOB", help="Tables that take many inserts."),
+            click.option(
+                "--hot",
+                multiple=True,
+                metavar="GLOB",
+                help="Tables that take many inserts (default: guessed, the evidence is shown); again for more.",
+            ),
             click.option(
                 "--stats", type=click.Path(), help="Row counts and inserts, exported from pg_stat_user_tables."
             ),
@@ -177,7 +190,10 @@ class Progress:
             self._shown = True
             click.echo(f"{_CLEAR}rlslint: {what}" + (f" {done}/{total}" if total else "") + " ...", nl=False, err=True)
 
-    def end(self) -> None:
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Leave the line as it was."""
         if self._shown:
             click.echo(_CLEAR, nl=False, err=True)

@@ -126,14 +126,20 @@ def _chosen(options: Options) -> list[Rule]:
 
 
 def fix(
-    options: Options, *, cwd: Path, unsafe: bool, stdin: Stdin = None, stdin_filename: str = "<stdin>"
+    options: Options,
+    *,
+    cwd: Path,
+    unsafe: bool,
+    stdin: Stdin = None,
+    stdin_filename: str = "<stdin>",
+    tell: Tell = silent,
 ) -> tuple[Project, Cure]:
     """What cures the findings of one database, all together. Raises as `check` and `load` do."""
     chosen = _chosen(options)
-    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, tell=tell)
 
     def look() -> tuple[Facts, list[Finding]]:
-        facts = gather(project, replayed, options)
+        facts = gather(project, replayed, options, tell=tell)
         found = lint(facts, project, options, chosen, cwd)
         if project.reported is not None:
             asked = {*project.reported, SUGGESTED}
@@ -197,16 +203,20 @@ def load(
     stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
     assume_missing: bool = True,
+    tell: Tell = silent,
 ) -> tuple[Project, Replayed]:
     """Read the files of one database and replay them, with or without the assumption that what they miss exists
     elsewhere. Raises InputError, which names the databases, where there are several."""
     options = single(options, cwd)
+    tell("reading files", 0, 0)
     found = list(load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename))
     if len(found) > 1:
         names = ", ".join(project.folder for _, project in found[:8])
         raise InputError(f"{len(found)} databases found, name one: {names}")
     one, project = found[0]
-    return project, replay(project, preset=one.preset, pg_version=one.pg_version, assume_missing=assume_missing)
+    return project, replay(
+        project, preset=one.preset, pg_version=one.pg_version, assume_missing=assume_missing, tell=tell
+    )
 
 
 def plan(
@@ -215,13 +225,14 @@ def plan(
     cwd: Path,
     stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
-    tell: Callable[[Input], None] | None = None,
+    say: Callable[[Input], None] | None = None,
+    tell: Tell = silent,
 ) -> tuple[Catalog, tuple[AccessPlan, ...]]:
-    """Predict only, for one database; ``tell`` is given what it was read from."""
-    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    if tell is not None:
-        tell(input_of(project, replayed.preset))
-    return replayed.catalog, _own_plans(project, replayed.catalog, predict_all(replayed.catalog))
+    """Predict only, for one database; ``say`` is given what it was read from, ``tell`` how far the work has come."""
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, tell=tell)
+    if say is not None:
+        say(input_of(project, replayed.preset))
+    return replayed.catalog, _own_plans(project, replayed.catalog, predict_all(replayed.catalog, tell=tell))
 
 
 def _own_plans(project: Project, catalog: Catalog, plans: tuple[AccessPlan, ...]) -> tuple[AccessPlan, ...]:

@@ -31,10 +31,9 @@ def told(monkeypatch: pytest.MonkeyPatch, *, seconds: float, quiet: bool = False
     clock = iter([0.0, *(seconds + n for n in range(10))])
     monkeypatch.setattr(commandline, "monotonic", lambda: next(clock))
     with terminal(monkeypatch) as master:
-        progress = Progress(quiet=quiet)
-        progress("replaying migrations", 3, 10)
-        progress("looking for findings", 0, 0)
-        progress.end()
+        with Progress(quiet=quiet) as progress:
+            progress("replaying migrations", 3, 10)
+            progress("looking for findings", 0, 0)
         sys.stderr.write("end\n")
         sys.stderr.flush()
         return os.read(master, 10_000).decode()
@@ -59,10 +58,9 @@ def test_short_work_quiet_work_and_ci_say_nothing(
         clock = iter([0.0, 0.2, 0.4])
         monkeypatch.setattr(commandline, "monotonic", lambda: next(clock))
         with terminal(monkeypatch) as master:
-            progress = Progress()
-            progress("replaying migrations", 1, 2)
-            progress("replaying migrations", 2, 2)
-            progress.end()
+            with Progress() as progress:
+                progress("replaying migrations", 1, 2)
+                progress("replaying migrations", 2, 2)
             sys.stderr.write("end\n")
             sys.stderr.flush()
             assert os.read(master, 10_000) == b"end\r\n"
