@@ -65,7 +65,10 @@ class Catalog:
             journal, lambda r: r.oid, {"name": lambda r: (r.typnamespace, r.typname)}, builtin.types()
         )
         self.relations: Store[Relation] = Store(
-            journal, lambda r: r.oid, {"name": lambda r: (r.relnamespace, r.relname)}, builtin.relations()
+            journal,
+            lambda r: r.oid,
+            {"name": lambda r: (r.relnamespace, r.relname), "child": lambda r: bool(r.inhparents)},
+            builtin.relations(),
         )
         self.indexes: Store[Index] = Store(
             journal,
@@ -242,7 +245,7 @@ class Catalog:
 
     def children_of(self, relid: Oid) -> Iterator[Relation]:
         """Tables that inherit from it or are its partitions, directly."""
-        return (row for row in self.relations if relid in row.inhparents)
+        return (row for row in self.relations.find("child", True) if relid in row.inhparents)
 
     def nspname(self, oid: Oid) -> str:
         """A schema's name; a question mark for one that is gone."""

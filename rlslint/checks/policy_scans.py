@@ -8,6 +8,7 @@ from typing import Final
 from rlslint.checks.model import Facts
 from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, SubqueryPlan
+from rlslint.plan.trees import pruned_by
 
 _MISSING: Final = frozenset[Obstacle]({"no_index", "not_leading"})
 _DEFEATED: Final = frozenset[Obstacle](
@@ -25,8 +26,12 @@ def whole_scans(facts: Facts) -> Iterator[AccessPlan]:
 
 def missing_index(facts: Facts, arm: ArmMatch) -> bool:
     """Whether a plain index on the column would serve the arm. A literal in the policy is seldom selective, and how
-    much a range or an inequality lets through (``created_at < now()``) nobody can tell."""
-    return arm.obstacle in _MISSING and not arm.literal and _compares_for_equality(facts, arm)
+    much a range or an inequality lets through (``created_at < now()``) nobody can tell. Where each value has a partition,
+    there is nothing to be found in it."""
+    if arm.obstacle not in _MISSING or arm.literal or not _compares_for_equality(facts, arm):
+        return False
+    listed = pruned_by(facts.catalog.relations[arm.clause.policy.polrelid])
+    return not listed or listed not in arm.columns[:1]
 
 
 def _compares_for_equality(facts: Facts, arm: ArmMatch) -> bool:

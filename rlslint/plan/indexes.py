@@ -23,6 +23,7 @@ from rlslint.nodes.primnodes import (
 from rlslint.plan import clauses
 from rlslint.plan.mutate import relids, renumber
 from rlslint.plan.simplify import Simplifier
+from rlslint.plan.trees import tree_indexes
 
 BTREE_BOOL: Final = 424
 HASH_BOOL: Final = 2222
@@ -79,11 +80,10 @@ class IndexClause:
 
 
 def index_infos(catalog: Catalog, simplifier: Simplifier, relid: Oid, rtindex: int) -> tuple[IndexInfo, ...]:
-    """The valid indexes of a table, the newest first: of two that cost the same the first is taken (get_relation_info)."""
+    """The valid indexes of a table and what belongs to it, the newest first: of two that cost the same the first is taken
+    (get_relation_info)."""
     infos: list[IndexInfo] = []
-    for index in reversed(catalog.indexes_of(relid)):
-        if not index.indisvalid:
-            continue
+    for index in reversed(tree_indexes(catalog, relid)):
         keys = tuple(_key(catalog, simplifier, key, rtindex) for key in index.keys)
         predicate: tuple[Expr, ...] = ()
         if index.indpred is not None:

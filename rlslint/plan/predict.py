@@ -21,6 +21,7 @@ from rlslint.plan.nullable import restriction
 from rlslint.plan.paths import Path, RelPaths, rel_paths
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import PlannedSubLink, Planner
+from rlslint.plan.trees import read_with
 from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
 from rlslint.rewrite.recursion import statement_error
@@ -279,6 +280,11 @@ class Predictor:
             ] = None
         if path.method == "seq_scan" and path.indexes:
             work.assumptions[f"partial index {path.indexes[0].index.relname} is read as a whole"] = None
+        relation = prepared.rel.relation
+        if relation is not None:
+            indexes = [one.index for one in path.indexes] if path.method != "seq_scan" else []
+            said = read_with(self.catalog, relation, indexes, (*path.conditions, *path.filters))
+            work.assumptions.update(dict.fromkeys(said))
         others = [one for one in prepared.paths() if one.way != path.way]
         if others and path.cost.total > 0:
             second = min(others, key=lambda one: one.cost.total)

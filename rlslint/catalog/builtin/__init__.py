@@ -112,7 +112,9 @@ def types() -> BuiltinStore[rows.Type]:
 @cache
 def relations() -> BuiltinStore[rows.Relation]:
     """Tables and views of pg_catalog and information_schema."""
-    return BuiltinStore("relations", decode.relation, _first, {"name": lambda raw: (raw[2], raw[1])})
+    return BuiltinStore(
+        "relations", decode.relation, _first, {"name": lambda raw: (raw[2], raw[1]), "child": lambda _: False}
+    )
 
 
 @cache
