@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +13,20 @@ from typing import TYPE_CHECKING
 import click
 
 from rlslint import __version__
-from rlslint.commandline import Given, Progress, colour, common, one_line_errors, say_inputs, standard_input, write
+from rlslint.commandline import (
+    Given,
+    Progress,
+    colour,
+    common,
+    one_line_errors,
+    remarks_on,
+    say_inputs,
+    standard_input,
+    write,
+)
 
 if TYPE_CHECKING:
+    from rlslint.cache import Cache, Kept
     from rlslint.report.inputs import Input
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
@@ -55,6 +68,7 @@ def main() -> None:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the text.")
+@click.option("--no-cache", is_flag=True, help="Look at everything anew, though nothing changed since the last run.")
 def check(
     given: Given,
     format_: str,
@@ -65,6 +79,7 @@ def check(
     baseline: str | None,
     quiet: bool,
     color: str,
+    no_cache: bool,
 ) -> None:
     """Say which policies will be slow or wrong.
 
@@ -81,31 +96,72 @@ def check(
 
     Exit status: 0 nothing as severe as --fail-on, 1 findings, 2 rlslint could not do its work.
     """
-    # imported late: --version and --help need none of it
+    from rlslint.cache import Cache
+
+    with one_line_errors():
+        asked = CheckAsked(given, format_, select, ignore, fail_on, since, baseline, quiet, colour(color, given.output))
+        # git, standard input and a baseline that is written are no files that could be looked at again
+        lasting = not (no_cache or since or baseline or given.output or "-" in given.paths)
+        cache = Cache(repr(asked)) if lasting else None
+        said = None if cache is None else cache.recall()
+        if said is None:
+            said = _checked(asked, cache)
+        for line in said.remarks:
+            click.echo(line, err=True)
+        write(said.output, given.output)
+    sys.exit(said.status)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAsked:
+    """What a check is asked for on the command line."""
+
+    given: Given
+    format: str
+    select: str | None
+    ignore: str | None
+    fail_on: str | None
+    since: str | None
+    baseline: str | None
+    quiet: bool
+    coloured: bool
+
+
+def _checked(asked: CheckAsked, cache: Cache | None) -> Kept:
+    """Do the work; remember what comes of it if it hangs on files alone."""
+    # imported late: --version, --help and what is known already need none of it
     from rlslint import pipeline
     from rlslint.baseline import keep
+    from rlslint.cache import Kept
     from rlslint.report.formats import render
     from rlslint.source.stack import with_room
 
-    cwd = Path.cwd()
-    with one_line_errors():
-        options = given.options(select=select, ignore=ignore, fail_on=fail_on, since=since, baseline=baseline)
+    given, cwd = asked.given, Path.cwd()
+    with nullcontext() if cache is None else cache.reading():
+        options = given.options(
+            select=asked.select,
+            ignore=asked.ignore,
+            fail_on=asked.fail_on,
+            since=asked.since,
+            baseline=asked.baseline,
+        )
         stdin = standard_input(options.paths)
-        with Progress(quiet=quiet) as progress:
+        with Progress(quiet=asked.quiet) as progress:
             result = with_room(
                 lambda: pipeline.check(
                     options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
                 )
             )
-        say_inputs(result.inputs, given.verbose, quiet)
-        text = render(result, format_, colour=colour(color, given.output), quiet=quiet)
-        write(text, given.output)
-        if result.ratchet is not None:
-            said = keep(Path(options.baseline), result.ratchet)
-            if said and not quiet:
-                click.echo(f"rlslint: {said}", err=True)
-    if options.fail_on != "never" and result.worst_at_least(options.fail_on):  # type: ignore[arg-type]
-        sys.exit(1)
+    remarks = remarks_on(result.inputs, given.verbose, asked.quiet)
+    text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
+    failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)  # type: ignore[arg-type]
+    if result.ratchet is not None:
+        told = keep(Path(options.baseline), result.ratchet)
+        remarks += [f"rlslint: {told}"] if told and not asked.quiet else []
+    said = Kept(text, tuple(remarks), int(failed))
+    if cache is not None and not options.own_rules and result.ratchet is None:
+        cache.keep(said)
+    return said
 
 
 @main.command()

