@@ -189,13 +189,13 @@ def _holds(entry: dict[str, Any]) -> bool:
         return False
     if any(_listing(folder) != names for folder, names in entry["folders"].items()):
         return False
-    return all(_unchanged(path, *known, entry["made"]) for path, known in entry["files"].items())
+    return all(_unchanged(path, known[0], known[1], entry["made"]) for path, known in entry["files"].items())
 
 
 def _unchanged(path: str, before: list[int] | None, text: str | None, made: int) -> bool:
     now = _state(path)
     if now is None or before is None:
-        return now is before
+        return now is None and before is None
     if list(now) == before and before[1] + _RACY < made:
         return True
     return now[0] == before[0] and _digest(Path(path).read_bytes()) == text

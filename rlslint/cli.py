@@ -68,7 +68,12 @@ def main() -> None:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the text.")
-@click.option("--no-cache", is_flag=True, help="Look at everything anew, though nothing changed since the last run.")
+@click.option(
+    "--no-cache",
+    is_flag=True,
+    envvar="RLSLINT_NO_CACHE",
+    help="Look at everything anew, though nothing changed since the last run.",
+)
 def check(
     given: Given,
     format_: str,

@@ -34,6 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "2_policy.sql").write_text(POLICY)
     monkeypatch.chdir(folder.parent)
     monkeypatch.setenv("RLSLINT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("RLSLINT_NO_CACHE")
     return folder
 
 
