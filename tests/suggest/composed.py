@@ -34,13 +34,13 @@ GROUP = _rows(SMALL, SMALL, TRUTH)
 def rows(draw: st.DrawFn) -> Rows:
     """What the tables hold: NULLs and duplicates among them, and new rows with and without a parent."""
 
-    def numbered(row: st.SearchStrategy[str], most: int) -> tuple[str, ...]:
-        return tuple(text.format(i) for i, text in enumerate(draw(st.lists(row, max_size=most))))
+    def numbered(row: st.SearchStrategy[str], first: int, most: int) -> tuple[str, ...]:
+        return tuple(text.format(i) for i, text in enumerate(draw(st.lists(row, max_size=most)), first))
 
     return Rows(
         members=tuple(draw(st.lists(MEMBER, max_size=6))),
-        docs=numbered(DOC, 6),
-        candidates=numbered(CANDIDATE, 5),
+        docs=numbered(DOC, -2, 6),
+        candidates=numbered(CANDIDATE, 100, 5),
         grp=tuple(draw(st.lists(GROUP, max_size=4))),
         inner_row_security=draw(st.booleans()),
     )
@@ -220,3 +220,23 @@ def calls(draw: st.DrawFn) -> str:
 def own_rows(draw: st.DrawFn) -> str:
     """Conditions that nobody without a user passes, and more beside them."""
     return draw(st.sampled_from(["{}", "docs.pub AND {}", "{} AND docs.name = 'a'"])).format(draw(st.sampled_from(OWN)))
+
+
+@st.composite
+def constants(draw: st.DrawFn) -> str:
+    """Conditions with a part that is the same for every row."""
+    one = draw(
+        st.sampled_from(
+            [
+                "may()",
+                "(SELECT may())",
+                "(uid() IS NOT NULL)",
+                "uid() > 1",
+                "(uid() = 1 OR may())",
+                "EXISTS (SELECT 1 FROM members m WHERE m.uid = uid() AND m.role = 'a')",
+                "'a' IN (SELECT m.role FROM members m WHERE m.uid = uid())",
+                "(SELECT m.name FROM members m WHERE m.uid = uid() ORDER BY 1 LIMIT 1) = 'a'",
+            ]
+        )
+    )
+    return draw(st.sampled_from(AROUND)).format(one)

@@ -26,7 +26,7 @@ CREATE FUNCTION asks_volatile(k int) RETURNS boolean LANGUAGE sql AS $$ SELECT k
 CREATE TABLE parents (id int PRIMARY KEY);
 CREATE TABLE grp (team int, team8 bigint, open boolean);
 CREATE TABLE members (id int, team int, team8 bigint, uid int, role text, name text, code varchar(10));
-CREATE TABLE docs (id int, team int, team8 bigint, owner int, name text, code varchar(10), pub boolean,
+CREATE TABLE docs (id int PRIMARY KEY, team int, team8 bigint, owner int, name text, code varchar(10), pub boolean,
   parent int REFERENCES parents (id));
 CREATE TABLE candidates (LIKE docs);
 ALTER TABLE docs ENABLE ROW LEVEL SECURITY;

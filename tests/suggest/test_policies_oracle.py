@@ -10,14 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
-from rlslint.checks.model import NeedMerge, NeedRoles, NeedStable, NeedWrap
+from rlslint.checks.model import NeedRoles, NeedStable, NeedWrap
 from rlslint.findings import Suggestion
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import FuncExpr
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.model import PolicyClause
 from rlslint.suggest.functions import declare_stable
-from rlslint.suggest.policies import add_roles, merge_policies
+from rlslint.suggest.merge import merge_policies
+from rlslint.suggest.policies import add_roles
 from rlslint.suggest.proposals import Proposer
 from rlslint.suggest.trial import applied
 from tests.suggest.composed import AROUND, CHECKED, calls, memberships, own_rows, rows
@@ -56,22 +57,34 @@ def test_calls_asked_once(connection: psycopg.Connection[Any], catalog: Catalog,
 @pytest.mark.server
 @CHECKED
 @given(
-    conditions=st.lists(calls() | memberships(), min_size=2, max_size=3),
-    command=st.sampled_from(["ALL", "SELECT"]),
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["ALL", "ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]),
+            calls() | memberships() | st.just("true"),
+            st.none() | st.sampled_from(["docs.pub", "docs.owner = uid()"]),
+        ),
+        min_size=2,
+        max_size=4,
+    ),
     data=rows(),
 )
 def test_policies_merged(
-    connection: psycopg.Connection[Any], catalog: Catalog, conditions: list[str], command: str, data: Rows
+    connection: psycopg.Connection[Any], catalog: Catalog, parts: list[tuple[str, str, str | None]], data: Rows
 ) -> None:
     statements = ["ALTER POLICY p ON docs USING (false)"]
-    statements += [
-        f"CREATE POLICY q{i} ON docs FOR {command} TO app_user USING ({condition})"
-        for i, condition in enumerate(conditions)
-    ]
+    for i, (command, condition, check) in enumerate(parts):
+        using = "" if command == "INSERT" else f" USING ({condition})"
+        if command == "INSERT":
+            check = condition
+        elif command in ("SELECT", "DELETE"):
+            check = None
+        checked = "" if check is None else f" WITH CHECK ({check})"
+        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO app_user{using}{checked}")
     with applied(catalog, statements) as change:
         assert change.rejected is None, change.rejected
         ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))
-        made = merge_policies(catalog, NeedMerge(ours))
+        made = merge_policies(catalog, ours)
+    assume(made)
     assert made is not None
     assert made.applicability == "safe"
     _compare(connection, data, "; ".join(statements), made)

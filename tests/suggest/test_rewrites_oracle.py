@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.suggest.rewrites.casts import cast_forms
+from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.writing import Form, Writing, positive
 from rlslint.suggest.trial import applied
-from tests.suggest.composed import AROUND, CHECKED, comparisons, helpers, memberships, parents, rows, scalars
+from tests.suggest.composed import AROUND, CHECKED, comparisons, constants, helpers, memberships, parents, rows, scalars
 from tests.suggest.differential import Rows, altered, altering, outcomes, rewrites
 
 Forms = Callable[[Writing, Any], Iterator[Form]]
@@ -63,6 +64,13 @@ def test_casts(connection: psycopg.Connection[Any], catalog: Catalog, condition:
 def test_scalars(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
     # an OR taken out of its subquery melts into the one around it, and what does not resolve alike is not offered
     assume(_same(connection, catalog, condition, data, scalar_forms))
+
+
+@pytest.mark.server
+@CHECKED
+@given(condition=constants(), data=rows())
+def test_constant_arms(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
+    assert _same(connection, catalog, condition, data, constant_arm_forms)
 
 
 @pytest.mark.server
