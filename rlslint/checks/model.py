@@ -88,7 +88,7 @@ class NeedExpressionIndex:
 
 @dataclass(frozen=True, slots=True)
 class NeedMerge:
-    """Several permissive policies of one table, command and set of roles to become one."""
+    """Several permissive policies of one table and set of roles to become one a command."""
 
     policies: tuple[Policy, ...]
 
@@ -122,9 +122,11 @@ class NeedHelper:
 
 @dataclass(frozen=True, slots=True)
 class NeedNote:
-    """No SQL can be offered; the text says what to do."""
+    """No SQL can be offered; the text says what to do, or why there is none."""
 
     title: str
+    unless_cured: bool = False
+    """Said only where no SQL was found that cures."""
 
 
 Need = (

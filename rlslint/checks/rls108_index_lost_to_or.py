@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRewrite
 from rlslint.checks.policy_scans import curable, whole_scans
-from rlslint.plan.model import ArmMatch
+from rlslint.plan.model import ArmMatch, extent
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -34,17 +34,20 @@ def check(facts: Facts) -> Iterator[Match]:
                     "obstacle": arm.obstacle,
                     "other": elsewhere,
                 },
-                needs=(NeedNote(_advice(facts, arm)),),
+                needs=_needs(facts, arm),
             )
 
 
-def _advice(facts: Facts, arm: ArmMatch) -> str:
-    if arm.obstacle == "constant":
-        for name in arm.literals:
-            role = facts.catalog.find_role(name)
-            if role is not None and (role.rolbypassrls or role.rolsuper):
-                return f"drop this condition: {name} bypasses row security and never comes here"
-    return _ADVICE.get(arm.obstacle, _OTHERS)
+def _needs(facts: Facts, arm: ArmMatch) -> tuple[Need, ...]:
+    rewrite = NeedRewrite(arm.clause, *extent(arm.clause, arm.conjunct))
+    if arm.obstacle != "constant":
+        return (rewrite, NeedNote(_ADVICE.get(arm.obstacle, _OTHERS), unless_cured=True))
+    advice = _ADVICE[arm.obstacle]
+    for name in arm.literals:
+        role = facts.catalog.find_role(name)
+        if role is not None and (role.rolbypassrls or role.rolsuper):
+            advice = f"drop this condition: {name} bypasses row security and never comes here"
+    return (rewrite, NeedNote(advice))
 
 
 _OTHERS = "give this condition a form that an index serves, or a policy of its own for the role that it is meant for"

@@ -52,14 +52,18 @@ def _permissive(plan: AccessPlan) -> tuple[Policy, ...]:
 
 
 def _needs(groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ...]:
-    """Policies of one command and one set of roles may become one; of others no merge lets the same rows through."""
-    needs: dict[Need, None] = {}
+    """Policies of one set of roles may become one a command; of others no merge lets the same rows through."""
+    alike: dict[frozenset[Oid], dict[Policy, None]] = {}
     for policies in groups:
-        alike: dict[tuple[object, ...], list[Policy]] = {}
         for policy in policies:
-            alike.setdefault((policy.polcmd, frozenset(policy.polroles)), []).append(policy)
-        for same in alike.values():
-            if len(same) > 1:
-                needs[NeedMerge(tuple(same))] = None
-    note = "name in TO whom each policy is meant for, and split FOR ALL into its commands: then fewer apply at once"
-    return tuple(needs) or (NeedNote(note),)
+            beside = [one for one in policies if frozenset(one.polroles) == frozenset(policy.polroles)]
+            if len(beside) > 1:
+                alike.setdefault(frozenset(policy.polroles), {}).update(dict.fromkeys(beside))
+    needs = [NeedMerge(tuple(same)) for same in alike.values()]
+    return (*needs, NeedNote(_ADVICE, unless_cured=True))
+
+
+_ADVICE = (
+    "no merge lets the same rows through where policies differ in their roles: name in TO whom each is meant for, and "
+    "split FOR ALL into its commands, so that fewer apply at once"
+)

@@ -5,28 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rlslint.analyze.entry import analyze_function_body
+from rlslint.analyze.sql_body import contain_nonstrict, simple_expression
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.nodes.parsenodes import Query
-from rlslint.nodes.primnodes import (
-    Aggref,
-    BooleanTest,
-    BoolExpr,
-    CaseExpr,
-    CoalesceExpr,
-    Const,
-    Expr,
-    FuncExpr,
-    NullTest,
-    Oid,
-    Param,
-    RelabelType,
-    ScalarArrayOpExpr,
-    SubLink,
-    Unresolved,
-    walk,
-)
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, RelabelType, SubLink, Unresolved, walk
 from rlslint.plan import clauses
 from rlslint.plan.mutate import mutate
 from rlslint.rewrite.functions import function_search_path
@@ -85,32 +68,6 @@ def inline_if_plain(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> 
     return reason, _substitute(expr, call)
 
 
-def simple_expression(query: Query) -> Expr | None:
-    """The one output column of a bare SELECT: nothing but a target list of one."""
-    if (
-        len(query.targets) != 1
-        or query.rtable
-        or query.fromlist
-        or query.where is not None
-        or query.group_by
-        or query.having is not None
-        or query.has_aggs
-        or query.has_windows
-        or query.distinct
-        or query.order_by
-        or query.limit is not None
-        or query.offset is not None
-        or query.ctes
-        or query.setop is not None
-        or query.for_update
-    ):
-        return None
-    expr = query.targets[0].expr
-    if any(isinstance(node, Aggref) or (isinstance(node, FuncExpr) and node.retset) for node in walk(expr)):
-        return None
-    return expr
-
-
 def _same_but_relabel(expr: Expr, target: Oid) -> bool:
     return {expr.type, target} <= {25, 1043} or isinstance(expr, Const)
 
@@ -134,23 +91,6 @@ def _strictness(catalog: Catalog, proc: Proc, expr: Expr) -> str | None:
     if used != set(range(1, len(proc.proargtypes) + 1)):
         return "it is STRICT and its body does not use every argument"
     return None
-
-
-def contain_nonstrict(catalog: Catalog, expr: Expr) -> bool:
-    """Whether NULL may go in and something else come out (contain_nonstrict_functions)."""
-    for node in walk(expr):
-        match node:
-            case BoolExpr(op="not"):
-                continue
-            case BoolExpr() | CaseExpr() | CoalesceExpr() | NullTest() | BooleanTest() | SubLink() | Aggref():
-                return True
-            case ScalarArrayOpExpr():
-                return True
-        if getattr(node, "kind", "op") in ("distinct", "nullif"):
-            return True
-        if any(row is None or not row.proisstrict for row in clauses.node_procs(catalog, node)):
-            return True
-    return False
 
 
 def _refused_arguments(catalog: Catalog, call: FuncExpr, expr: Expr) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from rlslint.analyze.sql_body import simple_expression
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, CoerceViaIO, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType
 from rlslint.plan import clauses
-from rlslint.plan.inline import simple_expression
 from rlslint.plan.mutate import mutate, shift_levels_out
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.rewrite.functions import is_current_setting

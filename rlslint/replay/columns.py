@@ -10,6 +10,7 @@ from rlslint.analyze.coerce import coerce
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_type_name
+from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import CoerceViaIO, Const, Expr, FuncExpr, Oid, RelabelType, Var
@@ -192,8 +193,13 @@ def put_attribute(session: Session, relid: Oid, attribute: Attribute) -> None:
     session.catalog.relations.put(replace(table, attributes=tuple(attributes)))
 
 
-def cook_default(session: Session, statement: Statement, relid: Oid, attribute: Attribute, raw: Raw) -> StoredExpr:
-    """Resolve a default or generation expression (cookDefault). Raises DDLError (0A000, 42804 and what it meets)."""
+def cook_default(
+    session: Session, statement: Statement, relid: Oid, attribute: Attribute, raw: Raw
+) -> StoredExpr | None:
+    """Resolve a default or generation expression (cookDefault). Raises DDLError (0A000, 42804 and what it meets).
+
+    None for a default of NULL, which is none (AddRelationNewConstraints).
+    """
     catalog = session.catalog
     generated = bool(attribute.attgenerated)
     if not generated and _has_column(raw):
@@ -216,7 +222,15 @@ def cook_default(session: Session, statement: Statement, relid: Oid, attribute: 
         raise DDLError("42P17", "cannot use generated column in column generation expression")
     if generated:
         require_immutable(session, coerced, "generation expression is not immutable")
+    elif isinstance(coerced, Const) and coerced.value is None and _is_plain(catalog, attribute):
+        return None
     return replace(stored, expr=_with_oids(session, coerced))
+
+
+def _is_plain(catalog: Catalog, attribute: Attribute) -> bool:
+    """Whether NULL stays a constant: no domain to be checked, no length to be cut to (coerce_type_typmod)."""
+    row = catalog.types.get(attribute.atttypid)
+    return attribute.atttypmod < 0 and (row is None or row.typtype != "d")
 
 
 def _with_oids(session: Session, expr: Expr) -> Expr:

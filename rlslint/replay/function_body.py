@@ -16,7 +16,7 @@ from rlslint.replay.reads import require_tables
 from rlslint.replay.require import require_query
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Statement
-from rlslint.source.parse import parse_synthetic, plpgsql_syntax_error
+from rlslint.source.parse import parse_synthetic, plpgsql_error
 
 _VOID: Final = 2278
 _TRIGGERS: Final = frozenset({2279, 3838})
@@ -28,9 +28,9 @@ def check_body(session: Session, statement: Statement, proc: Proc) -> None:
     if session.require_known is None or session.settings.get("check_function_bodies") in ("off", "false", "no", "0"):
         return
     if proc.prolang == "plpgsql":
-        error = plpgsql_syntax_error(statement.text)
+        error = plpgsql_error(statement.text)
         if error is not None:
-            raise DDLError("42601", error)
+            raise DDLError(*error)
     if proc.prolang != "sql":
         return
     queries = analyze_function_body(session.catalog, proc, session.search_path)

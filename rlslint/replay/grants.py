@@ -61,11 +61,12 @@ def grant(session: Session, statement: Statement) -> None:
     """GRANT and REVOKE on objects. What no file creates is passed over: its privileges decide nothing here."""
     node = statement.node
     grantees = roles_of(session, node.get("grantees", []))
+    if node.get("grant_option") and node.get("is_grant") and PUBLIC in grantees:
+        raise DDLError("0LP01", "grant options can only be granted to roles")
+    relations = list(_relations(session, node))
     if node.get("grant_option") and not node.get("is_grant"):
         return
-    if node.get("grant_option") and PUBLIC in grantees:
-        raise DDLError("0LP01", "grant options can only be granted to roles")
-    for relation in list(_relations(session, node)):
+    for relation in relations:
         _grant_relation(session, relation.oid, node, grantees)
     for proc in list(_procs(session, node)):
         _check_privileges(node, ("execute",), "function")
@@ -130,8 +131,14 @@ def _namespaces(session: Session, node: Raw) -> Iterator[Namespace]:
 
 
 def _schema_oids(session: Session, node: Raw) -> set[Oid]:
-    names = (item["String"]["sval"] for item in node.get("objects", ()))
-    return {oid for name in names if (oid := session.catalog.namespace_oid(name)) is not None}
+    found = set()
+    for name in (item["String"]["sval"] for item in node.get("objects", ())):
+        oid = session.catalog.namespace_oid(name)
+        if oid is not None:
+            found.add(oid)
+        else:
+            session.absent("3F000", f'schema "{name}" is created by no file')
+    return found
 
 
 def _grant_relation(session: Session, oid: Oid, node: Raw, grantees: tuple[Oid, ...]) -> None:

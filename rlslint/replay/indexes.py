@@ -39,10 +39,6 @@ def create_index(session: Session, statement: Statement) -> None:
     table = relation(session, node["relation"])
     if table.relkind not in "rpm":
         raise DDLError("42809", f'cannot create index on relation "{table.relname}"')
-    if "idxname" in node and is_taken(session, table.relnamespace, truncate(node["idxname"])):
-        if node.get("if_not_exists"):
-            return
-        require_free(session, table.relnamespace, truncate(node["idxname"]))
     if node.get("concurrent") and table.relkind == "p":
         raise DDLError("0A000", f'cannot create index on partitioned table "{table.relname}" concurrently')
     method = "gist" if node.get("accessMethod") == "rtree" else node.get("accessMethod", "btree")
@@ -53,6 +49,12 @@ def create_index(session: Session, statement: Statement) -> None:
     check_method(method, keys=len(keys), include=bool(include), unique=unique)
     where = node.get("whereClause")
     require_partition_key(table, keys, unique=unique, what="unique constraint")
+    indpred = None if where is None else predicate(session, statement, where, table.oid)
+    if "idxname" in node and is_taken(session, table.relnamespace, truncate(node["idxname"])):
+        # the index that is not made had to be one that could be
+        if node.get("if_not_exists"):
+            return
+        require_free(session, table.relnamespace, truncate(node["idxname"]))
     index = add_index(
         session,
         Index(
@@ -65,7 +67,7 @@ def create_index(session: Session, statement: Statement) -> None:
             amname=method,
             keys=keys,
             include=include,
-            indpred=None if where is None else predicate(session, statement, where, table.oid),
+            indpred=indpred,
             indisunique=unique,
             indnullsnotdistinct=bool(node.get("nulls_not_distinct")),
             indisvalid=not (

@@ -13,6 +13,16 @@ from rlslint.replay.columns import ColumnPlan
 from rlslint.replay.session import DDLError, Session
 
 
+def require_persistence(parent: Relation, persistence: str, *, partition: bool) -> None:
+    """What lasts does not stand on what is temporary, nor a partition the other way round. Raises DDLError 42809."""
+    if parent.relpersistence == "t" and persistence != "t":
+        raise DDLError("42809", f'cannot inherit from temporary relation "{parent.relname}"')
+    if partition and parent.relpersistence != "t" and persistence == "t":
+        raise DDLError(
+            "42809", f'cannot create a temporary relation as partition of permanent relation "{parent.relname}"'
+        )
+
+
 def merge_parents(
     session: Session, parents: list[Relation], own: list[ColumnPlan], *, partition: bool
 ) -> tuple[list[ColumnPlan], tuple[Attribute, ...], bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, PUBLIC
 from rlslint.catalog.rows import Index, Namespace, Proc, Relation, Role
@@ -10,6 +12,9 @@ from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw
+
+Persistence = Literal["p", "u", "t"]
+"""pg_class.relpersistence: permanent, unlogged, temporary."""
 
 
 def find_relation(session: Session, rangevar: Raw) -> Relation | None:
@@ -54,10 +59,24 @@ def shown(rangevar: Raw) -> str:
     return f"{schema}.{rangevar['relname']}" if schema else str(rangevar["relname"])
 
 
-def target_namespace(session: Session, schema: str | None, *, temporary: bool = False) -> Oid:
+def target_relation(session: Session, rangevar: Raw, *, temporary: bool = False) -> tuple[Oid, Persistence]:
+    """The schema that a new relation goes to and its relpersistence (RangeVarGetAndCheckCreationNamespace).
+
+    ``temporary``: it is temporary whatever is written. Raises DDLError (3F000, 42501, 42P16).
+    """
+    schema = rangevar.get("schemaname")
+    persistence: Persistence = rangevar.get("relpersistence", "p")
+    if schema == "pg_temp" or persistence == "t" or temporary:
+        if schema not in ("pg_temp", None):
+            raise DDLError("42P16", "cannot create temporary relation in non-temporary schema")
+        return ensure_namespace(session, "pg_temp").oid, "t"
+    if schema == "pg_catalog":
+        raise DDLError("42501", f"permission denied to create {shown(rangevar)}")
+    return target_namespace(session, schema), persistence
+
+
+def target_namespace(session: Session, schema: str | None) -> Oid:
     """The schema that a new object goes to; a schema that no file creates is made, silently and as unknown."""
-    if temporary:
-        return ensure_namespace(session, "pg_temp").oid
     if schema is None:
         return session.creation_namespace()
     return ensure_namespace(session, schema).oid

@@ -14,6 +14,7 @@ from rlslint.replay.columns import SYSTEM_COLUMNS
 from rlslint.replay.foreign import foreign_to_partition
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.indexes import attach_index, clone_index, constraint_of, default_key, mapped_index, shape
+from rlslint.replay.inherit import require_persistence
 from rlslint.replay.lookup import find_index, relation, shown
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
@@ -122,6 +123,7 @@ def _with_descendants(session: Session, table: Relation) -> set[Oid]:
 def merge_into_existing(session: Session, child: Relation, parent: Relation, *, partition: bool) -> Relation:
     """A table with all of its new parent's columns and checks (MergeAttributesIntoExisting). Raises DDLError 42804."""
     catalog = session.catalog
+    require_persistence(parent, child.relpersistence, partition=partition)
     attributes = list(child.attributes)
     if partition and child.complete and parent.complete:
         for column in child.attributes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from rlslint.replay.plpgsql_declare import Variable, declarations, is_array
 from rlslint.replay.plpgsql_operators import as_list
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
@@ -43,6 +45,8 @@ class Block:
     """What the running exception handler handles."""
     body: str = ""
     """The source of the body, for what its tree leaves out."""
+    declared: Mapping[int, tuple[Variable, ...]] = field(default_factory=dict)
+    """By the id of a block's node the variables that it declares."""
     result: Value | Unset = None
     """What RETURN gave."""
     returned: list[list[Value]] | None = None
@@ -91,33 +95,55 @@ class Block:
                 self.variables[name] = Unset(None)
 
 
-def datums(function: Raw) -> Iterator[tuple[int, str, str | None, str]]:
-    """(number, name, default's text, type) of a block's variables, in the order the parser numbers them."""
+def declare(block: Block, function: Raw) -> None:
+    """Give the block the variables that no block in it declares: arguments, those of loops, of handlers and of cursors.
+
+    What its blocks declare is theirs while they run, see `entered`.
+    """
+    block.declared, theirs = declarations(function, block.body)
     for number, item in enumerate(function.get("datums", ())):
         kind, node = next(iter(item.items()))
-        if kind in ("PLpgSQL_var", "PLpgSQL_rec"):
-            default = node.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
-            typname = node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
-            yield number, node["refname"], default, typname
-        elif kind == "PLpgSQL_recfield":
-            yield number, "", None, ""
-
-
-def declare(block: Block, function: Raw) -> None:
-    """Give the block its variables, defaults not yet computed."""
-    for number, name, default, typname in datums(function):
-        block.numbers[number] = name
-        if typname.startswith("_") or typname.endswith("[]"):
-            block.arrays.add(name)
-        if name:
-            block.variables[name] = None if default is None else Unset(default)
-
-
-def initialize(block: Block) -> None:
-    """Compute the defaults of all variables, as far as they can be. Raises DDLError where one is an error."""
-    for name in tuple(block.variables):
-        try:
-            block.read(name)
-        except Undecided:
-            # asked for later, the reason is given there
+        if kind not in ("PLpgSQL_var", "PLpgSQL_rec"):
+            if kind == "PLpgSQL_recfield":
+                block.numbers[number] = ""
             continue
+        name = block.numbers[number] = node["refname"]
+        if number in theirs or not name:
+            continue
+        default = node.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
+        if is_array(node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")):
+            block.arrays.add(name)
+        block.variables[name] = None if default is None else Unset(default)
+
+
+@contextmanager
+def entered(block: Block, node: Raw) -> Iterator[None]:
+    """A block while it runs: its variables hide others of their names. Raises DDLError where a default is an error."""
+    own = block.declared.get(id(node), ())
+    hidden = {one.name: block.variables[one.name] for one in own if one.name in block.variables}
+    arrays = frozenset(block.arrays)
+    for one in own:
+        _initialize(block, one)
+    try:
+        yield
+    finally:
+        for one in own:
+            block.variables.pop(one.name, None)
+        if own:
+            block.variables.update(hidden)
+            block.arrays.clear()
+            block.arrays.update(arrays)
+
+
+def _initialize(block: Block, variable: Variable) -> None:
+    """Compute a variable's default, which does not see the variable yet, as far as it can be."""
+    name, default = variable.name, variable.default
+    value: Value | Unset = None
+    if default is not None:
+        try:
+            value = block.value(default)
+        except Undecided:
+            # asked for later, the reason is given there, unless it stands on one that it hides
+            value = Unset(None if name in default else default)
+    (block.arrays.add if variable.array else block.arrays.discard)(name)
+    block.variables[name] = value if isinstance(value, Unset) else block.typed(name, value)

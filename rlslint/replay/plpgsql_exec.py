@@ -8,7 +8,7 @@ from typing import Final
 
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.plpgsql_assign import assign, code_of, store
-from rlslint.replay.plpgsql_block import Block, Unset, initialize
+from rlslint.replay.plpgsql_block import Block, Unset, entered
 from rlslint.replay.plpgsql_errors import matches, sqlstate_of
 from rlslint.replay.plpgsql_functions import text_of
 from rlslint.replay.plpgsql_leave import MayLeave, Raised, may_fail_with_data, skip
@@ -20,7 +20,6 @@ from rlslint.replay.session import DDLError, NotFollowed
 from rlslint.source.model import Raw
 
 MAX_STATEMENTS: Final = 20_000
-_DECLARE: Final = re.compile(r"\bDECLARE\b", re.IGNORECASE)
 _RETURNED: Final = re.compile(r"\bRETURN\s+(?:NEXT\s+)?(\w+)\s*;", re.IGNORECASE)
 _BARE_NEXT: Final = "next"
 """What `_RETURNED` takes for a variable in a RETURN NEXT that gives the OUT parameters."""
@@ -43,9 +42,6 @@ def run_block(block: Block, body: list[Raw]) -> None:
     """Run a function's or DO's outermost statements. Raises DDLError when the code raises it."""
     steps = len(block.session.steps)
     try:
-        if len(_DECLARE.findall(block.body)) < 2:
-            # all variables are the outermost block's: their defaults are computed before anything runs
-            initialize(block)
         _run(block, body)
     except _Return:
         return
@@ -75,10 +71,11 @@ def _run(block: Block, body: list[Raw]) -> None:
 def _block(block: Block, node: Raw) -> None:
     exceptions = node.get("exceptions", {}).get("PLpgSQL_exception_block")
     try:
-        if exceptions is None:
-            _run(block, node.get("body", []))
-        else:
-            _guarded(block, node, exceptions)
+        with entered(block, node):
+            if exceptions is None:
+                _run(block, node.get("body", []))
+            else:
+                _guarded(block, node, exceptions)
     except _Exit as leave:
         if isinstance(leave, _Continue) or not leave.label or leave.label != node.get("label"):
             raise

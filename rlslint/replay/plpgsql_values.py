@@ -334,11 +334,11 @@ def _own_function(scope: Scope, node: Raw) -> Value:
 
 def _aggregate(scope: Scope, name: str, node: Raw) -> Value:
     assert scope.group is not None
-    if node.get("agg_star"):
-        return len(scope.group)
     rows = scope.group
     if "agg_filter" in node:
         rows = [row for row in rows if truth(evaluate(row, node["agg_filter"]))]
+    if node.get("agg_star"):
+        return len(rows)
     if "agg_order" in node:
         rows = sorted(rows, key=lambda row: text_of(evaluate(row, node["agg_order"][0]["SortBy"]["node"])))
     values = [evaluate(row, node["args"][0]) for row in rows]

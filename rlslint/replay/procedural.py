@@ -11,7 +11,7 @@ from rlslint.replay.plpgsql_exec import run_block
 from rlslint.replay.plpgsql_source import Places, parsed
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Statement
-from rlslint.source.parse import plpgsql_syntax_error
+from rlslint.source.parse import plpgsql_error
 
 
 def do(session: Session, statement: Statement) -> None:
@@ -25,9 +25,9 @@ def do(session: Session, statement: Statement) -> None:
             body = word(element)
     function = parsed(statement.text) if language == "plpgsql" else None
     if function is None and language == "plpgsql" and session.require_known is not None:
-        error = plpgsql_syntax_error(statement.text)
+        error = plpgsql_error(statement.text)
         if error is not None:
-            raise DDLError("42601", error)
+            raise DDLError(*error)
     if function is None:
         if approximate.could_matter(body):
             session.note(statement, f"a DO block that cannot be followed: {approximate.shorten(body)}")

@@ -184,6 +184,7 @@ def run(session: Session, statement: Statement, replayed: Replayed, *, transacti
     if statement.kind not in session.handlers:
         return
     session.statement = statement
+    session.tool_transaction = transactional
     session.ran = 0
     in_transaction = transactional or bool(session.savepoints)
     if not in_transaction:

@@ -98,7 +98,7 @@ def grant_role(session: Session, statement: Statement) -> None:
                 _add_member(session, role, member, inherit)
             elif not given:
                 _drop_member(session, role, member)
-            elif inherit is not None:
+            elif inherit is not None and _is_member(session, role, member):
                 _add_member(session, role, member, False)
 
 
@@ -116,9 +116,14 @@ def _add_member(session: Session, role: Oid, member: Oid, inherit: bool | None) 
     catalog.roles.put(replace(row, memberof=tuple(held.items())))
 
 
+def _is_member(session: Session, role: Oid, member: Oid) -> bool:
+    row = session.catalog.roles.get(member)
+    return row is not None and any(held == role for held, _ in row.memberof)
+
+
 def _drop_member(session: Session, role: Oid, member: Oid) -> None:
     row = session.catalog.roles.get(member)
-    if row is not None and any(held == role for held, _ in row.memberof):
+    if row is not None and _is_member(session, role, member):
         rest = tuple(entry for entry in row.memberof if entry[0] != role)
         session.catalog.roles.put(replace(row, memberof=rest))
 

@@ -9,7 +9,7 @@ from rlslint.catalog.rows import Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import required_column
 from rlslint.replay.grants import default_acl
-from rlslint.replay.lookup import find_relation, is_taken, relation_named, require_free, shown, target_namespace
+from rlslint.replay.lookup import find_relation, is_taken, relation_named, require_free, shown, target_relation
 from rlslint.replay.names import options, strings
 from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
@@ -19,8 +19,7 @@ def create_sequence(session: Session, statement: Statement) -> None:
     """CREATE SEQUENCE. Raises DDLError 42P07, NotFollowed."""
     node = statement.node
     target = node["sequence"]
-    temporary = target.get("relpersistence") == "t"
-    namespace = target_namespace(session, target.get("schemaname"), temporary=temporary)
+    namespace, persistence = target_relation(session, target)
     if node.get("if_not_exists") and is_taken(session, namespace, target["relname"]):
         return
     require_free(session, namespace, target["relname"])
@@ -32,7 +31,7 @@ def create_sequence(session: Session, statement: Statement) -> None:
             relkind="S",
             relowner=session.role,
             relacl=default_acl(session, "S", namespace),
-            relpersistence=target.get("relpersistence", "p"),
+            relpersistence=persistence,
             ownedby=_owner(session, node, namespace) or (0, 0),
             origin=statement.span,
         )

@@ -175,6 +175,8 @@ class Session:
     """search_path of a new session, ALTER ROLE and ALTER DATABASE taken into account."""
     savepoints: list[tuple[str, Savepoint]] = field(default_factory=list)
     """The open transaction, under an empty name, and the savepoints in it; empty outside a transaction."""
+    tool_transaction: bool = False
+    """Whether the tool that applies the file has opened a transaction for it."""
     local_settings: Savepoint | None = None
     """Settings to go back to when the transaction ends, where SET LOCAL changed some."""
     depth: int = 0

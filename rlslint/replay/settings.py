@@ -179,9 +179,15 @@ def set_config(session: Session, name: str, value: str, *, local: bool) -> None:
         assign(session, name.lower(), value, local=local)
 
 
+_INSIDE: Final = ("TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO")
+
+
 def transaction(session: Session, statement: Statement) -> None:
     """BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK TO. Raises DDLError 3B001, 25P01."""
     node = statement.node
+    if node.get("chain") or node["kind"] in _INSIDE:
+        if not session.savepoints and not session.tool_transaction:
+            raise DDLError("25P01", f"{statement.text} can only be used in transaction blocks")
     match node["kind"]:
         case "TRANS_STMT_BEGIN" | "TRANS_STMT_START":
             if not session.savepoints:

@@ -17,9 +17,9 @@ from rlslint.replay.columns import (
 )
 from rlslint.replay.constraints import add_constraints, inherit_checks
 from rlslint.replay.grants import default_acl
-from rlslint.replay.inherit import merge_parents
+from rlslint.replay.inherit import merge_parents, require_persistence
 from rlslint.replay.like import LikeParts, like_columns
-from rlslint.replay.lookup import is_taken, relation, require_free, target_namespace
+from rlslint.replay.lookup import is_taken, relation, require_free, target_relation
 from rlslint.replay.names import options, word
 from rlslint.replay.partitions import clone_from_parent, partition_key
 from rlslint.replay.rowtypes import add_row_type
@@ -33,8 +33,7 @@ def create_table(session: Session, statement: Statement) -> None:
     node = statement.node
     catalog = session.catalog
     target = node["relation"]
-    temporary = target.get("relpersistence") == "t" or target.get("schemaname") == "pg_temp"
-    namespace = target_namespace(session, target.get("schemaname"), temporary=temporary)
+    namespace, persistence = target_relation(session, target)
     name = target["relname"]
     if node.get("if_not_exists") and is_taken(session, namespace, name):
         return
@@ -45,6 +44,7 @@ def create_table(session: Session, statement: Statement) -> None:
         if parent in parents[:at]:
             raise DDLError("42P07", f'relation "{parent.relname}" would be inherited from more than once')
         _check_parent(parent, partition=partbound is not None)
+        require_persistence(parent, persistence, partition=partbound is not None)
     relid = catalog.new_oid()
     parts = _elements(session, statement, relid)
     _check_names(parts.plans)
@@ -58,7 +58,7 @@ def create_table(session: Session, statement: Statement) -> None:
         relowner=session.role,
         relacl=default_acl(session, "r", namespace),
         attributes=attributes,
-        relpersistence="t" if temporary else target.get("relpersistence", "p"),
+        relpersistence=persistence,
         reloftype=parts.oftype,
         inhparents=tuple(parent.oid for parent in parents),
         relispartition=partbound is not None,

@@ -10,10 +10,10 @@ from rlslint.analyze.entry import analyze_query
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
-from rlslint.nodes.parsenodes import Query, query_expressions, walk_deep
-from rlslint.nodes.primnodes import Unresolved, Var
+from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
+from rlslint.nodes.primnodes import SubLink, Unresolved, Var, walk
 from rlslint.replay.grants import default_acl
-from rlslint.replay.lookup import is_taken, require_free, target_namespace
+from rlslint.replay.lookup import is_taken, require_free, target_relation
 from rlslint.replay.names import options, strings, word
 from rlslint.replay.require import require_query
 from rlslint.replay.rowtypes import add_row_type
@@ -28,9 +28,10 @@ def create_view(session: Session, statement: Statement) -> None:
     node = statement.node
     catalog = session.catalog
     target = node["view"]
-    temporary = target.get("relpersistence") == "t" or target.get("schemaname") == "pg_temp"
-    namespace = target_namespace(session, target.get("schemaname"), temporary=temporary)
+    if target.get("relpersistence") == "u":
+        raise DDLError("42601", "views cannot be unlogged because they do not have storage")
     query = resolved_query(session, statement, node["query"]["SelectStmt"])
+    namespace, persistence = target_relation(session, target, temporary=uses_temporary(catalog, query))
     attributes, complete = output_attributes(session, statement, query, strings(node.get("aliases", [])))
     settings = [(name, word(element) or "true") for name, element in options(node.get("options", []))]
     check = _CHECK_OPTIONS.get(node.get("withCheckOption", ""))
@@ -44,7 +45,7 @@ def create_view(session: Session, statement: Statement) -> None:
         relowner=session.role,
         relacl=default_acl(session, "r", namespace),
         attributes=attributes,
-        relpersistence="t" if temporary else "p",
+        relpersistence=persistence,
         reloptions=tuple(settings),
         query=query,
         query_text=statement.text,
@@ -120,6 +121,16 @@ def _reject(query: Query) -> None:
         _reject(arm)
 
 
+def uses_temporary(catalog: Catalog, query: Query) -> bool:
+    """Whether the query reads a temporary table or view, subqueries included (isQueryUsingTempRelation)."""
+    for rte in query.rtable:
+        table = catalog.relations.get(rte.relid) if rte.kind == "relation" else None
+        if table is not None and table.relpersistence == "t":
+            return True
+    inner = [node.subselect for expr in query_expressions(query) for node in walk(expr) if isinstance(node, SubLink)]
+    return any(uses_temporary(catalog, one) for one in (*nested_queries(query), *inner))
+
+
 def output_attributes(
     session: Session, statement: Statement, query: Query, names: list[str]
 ) -> tuple[tuple[Attribute, ...], bool]:
@@ -191,18 +202,19 @@ def _create_as(
     if_not_exists: bool,
 ) -> None:
     target = into["rel"]
-    temporary = target.get("relpersistence") == "t" or target.get("schemaname") == "pg_temp"
-    namespace = target_namespace(session, target.get("schemaname"), temporary=temporary)
+    # EXECUTE of a prepared statement: the columns are not known
+    query = None if select is None else resolved_query(session, statement, select)
+    if query is not None and session.require_known is not None:
+        require_query(session, statement, query)
+    if kind == "m" and query is not None and uses_temporary(session.catalog, query):
+        raise DDLError("0A000", "materialized views must not use temporary tables or views")
+    namespace, persistence = target_relation(session, target)
     if if_not_exists and is_taken(session, namespace, target["relname"]):
         return
     require_free(session, namespace, target["relname"])
-    # EXECUTE of a prepared statement: the columns are not known
-    query = None if select is None else resolved_query(session, statement, select)
     attributes: tuple[Attribute, ...] = ()
     complete = False
     if query is not None:
-        if session.require_known is not None:
-            require_query(session, statement, query)
         attributes, complete = output_attributes(session, statement, query, strings(into.get("colNames", [])))
     add_row_type(
         session,
@@ -214,7 +226,7 @@ def _create_as(
             relowner=session.role,
             relacl=default_acl(session, "r", namespace),
             attributes=attributes,
-            relpersistence="t" if temporary else target.get("relpersistence", "p"),
+            relpersistence=persistence,
             query=query if kind == "m" else None,
             query_text=statement.text if kind == "m" else "",
             complete=complete,

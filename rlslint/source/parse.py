@@ -102,10 +102,20 @@ def parse_plpgsql(text: str) -> Any:
     return []
 
 
-def plpgsql_syntax_error(text: str) -> str | None:
-    """The syntax error of a CREATE FUNCTION's or DO's body in PL/pgSQL, or None.
+_PLPGSQL_ERRORS: Final = {
+    "syntax error at ": "42601",
+    "missing expression at ": "42601",
+    "RETURN ": "42804",
+    "cannot use RETURN ": "42804",
+}
+"""What messages of the PL/pgSQL parser begin with, and PostgreSQL's SQLSTATE for them."""
 
-    Other complaints are none: the parser has no catalog, and takes names that it does not know for mistakes.
+
+def plpgsql_error(text: str) -> tuple[str, str] | None:
+    """(SQLSTATE, message) of what is wrong in a CREATE FUNCTION's or DO's body in PL/pgSQL, or None.
+
+    That is its syntax and RETURNs that do not fit what it returns. Other complaints are none: the parser has no
+    catalog, and takes names that it does not know for mistakes.
     """
     message = None
     for attempt in dict.fromkeys((text, without_templates(text))):
@@ -114,7 +124,10 @@ def plpgsql_syntax_error(text: str) -> str | None:
             return None
         except parser.ParseError as error:
             message = str(error.args[0])
-    return message if message is not None and message.startswith("syntax error at ") else None
+    for start, sqlstate in _PLPGSQL_ERRORS.items():
+        if message is not None and message.startswith(start):
+            return sqlstate, message
+    return None
 
 
 class _SyntaxError:

@@ -20,7 +20,7 @@ from rlslint.registry import Rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.suggest.trial import Change, applied, reads
 
-Key = Hashable
+Key = tuple[str, Oid, Oid, Hashable]
 """What makes a finding the same one before and after: not its place."""
 
 
@@ -28,6 +28,16 @@ def finding_key(finding: Finding) -> Key:
     """Code, table, policy and facts; of facts those that say what is wrong, not where or how often."""
     facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items()))
     return (finding.rule.code, finding.relid, finding.policy_oid, facts)
+
+
+def _taken_over(finding: Finding, before: frozenset[Key], change: Change) -> bool:
+    """Whether a policy that takes another's place is blamed for what that one was blamed for."""
+    if finding.policy_oid not in change.made | change.policies:
+        return False
+    former = change.dropped | change.policies
+    return any(
+        code == finding.rule.code and relid == finding.relid and policy in former for code, relid, policy, _ in before
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,11 @@ class Judge:
         return Verdict(
             gone=frozenset(before - {finding_key(finding) for finding in after}),
             # what only had not been said, for another finding's sake, is not new
-            new=tuple(finding for finding in settle(after) if finding_key(finding) not in before),
+            new=tuple(
+                finding
+                for finding in settle(after)
+                if finding_key(finding) not in before and not _taken_over(finding, before, change)
+            ),
             worse=self._worse(plans),
         )
 

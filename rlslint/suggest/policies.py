@@ -8,12 +8,12 @@ from typing import Literal
 from rlslint.analyze.deparse import policy_sql
 from rlslint.analyze.typename import quote_identifier, quote_qualified
 from rlslint.catalog.catalog import PUBLIC, Catalog
-from rlslint.catalog.rows import Policy, StoredExpr
-from rlslint.checks.model import NeedMerge, NeedRoles, NeedSelectPolicy
+from rlslint.catalog.rows import Policy
+from rlslint.checks.model import NeedRoles, NeedSelectPolicy
 from rlslint.findings import Suggestion
 from rlslint.nodes.primnodes import Oid
 
-_COMMANDS: Mapping[str, str] = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+COMMANDS: Mapping[str, str] = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 
 def altered(
@@ -47,7 +47,7 @@ def altered(
 def add_select_policy(catalog: Catalog, need: NeedSelectPolicy, roles: Sequence[str]) -> Suggestion:
     """A SELECT policy for the rows that the role may write."""
     table = catalog.relations[need.relid]
-    name = _free_name(catalog, need.relid, f"{need.clause.policy.polname} (select)")
+    name = free_name(catalog, need.relid, f"{need.clause.policy.polname} (select)")
     to = ", ".join("PUBLIC" if role == "public" else quote_identifier(role) for role in roles)
     condition = policy_sql(catalog, need.clause.stored, table.oid)
     target = table_name(catalog, table.oid)
@@ -81,50 +81,12 @@ def add_roles(catalog: Catalog, need: NeedRoles) -> Suggestion:
     )
 
 
-def merge_policies(catalog: Catalog, need: NeedMerge) -> Suggestion | None:
-    """Several permissive policies as one: the first takes the conditions of all, then the others go.
-
-    Equal for every database state: PostgreSQL joins the permissive policies of a command by OR anyway
-    (add_security_quals in rowsecurity.c). Between the two statements the same rows pass, too.
-    """
-    first, *others = need.policies
-    same = all(
-        one.polrelid == first.polrelid
-        and one.polcmd == first.polcmd
-        and sorted(one.polroles) == sorted(first.polroles)
-        and one.polpermissive
-        and (one.polqual is None) == (first.polqual is None)
-        and (one.polwithcheck is None) == (first.polwithcheck is None)
-        for one in need.policies
-    )
-    if not same or not others or not first.polpermissive:
-        return None
-    using = _joined(catalog, [(one, one.polqual) for one in need.policies])
-    check = _joined(catalog, [(one, one.polwithcheck) for one in need.policies])
-    changed = altered(catalog, first, using=using, check=check, kind="rewrite_policy", title="", applicability="safe")
-    table = table_name(catalog, first.polrelid)
-    drops = [f"DROP POLICY {quote_identifier(one.polname)} ON {table};" for one in others]
-    creates = [create_policy(catalog, one) for one in others]
-    return Suggestion(
-        kind="rewrite_policy",
-        title=f"one policy instead of {len(need.policies)}",
-        applicability="safe",
-        up="\n".join([changed.up, *drops]),
-        down="\n".join([*creates, changed.down]),
-    )
-
-
-def _joined(catalog: Catalog, parts: Sequence[tuple[Policy, StoredExpr | None]]) -> str | None:
-    texts = [policy_sql(catalog, stored, policy.polrelid) for policy, stored in parts if stored is not None]
-    return " OR ".join(f"({text})" for text in dict.fromkeys(texts)) if texts else None
-
-
 def create_policy(catalog: Catalog, policy: Policy) -> str:
     """The statement that makes the policy as it is."""
     parts = [
         f"CREATE POLICY {quote_identifier(policy.polname)} ON {table_name(catalog, policy.polrelid)}",
         *([] if policy.polpermissive else ["AS RESTRICTIVE"]),
-        f"FOR {_COMMANDS[policy.polcmd]}",
+        f"FOR {COMMANDS[policy.polcmd]}",
         f"TO {role_list(catalog, policy.polroles)}",
     ]
     for keyword, stored in (("USING", policy.polqual), ("WITH CHECK", policy.polwithcheck)):
@@ -144,9 +106,9 @@ def table_name(catalog: Catalog, relid: Oid) -> str:
     return quote_qualified(catalog.nspname(table.relnamespace), table.relname)
 
 
-def _free_name(catalog: Catalog, relid: Oid, wanted: str) -> str:
-    """The name cut to 63 bytes, numbered when a policy of the table has it."""
-    taken = {policy.polname for policy in catalog.policies_of(relid)}
+def free_name(catalog: Catalog, relid: Oid, wanted: str, others: Sequence[str] = ()) -> str:
+    """The name cut to 63 bytes, numbered when a policy of the table, or one of the others, has it."""
+    taken = {*others, *(policy.polname for policy in catalog.policies_of(relid))}
     number = 1
     while True:
         tail = "" if number == 1 else f" {number}"

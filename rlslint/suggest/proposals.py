@@ -30,8 +30,10 @@ from rlslint.plan import clauses
 from rlslint.rewrite.model import PolicyClause
 from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
-from rlslint.suggest.policies import add_roles, add_select_policy, altered, merge_policies
+from rlslint.suggest.merge import merge_policies
+from rlslint.suggest.policies import add_roles, add_select_policy, altered
 from rlslint.suggest.rewrites.casts import cast_forms
+from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
@@ -81,20 +83,24 @@ class Proposer:
         roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
         if roles:
             groups.append(roles)
+        merges = (merge_policies(self.catalog, one.policies) for one in finding.needs if isinstance(one, NeedMerge))
+        merged = tuple(one for one in merges if one is not None)
+        if merged:
+            groups.append(merged)
         for need in finding.needs:
             groups += self._other(need, finding)
         yield from groups
         if indexes and wraps:
             yield (*wraps, *indexes)
-        if not any(isinstance(need, (NeedNote, NeedSelectPolicy, NeedQualify)) for need in finding.needs):
+        if not any(_excludes_forms(need) for need in finding.needs):
             yield from self._any_form(finding)
 
-    def notes(self, finding: Finding) -> Proposal:
+    def notes(self, finding: Finding, *, cured: bool) -> Proposal:
         """Advice without SQL."""
         return tuple(
             Suggestion(kind="note", title=need.title, applicability="unsafe")
             for need in finding.needs
-            if isinstance(need, NeedNote)
+            if isinstance(need, NeedNote) and not (cured and need.unless_cured)
         )
 
     def index_for(self, needs: Sequence[NeedIndex]) -> Proposal:
@@ -117,8 +123,6 @@ class Proposer:
                 suggestion = self.qualify_names(tuple(self.names[clause.policy.oid]))
             case NeedSelectPolicy():
                 suggestion = add_select_policy(self.catalog, need, finding.roles)
-            case NeedMerge():
-                suggestion = merge_policies(self.catalog, need)
             case NeedExpressionIndex():
                 suggestion = self.expression_index(need)
             case NeedRewrite(clause=clause, start=start, end=end):
@@ -298,6 +302,13 @@ class Proposer:
         )
 
 
+def _excludes_forms(need: object) -> bool:
+    """Whether it is not for another form of the condition to cure the finding."""
+    if isinstance(need, NeedNote):
+        return not need.unless_cured
+    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge))
+
+
 def all_forms(writing: Writing) -> Iterator[Form]:
     """Every other form of every part of a condition."""
     for node in positive(writing.expr):
@@ -305,6 +316,7 @@ def all_forms(writing: Writing) -> Iterator[Form]:
         yield from cast_forms(writing, node)
         yield from scalar_forms(writing, node)
         yield from foreign_key_forms(writing, node)
+        yield from constant_arm_forms(writing, node)
 
 
 def _calls_of(writing: Writing, funcid: Oid) -> list[tuple[int, int]]:

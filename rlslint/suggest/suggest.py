@@ -38,7 +38,7 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
                 made = proven(proposer, judge, finding, proposal)
                 if made:
                     break
-        result.append(with_suggestions(finding, (*made, *proposer.notes(finding))))
+        result.append(with_suggestions(finding, (*made, *proposer.notes(finding, cured=bool(made)))))
     return result
 
 
@@ -60,7 +60,11 @@ def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> 
         if verdict.rejected is not None:
             first = {i: proposal for i, proposal in first.items() if all(one.up != verdict.culprit for one in proposal)}
             continue
-        unwelcome = [new for new in verdict.new if not all(_unmasked(new, findings[i], verdict) for i in first)]
+        unwelcome = [
+            new
+            for new in verdict.new
+            if not all(_unmasked(new, findings[i], verdict) or _was_true(new, findings[i], verdict) for i in first)
+        ]
         if not unwelcome:
             return {i: proposal for i, proposal in first.items() if finding_key(findings[i]) in verdict.gone}
         disturbed = {new.relid for new in unwelcome}
@@ -80,14 +84,14 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
         if verdict.rejected is not None or key not in verdict.gone:
             return ()
         unwelcome = [new for new in verdict.new if not _unmasked(new, finding, verdict)]
-        if not unwelcome:
-            return proposal
         more: list[Suggestion] = []
         for new in unwelcome:
             needs = [need for need in new.needs if isinstance(need, NeedIndex)]
-            if not needs:
+            if not needs and not _was_true(new, finding, verdict):
                 return ()
             more += proposer.index_for(needs)
+        if not more:
+            return proposal if all(_was_true(new, finding, verdict) for new in unwelcome) else ()
         longer = tuple(dict.fromkeys((*proposal, *more)))
         if longer == proposal:
             return ()
@@ -109,5 +113,15 @@ def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:
     if new.rule.about != "plans":
         return False
     if new.policy_oid == finding.policy_oid and not set(new.statements).isdisjoint(finding.statements):
+        return False
+    return verdict.worse.isdisjoint((new.relid, statement) for statement in new.statements)
+
+
+def _was_true(new: Finding, finding: Finding, verdict: Verdict) -> bool:
+    """Whether what a finding says of a plan was so before, and only the cured one stood in its way: no index could be
+    offered for it, none of its statements visits more rows than before, and it weighs no more."""
+    if new.rule.about != "plans" or finding.rule.about != "plans" or new.severity != finding.severity:
+        return False
+    if any(isinstance(need, NeedIndex) for need in new.needs):
         return False
     return verdict.worse.isdisjoint((new.relid, statement) for statement in new.statements)

@@ -27,6 +27,9 @@ class Change:
     policies: frozenset[Oid] = frozenset()
     added: frozenset[Oid] = frozenset()
     """Tables that got or lost a policy."""
+    made: frozenset[Oid] = frozenset()
+    """Policies that are new."""
+    dropped: frozenset[Oid] = frozenset()
     functions: bool = False
     tables: frozenset[Oid] = frozenset()
     rejected: str | None = None
@@ -97,6 +100,8 @@ def run(session: Session, statements: Sequence[str]) -> Change:
         indexed=frozenset(indexed),
         policies=frozenset(row.oid for row in altered),
         added=frozenset(added | retargeted),
+        made=frozenset(made_policies.keys() - policies.keys()),
+        dropped=frozenset(policies.keys() - made_policies.keys()),
         functions=functions,
         tables=frozenset(tables),
     )

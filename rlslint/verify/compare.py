@@ -119,15 +119,15 @@ def wording_differences(connection: Connection, replayed: Entry) -> list[str]:
     return found
 
 
-def _index_again(index: Entry) -> tuple[str, bytes, str, str]:
+def _index_again(index: Entry) -> tuple[str, bytes, str, str, str]:
     name = f"{_quoted(index['schema'])}.{_quoted(index['name'])}"
     # an index of a partitioned table, or of a partition, is not made on its own
     query = f"""SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indexrelid = to_regclass({_literal(name)}) AND c.relkind = 'i' AND NOT c.relispartition"""
-    return f"index {name}", query.encode(), f"DROP INDEX {name} CASCADE", index["definition"]
+    return f"index {name}", query.encode(), f"DROP INDEX {name} CASCADE", "", index["definition"]
 
 
-def _constraint_again(constraint: Entry) -> tuple[str, bytes, str, str]:
+def _constraint_again(constraint: Entry) -> tuple[str, bytes, str, str, str]:
     table = f"{_quoted(constraint['schema'])}.{_quoted(constraint['table'])}"
     name = _quoted(constraint["name"])
     query = f"""SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass({_literal(table)})
@@ -137,23 +137,40 @@ def _constraint_again(constraint: Entry) -> tuple[str, bytes, str, str]:
         f"constraint {table}.{name}",
         query.encode(),
         drop,
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} {constraint['definition']}",
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} ",
+        constraint["definition"],
     )
 
 
-def _again(connection: Connection, what: str, query: bytes, drop: str, create: str) -> list[str]:
+def _again(connection: Connection, what: str, query: bytes, drop: str, create: str, definition: str) -> list[str]:
+    own = None
     try:
         with connection.transaction(force_rollback=True):
             connection.execute('SET LOCAL search_path = "$user", public')
             before = connection.execute(query).fetchone()
             if before is None:
                 return []
+            own = before[0]
             connection.execute(drop.encode())
-            connection.execute(create.encode())
+            connection.execute((create + definition).encode())
             after = connection.execute(query).fetchone()
     except psycopg.Error as error:
-        return [f"{what}: {error.sqlstate} {str(error).splitlines()[0]}: {create}"]
+        if own is not None and _error(connection, drop, create + own) == error.sqlstate:
+            # what it stands on has changed: the server cannot make it again from its own words either
+            return []
+        return [f"{what}: {error.sqlstate} {str(error).splitlines()[0]}: {create}{definition}"]
     return [] if after == before else [f"{what}: was {before[0]}, made again it is {after and after[0]}"]
+
+
+def _error(connection: Connection, *statements: str) -> str | None:
+    """The SQLSTATE of the first of the statements that fails; whatever they do is rolled back."""
+    try:
+        with connection.transaction(force_rollback=True):
+            for statement in statements:
+                connection.execute(statement.encode())
+    except psycopg.Error as error:
+        return error.sqlstate
+    return None
 
 
 def _quoted(name: str) -> str:

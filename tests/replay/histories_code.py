@@ -130,6 +130,12 @@ def _piece(draw: Any) -> str:
                     " column %I text', y); exception when duplicate_column then null; end; end loop;",
                     f"alter table {table} add column y text; get diagnostics n = row_count; {one};",
                     f"create policy p on {table} using ({draw(condition(table))}); {one};",
+                    f"declare y text := coalesce(y, 'n') || n; n int default n + 1; begin execute format('create table %I"
+                    f" ({column} int)', y); n := 7; end; if n = 0 then {one}; end if;",
+                    f"for i in 1..2 loop declare z text default '{name}' || i; k int; begin if k is null then execute"
+                    f" 'drop table if exists ' || z; end if; k := i; {one}; exception when others then n := i; end; end loop;",
+                    f"begin declare k int := case when {test} then 'x' else '1' end; begin {one}; end; exception when"
+                    f" others then {other}; end;",
                     f"raise notice 'x'; {one}; if {test} then raise exception 'stop %', 1 using errcode = '22000';"
                     " end if;",
                     f"select string_agg(format('drop policy %I on %I', policyname, tablename), '; ') into y from"

@@ -33,13 +33,20 @@ START = (
 )
 CALLS = ("do ", "select ", "call ")
 """What runs code."""
+
+
+def equally(*kinds: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Each kind as often as another, however many statements it knows; `st.one_of` counts these."""
+    return st.one_of(*(kind.map(str) for kind in kinds))
+
+
 DDL = histories.STATEMENT
-STRUCTURE = st.one_of(histories_tables.STATEMENT, histories_tables.STATEMENT, histories.POLICIES)
-SESSION = st.one_of(
+STRUCTURE = equally(histories_tables.STATEMENT, histories_tables.STATEMENT, histories.POLICIES)
+SESSION = equally(
     TRANSACTIONS, TRANSACTIONS, SETTINGS, ROLE_STATEMENTS, SCHEMAS, SCHEMAS, OPERATORS, histories.STATEMENT
 )
-PROGRAMS = st.one_of(CODE, CODE, histories.POLICIES, histories.TYPES)
-EVERYTHING = st.one_of(DDL, STRUCTURE, SESSION, PROGRAMS)
+PROGRAMS = equally(CODE, CODE, histories.POLICIES, histories.TYPES)
+EVERYTHING = equally(DDL, STRUCTURE, SESSION, PROGRAMS)
 
 
 def begin(connection: psycopg.Connection[Any]) -> Both:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,15 @@ from rlslint.suggest.rewrites.writing import Form, Writing
 from rlslint.suggest.trial import run
 
 SCHEMA = """
+CREATE ROLE app_user NOLOGIN;
+CREATE ROLE guest NOLOGIN;
 CREATE FUNCTION uid() RETURNS int LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('app.uid', true), '')::int $$;
 CREATE FUNCTION may() RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN uid() > 1; END $$;
+CREATE FUNCTION asks_volatile(k int) RETURNS boolean LANGUAGE sql AS $$ SELECT k = uid() OR uid() > 1 $$;
 CREATE TABLE parents (id int PRIMARY KEY);
 CREATE TABLE grp (team int, team8 bigint, open boolean);
 CREATE TABLE members (id int, team int, team8 bigint, uid int, role text, name text, code varchar(10));
-CREATE TABLE docs (id int, team int, team8 bigint, owner int, name text, code varchar(10), pub boolean,
+CREATE TABLE docs (id int PRIMARY KEY, team int, team8 bigint, owner int, name text, code varchar(10), pub boolean,
   parent int REFERENCES parents (id));
 CREATE TABLE candidates (LIKE docs);
 ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
@@ -31,8 +34,7 @@ CREATE POLICY p ON docs USING (true);
 CREATE POLICY inner_p ON members USING (uid = uid() OR role = 'a');
 """
 SERVER = """
-CREATE ROLE app_user NOLOGIN;
-GRANT ALL ON ALL TABLES IN SCHEMA public TO app_user;
+GRANT ALL ON ALL TABLES IN SCHEMA public TO app_user, guest;
 CREATE FUNCTION tried() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE c candidates; passed text := '';
 BEGIN
@@ -45,6 +47,28 @@ BEGIN
     END;
   END LOOP;
   RETURN passed;
+END $$;
+CREATE FUNCTION outcome() RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE asked text; who text; given text; found text[] := '{}';
+BEGIN
+  FOREACH who IN ARRAY ARRAY['guest:', 'app_user:', 'app_user:1', 'app_user:2'] LOOP
+    FOREACH asked IN ARRAY ARRAY[
+      'SELECT array_agg(id ORDER BY id) FROM docs',
+      'WITH d AS (DELETE FROM docs RETURNING id) SELECT array_agg(id ORDER BY id) FROM d',
+      'WITH d AS (UPDATE docs SET name = name RETURNING id) SELECT array_agg(id ORDER BY id) FROM d',
+      'SELECT tried()'
+    ] LOOP
+      BEGIN
+        PERFORM set_config('app.uid', split_part(who, ':', 2), true), set_config('role', split_part(who, ':', 1), true);
+        EXECUTE asked INTO given;
+        RAISE EXCEPTION SQLSTATE 'UU002';
+      EXCEPTION
+        WHEN SQLSTATE 'UU002' THEN found := found || coalesce(given, 'nothing');
+        WHEN OTHERS THEN found := found || SQLSTATE::text;
+      END;
+    END LOOP;
+  END LOOP;
+  RETURN found;
 END $$;
 """
 
@@ -73,9 +97,9 @@ class Rows:
 def altered(catalog: Catalog, condition: str) -> Policy:
     """The policy with a condition, in the catalog."""
     session = Session(catalog, handlers=handlers())
-    change = run(session, [f"ALTER POLICY p ON docs USING ({condition})"])
+    change = run(session, [altering(condition)])
     assert change.rejected is None, (condition, change.rejected)
-    return next(policy for policy in catalog.policies if policy.polname == "p")
+    return next(one for one in catalog.policies if one.polname == "p")
 
 
 def rewrites(catalog: Catalog, policy: Policy, forms: Any) -> Iterator[tuple[Form, str]]:
@@ -88,32 +112,33 @@ def rewrites(catalog: Catalog, policy: Policy, forms: Any) -> Iterator[tuple[For
             yield form, text
 
 
-def load(connection: psycopg.Connection[Any], rows: Rows) -> None:
-    parts = ["TRUNCATE members, docs, candidates, grp"]
-    for table in ("members", "docs", "candidates", "grp"):
-        values = getattr(rows, table)
-        if values:
-            parts.append(f"INSERT INTO {table} VALUES {', '.join(values)}")
+STATEMENTS = 4
+"""How many entries of an outcome are one user's; the first are those of a role that never has a user."""
+
+
+def outcomes(connection: psycopg.Connection[Any], rows: Rows, changes: Sequence[str]) -> list[list[str]]:
+    """After each change in turn, for each user: rows seen, deleted and updated, new rows that pass; or the SQLSTATE.
+
+    The tables are empty before and afterwards.
+    """
+    parts = [
+        f"INSERT INTO {table} VALUES {', '.join(values)}"
+        for table in ("members", "docs", "candidates", "grp")
+        if (values := getattr(rows, table))
+    ]
     switch = "ENABLE" if rows.inner_row_security else "DISABLE"
     parts.append(f"ALTER TABLE members {switch} ROW LEVEL SECURITY")
-    connection.execute("; ".join(parts).encode())
-
-
-def outcome(connection: psycopg.Connection[Any], condition: str) -> list[Any]:
-    """For each user: rows seen, deleted, updated (or the error), and new rows that pass."""
-    found: list[Any] = []
-    connection.execute(f"ALTER POLICY p ON docs USING ({condition})".encode())
-    for user in ("", "1", "2"):
-        for sql in (
-            "SELECT array_agg(id ORDER BY id) FROM docs",
-            "WITH d AS (DELETE FROM docs RETURNING id) SELECT array_agg(id ORDER BY id) FROM d",
-            "SELECT tried()",
-        ):
-            try:
-                with connection.transaction(force_rollback=True):
-                    connection.execute(f"SET LOCAL ROLE app_user; SET LOCAL app.uid = '{user}'".encode())
-                    row = connection.execute(sql.encode()).fetchone()
-                    found.append(row and row[0])
-            except psycopg.Error as error:
-                found.append(error.sqlstate)
+    found = []
+    with connection.transaction(force_rollback=True):
+        connection.execute("; ".join(parts).encode())
+        for change in changes:
+            connection.execute(change.encode())
+            row = connection.execute(b"SELECT outcome()").fetchone()
+            assert row is not None
+            found.append(row[0])
     return found
+
+
+def altering(condition: str) -> str:
+    """What gives the policy a condition."""
+    return f"ALTER POLICY p ON docs USING ({condition})"

@@ -2,185 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.suggest.rewrites.casts import cast_forms
+from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.writing import Form, Writing, positive
 from rlslint.suggest.trial import applied
-from tests.conftest import Server
-from tests.suggest.differential import SCHEMA, SERVER, Rows, altered, load, outcome, rewrites, schema_catalog
-
-CASES = int(os.environ.get("RLSLINT_CASES", "20"))
-CHECKED = settings(
-    max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-
-SMALL = st.sampled_from(["NULL", "1", "2", "3"])
-TEXT = st.sampled_from(["NULL", "'a'", "'b'", "'A'", "'1'"])
-TRUTH = st.sampled_from(["NULL", "true", "false"])
-
-
-def _values(*columns: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.tuples(*columns).map(lambda row: f"({', '.join(row)})")
-
-
-MEMBER = _values(st.just("1"), SMALL, SMALL, SMALL, TEXT, TEXT, TEXT)
-PARENT = st.sampled_from(["NULL", "1", "2"])
-GROUP = _values(SMALL, SMALL, TRUTH)
-
-
-@st.composite
-def rows(draw: st.DrawFn) -> Rows:
-    def numbered(parent: st.SearchStrategy[str], most: int) -> tuple[str, ...]:
-        drawn = draw(st.lists(st.tuples(SMALL, SMALL, SMALL, TEXT, TEXT, TRUTH, parent), max_size=most))
-        return tuple(f"({i}, {', '.join(row)})" for i, row in enumerate(drawn))
-
-    return Rows(
-        members=tuple(draw(st.lists(MEMBER, max_size=6))),
-        docs=numbered(PARENT, 6),
-        candidates=numbered(st.sampled_from(["NULL", "1", "9"]), 5),
-        grp=tuple(draw(st.lists(GROUP, max_size=4))),
-        inner_row_security=draw(st.booleans()),
-    )
-
-
-PAIRS = (
-    "m.team = docs.team",
-    "docs.team = m.team",
-    "m.team8 = docs.team",
-    "docs.team8 = m.team",
-    "m.name = docs.name",
-    "docs.code = m.name",
-    "m.code = docs.name",
-    "lower(m.name) = lower(docs.name)",
-    "m.team = docs.team + 1",
-    "(docs.team = m.team)",
-)
-OTHERS = (
-    "m.uid = uid()",
-    "uid() = m.uid",
-    "m.uid = (SELECT uid())",
-    "m.role = 'a'",
-    "(m.role = 'a' OR m.role = 'b')",
-    "m.role IS NOT NULL",
-    "m.name <> m.code",
-    "EXISTS (SELECT FROM grp g WHERE g.team = m.team)",
-    "docs.pub",
-    "docs.name = 'a'",
-    "(docs.pub OR docs.team = 1)",
-)
-SOURCES = (
-    "members m",
-    "members AS m JOIN grp ON grp.team = m.team",
-    "members m LEFT JOIN grp g ON g.team = m.team AND g.open",
-    "members m, grp",
-)
-AROUND = (
-    "{}",
-    "docs.pub AND {}",
-    "docs.pub OR {}",
-    "{} AND docs.name = 'a'",
-    "({} OR docs.owner = uid()) AND docs.pub",
-)
-
-
-@st.composite
-def memberships(draw: st.DrawFn) -> str:
-    source = draw(st.sampled_from(SOURCES))
-    pairs = draw(st.lists(st.sampled_from(PAIRS), min_size=1, max_size=2, unique=True))
-    others = draw(st.lists(st.sampled_from(OTHERS), max_size=3, unique=True))
-    where = draw(st.permutations([*pairs, *others]))
-    kind = draw(st.sampled_from(["exists", "in", "plain", "row"]))
-    if kind == "exists":
-        output = draw(st.sampled_from(["1", "*", "m.id", "DISTINCT m.team"]))
-        tail = draw(st.sampled_from(["", " LIMIT 1"]))
-        text = f"EXISTS (SELECT {output} FROM {source} WHERE {' AND '.join(where)}{tail})"
-    elif kind == "in":
-        left, column = draw(st.sampled_from([("uid()", "m.uid"), ("'a'", "m.role"), ("docs.owner", "m.uid")]))
-        text = f"{left} IN (SELECT {column} FROM {source} WHERE {' AND '.join(where)})"
-    else:
-        inner = [one for one in others if "docs" not in one] or ["m.uid = uid()"]
-        left, column = draw(
-            st.sampled_from(
-                [("docs.team", "m.team"), ("team8", "m.team"), ("docs.name", "m.code"), ("lower(code)", "m.name")]
-            )
-        )
-        operator = draw(st.sampled_from(["IN", "= ANY"]))
-        text = f"{left} {operator} (SELECT {column} FROM {source} WHERE {' AND '.join(inner)})"
-    return draw(st.sampled_from(AROUND)).format(text)
-
-
-@st.composite
-def comparisons(draw: st.DrawFn) -> str:
-    text = draw(
-        st.sampled_from(
-            [
-                "docs.owner::text = uid()::text",
-                "uid()::text = owner::text",
-                "owner::text = (SELECT uid()::text)",
-                "CAST(docs.team8 AS text) = CAST(uid()::bigint AS text)",
-                "docs.pub::text = (uid() > 1)::text",
-                "owner::text = current_setting('app.uid', true)",
-            ]
-        )
-    )
-    return draw(st.sampled_from(AROUND)).format(text)
-
-
-@st.composite
-def scalars(draw: st.DrawFn) -> str:
-    text = draw(
-        st.sampled_from(
-            [
-                "(SELECT uid() = docs.owner)",
-                "(SELECT docs.owner = uid() AS mine)",
-                "(SELECT uid() = owner OR pub)",
-                "(SELECT may() AND (docs.team = uid() OR may()))",
-                "(SELECT docs.team + uid() > 3)",
-                "(SELECT (owner = uid()))",
-            ]
-        )
-    )
-    return draw(st.sampled_from(AROUND)).format(text)
-
-
-@st.composite
-def parents(draw: st.DrawFn) -> str:
-    text = draw(
-        st.sampled_from(
-            [
-                "EXISTS (SELECT 1 FROM parents WHERE parents.id = docs.parent)",
-                "EXISTS (SELECT FROM parents x WHERE docs.parent = x.id)",
-                "EXISTS (SELECT 1 FROM parents WHERE id = parent)",
-            ]
-        )
-    )
-    return draw(st.sampled_from(AROUND)).format(text)
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return schema_catalog()
-
-
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[psycopg.Connection[Any]]:
-    with server.database() as opened:
-        opened.execute((SCHEMA + SERVER + "INSERT INTO parents VALUES (1), (2);").encode())
-        yield opened
-
+from tests.suggest.composed import AROUND, CHECKED, comparisons, constants, helpers, memberships, parents, rows, scalars
+from tests.suggest.differential import Rows, altered, altering, outcomes, rewrites
 
 Forms = Callable[[Writing, Any], Iterator[Form]]
 
@@ -195,10 +35,10 @@ def _same(connection: psycopg.Connection[Any], catalog: Catalog, condition: str,
 
     made = list(rewrites(catalog, policy, every))
     if made:
-        load(connection, data)
-        before = outcome(connection, condition)
-        for _, text in made:
-            assert outcome(connection, text) == before, (condition, text)
+        texts = [text for _, text in made]
+        before, *others = outcomes(connection, data, [altering(one) for one in (condition, *texts)])
+        for text, after in zip(texts, others, strict=True):
+            assert after == before, (condition, text)
     return len(made)
 
 
@@ -228,37 +68,16 @@ def test_scalars(connection: psycopg.Connection[Any], catalog: Catalog, conditio
 
 @pytest.mark.server
 @CHECKED
+@given(condition=constants(), data=rows())
+def test_constant_arms(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
+    assert _same(connection, catalog, condition, data, constant_arm_forms)
+
+
+@pytest.mark.server
+@CHECKED
 @given(condition=parents(), data=rows())
 def test_foreign_keys(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
     assert _same(connection, catalog, condition, data, foreign_key_forms)
-
-
-@st.composite
-def helpers(draw: st.DrawFn) -> str:
-    """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row."""
-    source = draw(st.sampled_from(SOURCES))
-    key = draw(st.sampled_from(["m.team = k", "k = m.team", "m.team8 = k", "m.team = asks.k", "(m.team = k)"]))
-    more = ["m.role = r", "m.uid = u", "(m.role = r OR m.uid = u)", "u IS NOT NULL", "m.name = ANY (ARRAY[r, 'b'])"]
-    own = [one for one in OTHERS if "docs" not in one]
-    others = draw(st.lists(st.sampled_from([*own, *more]), max_size=3, unique=True))
-    where = " AND ".join(draw(st.permutations([key, *others])))
-    output = draw(st.sampled_from(["1", "*", "m.id"]))
-    question = f"EXISTS (SELECT {output} FROM {source} WHERE {where})"
-    language, body = draw(
-        st.sampled_from(
-            [
-                ("sql", f"SELECT {question}"),
-                ("sql", f"SELECT\n  {question};"),
-                ("plpgsql", f"BEGIN RETURN {question}; END"),
-            ]
-        )
-    )
-    rights = draw(st.sampled_from(["", "SECURITY DEFINER", "SECURITY DEFINER SET search_path = public"]))
-    more_rights = draw(st.sampled_from(["STABLE", "STABLE STRICT"]))
-    return (
-        f"CREATE OR REPLACE FUNCTION asks(k int, r text, u int) RETURNS boolean LANGUAGE {language} {more_rights} "
-        f"{rights} AS $f$ {body} $f$"
-    )
 
 
 @pytest.mark.server
@@ -281,12 +100,9 @@ def test_list_helpers(
             assume(beside.is_right(catalog))
             text = writing.check(beside.form)
     assert text is not None
-    load(connection, data)
-    with connection.transaction(force_rollback=True):
-        connection.execute(helper.encode())
-        before = outcome(connection, condition)
-        connection.execute(beside.create.encode())
-        assert outcome(connection, text) == before, (helper, beside.create, text)
+    changes = [f"{helper}; {altering(condition)}", f"{beside.create} {altering(text)}"]
+    before, after = outcomes(connection, data, changes)
+    assert after == before, (helper, beside.create, text)
 
 
 @pytest.mark.parametrize(

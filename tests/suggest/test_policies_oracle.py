@@ -1,0 +1,117 @@
+"""Changes of whole policies against a server: calls asked once, policies merged, roles named, a function declared STABLE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from rlslint.catalog.catalog import PUBLIC, Catalog
+from rlslint.checks.model import NeedRoles, NeedStable, NeedWrap
+from rlslint.findings import Suggestion
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import FuncExpr
+from rlslint.plan.mutate import has_vars_of_level
+from rlslint.rewrite.model import PolicyClause
+from rlslint.suggest.functions import declare_stable
+from rlslint.suggest.merge import merge_policies
+from rlslint.suggest.policies import add_roles
+from rlslint.suggest.proposals import Proposer
+from rlslint.suggest.trial import applied
+from tests.suggest.composed import AROUND, CHECKED, calls, memberships, own_rows, rows
+from tests.suggest.differential import STATEMENTS, Rows, altered, altering, outcomes
+
+
+def _compare(connection: psycopg.Connection[Any], data: Rows, given: str, made: Suggestion) -> list[str]:
+    """With the change the same as before it, and after it was taken back; returns what that is."""
+    before, after, back = outcomes(connection, data, [given, made.up, made.down])
+    assert before == after, (given, made.up)
+    assert before == back, (given, made.down)
+    return before
+
+
+@pytest.mark.server
+@CHECKED
+@given(condition=calls(), data=rows())
+def test_calls_asked_once(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
+    policy = altered(catalog, condition)
+    assert policy.polqual is not None
+    proposer = Proposer.of(catalog, [])
+    writing = proposer.writing(policy.polqual, policy.polrelid)
+    clause = PolicyClause(policy, "using", policy.polqual)
+    needs = [
+        NeedWrap(clause, *writing.place(node), node.funcid)
+        for node, level in walk_deep(writing.expr)
+        if isinstance(node, FuncExpr) and node.form == "call" and not has_vars_of_level(node, level)
+    ]
+    assume(needs)
+    made = proposer.wrap_calls(needs)
+    assert made is not None
+    assert made.applicability == "safe"
+    _compare(connection, data, altering(condition), made)
+
+
+@pytest.mark.server
+@CHECKED
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["ALL", "ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]),
+            calls() | memberships() | st.just("true"),
+            st.none() | st.sampled_from(["docs.pub", "docs.owner = uid()"]),
+        ),
+        min_size=2,
+        max_size=4,
+    ),
+    data=rows(),
+)
+def test_policies_merged(
+    connection: psycopg.Connection[Any], catalog: Catalog, parts: list[tuple[str, str, str | None]], data: Rows
+) -> None:
+    statements = ["ALTER POLICY p ON docs USING (false)"]
+    for i, (command, condition, check) in enumerate(parts):
+        using = "" if command == "INSERT" else f" USING ({condition})"
+        if command == "INSERT":
+            check = condition
+        elif command in ("SELECT", "DELETE"):
+            check = None
+        checked = "" if check is None else f" WITH CHECK ({check})"
+        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO app_user{using}{checked}")
+    with applied(catalog, statements) as change:
+        assert change.rejected is None, change.rejected
+        ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))
+        made = merge_policies(catalog, ours)
+    assume(made)
+    assert made is not None
+    assert made.applicability == "safe"
+    _compare(connection, data, "; ".join(statements), made)
+
+
+@pytest.mark.server
+@CHECKED
+@given(condition=own_rows(), data=rows())
+def test_roles_named(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
+    policy = altered(catalog, condition)
+    assert policy.polroles == (PUBLIC,)
+    role = catalog.find_role("app_user")
+    assert role is not None
+    made = add_roles(catalog, NeedRoles(policy, (role.oid,), "guest never passes"))
+    before = _compare(connection, data, altering(condition), made)
+    # what it assumes
+    assert before[:STATEMENTS] == ["nothing", "nothing", "nothing", ""]
+
+
+@pytest.mark.server
+@CHECKED
+@given(around=st.sampled_from(AROUND), argument=st.sampled_from(["team", "docs.owner", "uid()"]), data=rows())
+def test_functions_declared_stable(
+    connection: psycopg.Connection[Any], catalog: Catalog, around: str, argument: str, data: Rows
+) -> None:
+    (proc,) = catalog.procs.find("name", "asks_volatile")
+    made = declare_stable(catalog, NeedStable(proc.oid))
+    assert made is not None
+    assert made.applicability == "conditional"
+    _compare(connection, data, altering(around.format(f"asks_volatile({argument})")), made)
