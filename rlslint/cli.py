@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +17,12 @@ from rlslint.commandline import (
     colour,
     common,
     one_line_errors,
-    remarks_on,
     say_inputs,
     standard_input,
     write,
 )
 
 if TYPE_CHECKING:
-    from rlslint.cache import Cache, Kept
     from rlslint.report.inputs import Input
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
@@ -101,72 +97,16 @@ def check(
 
     Exit status: 0 nothing as severe as --fail-on, 1 findings, 2 rlslint could not do its work.
     """
-    from rlslint.cache import Cache
+    from rlslint.answer import Asked, answer
 
     with one_line_errors():
-        asked = CheckAsked(given, format_, select, ignore, fail_on, since, baseline, quiet, colour(color, given.output))
-        # git, standard input and a baseline that is written are no files that could be looked at again
-        lasting = not (no_cache or since or baseline or given.output or "-" in given.paths)
-        cache = Cache(repr(asked)) if lasting else None
-        said = None if cache is None else cache.recall()
-        if said is None:
-            said = _checked(asked, cache)
+        coloured = colour(color, given.output)
+        asked = Asked(given, format_, select, ignore, fail_on, since, baseline, quiet, coloured)
+        said = answer(asked, anew=no_cache)
         for line in said.remarks:
             click.echo(line, err=True)
         write(said.output, given.output)
     sys.exit(said.status)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckAsked:
-    """What a check is asked for on the command line."""
-
-    given: Given
-    format: str
-    select: str | None
-    ignore: str | None
-    fail_on: str | None
-    since: str | None
-    baseline: str | None
-    quiet: bool
-    coloured: bool
-
-
-def _checked(asked: CheckAsked, cache: Cache | None) -> Kept:
-    """Do the work; remember what comes of it if it hangs on files alone."""
-    # imported late: --version, --help and what is known already need none of it
-    from rlslint import pipeline
-    from rlslint.baseline import keep
-    from rlslint.cache import Kept
-    from rlslint.report.formats import render
-    from rlslint.source.stack import with_room
-
-    given, cwd = asked.given, Path.cwd()
-    with nullcontext() if cache is None else cache.reading():
-        options = given.options(
-            select=asked.select,
-            ignore=asked.ignore,
-            fail_on=asked.fail_on,
-            since=asked.since,
-            baseline=asked.baseline,
-        )
-        stdin = standard_input(options.paths)
-        with Progress(quiet=asked.quiet) as progress:
-            result = with_room(
-                lambda: pipeline.check(
-                    options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
-                )
-            )
-    remarks = remarks_on(result.inputs, given.verbose, asked.quiet)
-    text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
-    failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)  # type: ignore[arg-type]
-    if result.ratchet is not None:
-        told = keep(Path(options.baseline), result.ratchet)
-        remarks += [f"rlslint: {told}"] if told and not asked.quiet else []
-    said = Kept(text, tuple(remarks), int(failed))
-    if cache is not None and not options.own_rules and result.ratchet is None:
-        cache.keep(said)
-    return said
 
 
 @main.command()

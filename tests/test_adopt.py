@@ -125,7 +125,10 @@ def test_a_script_that_includes_others(tmp_path: Path) -> None:
     write(tmp_path, "db/init.sql", text="\\ir tables/notes.sql\n\\ir policies/notes.sql\n\\ir policies/roles.sql\n")
     write(tmp_path, "db/tables/notes.sql", text="CREATE TABLE notes (a int);")
     write(
-        tmp_path, "db/policies/notes.sql", "db/policies/roles.sql", text=POLICY.replace("TABLE t", "TABLE IF NOT EXISTS t")
+        tmp_path,
+        "db/policies/notes.sql",
+        "db/policies/roles.sql",
+        text=POLICY.replace("TABLE t", "TABLE IF NOT EXISTS t"),
     )
     assert rlslint("init", cwd=tmp_path).status == 0
     assert load_options(tmp_path).paths == (str(tmp_path / "db"),)

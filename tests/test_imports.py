@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 STAGES = (
     "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "registry",
     "findings", "ignores", "change", "baseline", "suggest", "verify", "report", "settings", "config", "databases", "shown",
-    "pipeline", "own", "adopt", "lsp", "cache", "commandline", "cli", "__main__",
+    "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli", "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},

@@ -1,0 +1,72 @@
+"""What ``check`` is asked for in, what it says out: from memory where no file changed, else by doing the work."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlslint.cache import Cache, Kept
+from rlslint.commandline import Given, Progress, remarks_on, standard_input
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a check is asked for on the command line."""
+
+    given: Given
+    format: str
+    select: str | None
+    ignore: str | None
+    fail_on: str | None
+    since: str | None
+    baseline: str | None
+    quiet: bool
+    coloured: bool
+
+    @property
+    def of_files_alone(self) -> bool:
+        """git, standard input and a baseline that is written are no files that could be looked at again."""
+        return not (self.since or self.baseline or self.given.output or "-" in self.given.paths)
+
+
+def answer(asked: Asked, *, anew: bool) -> Kept:
+    """What to print, and the exit status. ``anew`` asks no cache and leaves nothing in it. Raises as `pipeline.check`."""
+    cache = Cache(repr(asked)) if asked.of_files_alone and not anew else None
+    said = None if cache is None else cache.recall()
+    return _work(asked, cache) if said is None else said
+
+
+def _work(asked: Asked, cache: Cache | None) -> Kept:
+    # imported late: what is known already needs none of it
+    from rlslint import pipeline
+    from rlslint.baseline import keep
+    from rlslint.report.formats import render
+    from rlslint.source.stack import with_room
+
+    given, cwd = asked.given, Path.cwd()
+    with nullcontext() if cache is None else cache.reading():
+        options = given.options(
+            select=asked.select,
+            ignore=asked.ignore,
+            fail_on=asked.fail_on,
+            since=asked.since,
+            baseline=asked.baseline,
+        )
+        stdin = standard_input(options.paths)
+        with Progress(quiet=asked.quiet) as progress:
+            result = with_room(
+                lambda: pipeline.check(
+                    options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
+                )
+            )
+    remarks = remarks_on(result.inputs, given.verbose, asked.quiet)
+    text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
+    failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)  # type: ignore[arg-type]
+    if result.ratchet is not None:
+        told = keep(Path(options.baseline), result.ratchet)
+        remarks += [f"rlslint: {told}"] if told and not asked.quiet else []
+    said = Kept(text, tuple(remarks), int(failed))
+    if cache is not None and not options.own_rules and result.ratchet is None:
+        cache.keep(said)
+    return said
