@@ -18,6 +18,7 @@ from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import is_preset, target_namespace
 from rlslint.replay.names import flag, options, role_of, word
 from rlslint.replay.references import Address
+from rlslint.replay.require import may_be_unseen, require_types
 from rlslint.replay.routines import KINDS, find_function
 from rlslint.replay.session import DDLError, Handler, Missing, NotFollowed, Session
 from rlslint.replay.settings import change_config
@@ -90,6 +91,8 @@ def create_function(session: Session, statement: Statement) -> None:
         origin=statement.span,
         statement=statement,
     )
+    if session.require_known is not None and not may_be_unseen(session, statement, catalog.newest_oid):
+        require_types(proc)
     made = _store(session, _with_options(session, statement, proc), bool(node.get("replace")))
     check_body(session, statement, made)
 
@@ -313,8 +316,10 @@ def set_schema_function(session: Session, statement: Statement) -> None:
     proc = find_function(session, node["object"]["ObjectWithArgs"], KINDS[node["objectType"]])
     if proc is None:
         _absent(session, node["object"]["ObjectWithArgs"])
-    else:
-        _move(session, replace(proc, pronamespace=target_namespace(session, node["newschema"])))
+        return
+    namespace = target_namespace(session, node["newschema"])
+    if namespace != proc.pronamespace:
+        _move(session, replace(proc, pronamespace=namespace))
 
 
 def _absent(session: Session, target: Raw) -> None:

@@ -14,7 +14,7 @@ from rlslint.analyze.typename import format_type, names_of
 from rlslint.analyze.types import type_collation
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
-from rlslint.nodes.primnodes import CollateExpr, Oid, Var
+from rlslint.nodes.primnodes import CollateExpr, Const, Oid, Var
 from rlslint.replay.columns import named_collation
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers
@@ -109,14 +109,16 @@ def require_partition_key(table: Relation, keys: tuple[IndexKey, ...], *, unique
             raise DDLError("0A000", f"{what} on partitioned table must include all partitioning columns")
 
 
-def predicate(session: Session, statement: Statement, raw: Raw, relid: Oid) -> StoredExpr:
-    """A partial index's WHERE. Raises DDLError for what PostgreSQL rejects in it."""
+def predicate(session: Session, statement: Statement, raw: Raw, relid: Oid) -> StoredExpr | None:
+    """A partial index's WHERE; None where it is TRUE (make_ands_implicit). Raises DDLError for what PostgreSQL rejects."""
     stored = stored_expr(
         session.catalog, statement, raw, relid, session.search_path, where="index predicates", boolean=True
     )
     for problem in rejections(stored.expr):
         raise DDLError(problem.sqlstate or "42601", problem.reason)
     require_immutable(session, stored.expr, "functions in index predicate must be marked IMMUTABLE")
+    if isinstance(stored.expr, Const) and stored.expr.value in ("true", "t"):
+        return None
     return stored
 
 

@@ -13,7 +13,7 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import target_namespace
-from rlslint.replay.names import flag, options
+from rlslint.replay.names import flag, options, role_of
 from rlslint.replay.references import Address
 from rlslint.replay.routines import find_function
 from rlslint.replay.session import DDLError, Handler, NotFollowed, Session
@@ -271,22 +271,35 @@ def drop_cast(session: Session, statement: Statement, obj: Raw, missing_ok: bool
     catalog.casts.remove((source << 32) | target)
 
 
-def drop_operator(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
-    """One object of DROP OPERATOR. Raises DDLError 2BP01 where something uses it, Missing 42883, NotFollowed."""
+def _named_operator(session: Session, target: Raw, *, missing_ok: bool = False) -> Oid:
+    """The operator of that name and operands, else 0. Raises Missing 42883."""
     catalog = session.catalog
-    target = obj["ObjectWithArgs"]
     schema, name = names_of(target["objname"])
     operands = tuple(
         resolve_type_name(catalog, item["TypeName"], session.search_path)[0] if "TypeName" in item else 0
         for item in target["objargs"]
     )
-    candidates = catalog.find_operators(schema, name, session.search_path)
-    found = [row for row in candidates if (row.oprleft, row.oprright) == operands]
-    if not found:
-        if not missing_ok:
-            session.absent("42883", f"operator {name} with these operands is created by no file")
+    for row in catalog.find_operators(schema, name, session.search_path):
+        if (row.oprleft, row.oprright) == operands:
+            return row.oid
+    if not missing_ok:
+        session.absent("42883", f"operator {name} with these operands is created by no file")
+    return 0
+
+
+def own_operator(session: Session, statement: Statement) -> None:
+    """ALTER OPERATOR ... OWNER TO: nothing here hangs on an operator's owner, but it has to be there. Raises Missing."""
+    _named_operator(session, statement.node["object"]["ObjectWithArgs"])
+    role_of(session, statement.node["newowner"])
+
+
+def drop_operator(session: Session, statement: Statement, obj: Raw, missing_ok: bool, cascade: bool = False) -> None:
+    """One object of DROP OPERATOR. Raises DDLError 2BP01 where something uses it, Missing 42883, NotFollowed."""
+    catalog = session.catalog
+    name = names_of(obj["ObjectWithArgs"]["objname"])[1]
+    oid = _named_operator(session, obj["ObjectWithArgs"], missing_ok=missing_ok)
+    if oid == 0:
         return
-    oid = found[0].oid
     if oid < FIRST_NORMAL_OID:
         raise DDLError("2BP01", f"cannot drop operator {name} because it is required by the database system")
     if catalog.amops.find("operator", oid):

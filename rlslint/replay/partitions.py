@@ -10,6 +10,7 @@ from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Oid, Var
+from rlslint.replay.bounds import partition_bound
 from rlslint.replay.columns import SYSTEM_COLUMNS
 from rlslint.replay.foreign import foreign_to_partition
 from rlslint.replay.immutable import require_immutable
@@ -99,6 +100,7 @@ def attach_partition(session: Session, statement: Statement, table: Relation, no
         raise DDLError("42809", "cannot attach inheritance parent as partition")
     if table.oid in _with_descendants(session, child):
         raise DDLError("42P07", "circular inheritance not allowed")
+    bound = partition_bound(session, statement, table, node["bound"])
     attributes = merge_into_existing(session, child, table, partition=True)
     child = catalog.relations.put(
         replace(
@@ -106,7 +108,7 @@ def attach_partition(session: Session, statement: Statement, table: Relation, no
             attributes=attributes.attributes,
             inhparents=(table.oid,),
             relispartition=True,
-            partbound=str(node.get("bound")),
+            partbound=bound,
             origin=statement.span,
         )
     )

@@ -50,13 +50,28 @@ def require_tables(session: Session, statement: Statement) -> list[Relation] | N
 
 def require_columns(session: Session, statement: Statement, variables: Collection[str]) -> None:
     """The same, and the columns that it names without a table; ``variables`` are names that code gives them."""
-    tables = require_tables(session, statement)
-    if tables is None or any(True for kind in _OTHER_SOURCES for _ in found(statement.node, kind)):
+    node = statement.node
+    if require_tables(session, statement) is None:
         return
-    known = {one.attname for table in tables for one in table.attributes if not one.attisdropped}
-    known |= _SYSTEM | {table.relname for table in tables} | set(variables)
-    known |= {one["name"] for one in found(statement.node, "ResTarget") if "name" in one}
-    for column in found(statement.node, "ColumnRef"):
+    query = node.get("selectStmt") if statement.kind == "InsertStmt" else None
+    if query is not None:
+        # what is inserted into is no source of what is read
+        _require_names(session, query, variables)
+        node = {key: value for key, value in node.items() if key != "selectStmt"}
+    _require_names(session, node, variables)
+
+
+def _require_names(session: Session, node: Raw, variables: Collection[str]) -> None:
+    if any(True for kind in _OTHER_SOURCES for _ in found(node, kind)):
+        return
+    known = _SYSTEM | set(variables)
+    for rangevar in _range_vars(node):
+        table = find_relation(session, rangevar)
+        if table is None or not table.complete:
+            return
+        known |= {table.relname, *(one.attname for one in table.attributes if not one.attisdropped)}
+    known |= {one["name"] for one in found(node, "ResTarget") if "name" in one}
+    for column in found(node, "ColumnRef"):
         fields = column["fields"]
         name = fields[0].get("String", {}).get("sval") if len(fields) == 1 else None
         if name is not None and name not in known:

@@ -7,7 +7,7 @@ from typing import Final
 
 from rlslint.catalog.rows import Constraint, Index, Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay import extensions, functions, policies, roles, schemas, triggers, types
+from rlslint.replay import extensions, functions, operators, policies, roles, schemas, triggers, types
 from rlslint.replay.alter_column import is_inherited
 from rlslint.replay.alter_table import change_owner
 from rlslint.replay.columns import put_attribute, required_column
@@ -50,6 +50,7 @@ _OWNERS: Final[dict[str, Handler]] = {
     "OBJECT_TYPE": types.own_type,
     "OBJECT_DOMAIN": types.own_type,
     "OBJECT_SCHEMA": schemas.own_schema,
+    "OBJECT_OPERATOR": operators.own_operator,
 }
 _RELATIONS: Final = {
     "OBJECT_TABLE": ("rpfvmS", "table"),

@@ -39,7 +39,7 @@ def require_known(session: Session, statement: Statement, newest: Oid) -> None:
             _require_columns(statement, relation)
         proc = catalog.procs.get(oid)
         if proc is not None:
-            _require_types(proc)
+            require_types(proc)
     if statement.kind == "AlterTableStmt":
         altered = find_relation(session, statement.node["relation"])
         if altered is not None:
@@ -119,6 +119,7 @@ def _require_names_in_query(statement: Statement, query: Query) -> None:
         _require_names_in_query(statement, inner)
 
 
-def _require_types(proc: Proc) -> None:
+def require_types(proc: Proc) -> None:
+    """Raise Missing 42704 where a type of the function's is not there."""
     if 0 in proc.proargtypes or proc.prorettype == 0:
         raise Missing("42704", f"a type of {proc.proname}() is created by no file")

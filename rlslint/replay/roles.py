@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Role
 from rlslint.nodes.primnodes import Oid
+from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import is_preset
 from rlslint.replay.names import flag, options, role_by_name, role_of, roles_of
+from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.source.model import Raw, Span, Statement
 
@@ -215,7 +217,10 @@ def reassign_owned(session: Session, statement: Statement) -> None:
 
 
 def drop_owned(session: Session, statement: Statement) -> None:
-    """DROP OWNED BY: the privileges of the roles and their part in policies; the objects they own are noted."""
+    """DROP OWNED BY: the privileges of the roles, their part in policies and the objects they own (shdepDropOwned).
+
+    Raises DDLError 2BP01 where other objects depend on these, without CASCADE.
+    """
     catalog = session.catalog
     gone = set(roles_of(session, statement.node["roles"]))
     for relation in list(catalog.relations):
@@ -233,8 +238,30 @@ def drop_owned(session: Session, statement: Statement) -> None:
         replace(row, grants=_without(row.grants, gone)) for row in catalog.default_acls if row.defaclrole not in gone
     ]
     _leave_policies(catalog, gone, statement.span)
-    if any(row.relowner in gone for row in catalog.relations):
-        session.note(statement, "DROP OWNED BY a role that owns tables")
+    owned = list(_owned(catalog, gone))
+    if not owned:
+        return
+    perform_deletion(session, owned, cascade=statement.node.get("behavior") == "DROP_CASCADE")
+    schemas = {one.oid for one in owned if one.kind == "namespace"}
+    catalog.default_acls[:] = [row for row in catalog.default_acls if row.defaclnamespace not in schemas]
+    session.refresh_search_path()
+
+
+def _owned(catalog: Catalog, owners: set[Oid]) -> Iterator[Address]:
+    """What has an owner of its own: not row types, array types and composite types' relations."""
+    for relation in catalog.relations:
+        if relation.relowner in owners and relation.relkind != "c":
+            yield Address("relation", relation.oid)
+    for proc in catalog.procs:
+        if proc.proowner in owners:
+            yield Address("proc", proc.oid)
+    for row in catalog.types:
+        table = catalog.relations.get(row.typrelid)
+        if row.typowner in owners and row.typcategory != "A" and (table is None or table.relkind == "c"):
+            yield Address("type", row.oid)
+    for namespace in catalog.namespaces:
+        if namespace.nspowner in owners:
+            yield Address("namespace", namespace.oid)
 
 
 def _leave_policies(catalog: Catalog, gone: set[Oid], origin: Span) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from rlslint.catalog.rows import Attribute, Relation
 from rlslint.nodes.primnodes import Oid
+from rlslint.replay.bounds import partition_bound
 from rlslint.replay.columns import (
     ColumnPlan,
     add_sequence,
@@ -45,6 +46,7 @@ def create_table(session: Session, statement: Statement) -> None:
             raise DDLError("42P07", f'relation "{parent.relname}" would be inherited from more than once')
         _check_parent(parent, partition=partbound is not None)
         require_persistence(parent, persistence, partition=partbound is not None)
+    bound = None if partbound is None else partition_bound(session, statement, parents[0], partbound)
     relid = catalog.new_oid()
     parts = _elements(session, statement, relid)
     _check_names(parts.plans)
@@ -62,7 +64,7 @@ def create_table(session: Session, statement: Statement) -> None:
         reloftype=parts.oftype,
         inhparents=tuple(parent.oid for parent in parents),
         relispartition=partbound is not None,
-        partbound=None if partbound is None else str(partbound),
+        partbound=bound,
         reloptions=tuple((key, word(element)) for key, element in options(node.get("options", []))),
         complete=complete and parts.complete,
         origin=statement.span,

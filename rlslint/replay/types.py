@@ -341,8 +341,10 @@ def set_schema_type(session: Session, statement: Statement) -> None:
     row = find_type(session, node["object"]["List"]["items"])
     if row is None:
         _absent(session, node["object"]["List"]["items"])
-    else:
-        _move(session, replace(row, typnamespace=target_namespace(session, node["newschema"])))
+        return
+    namespace = target_namespace(session, node["newschema"])
+    if namespace != row.typnamespace:
+        _move(session, replace(row, typnamespace=namespace))
 
 
 def _move(session: Session, row: Type) -> None:

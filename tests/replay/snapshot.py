@@ -64,7 +64,7 @@ WHERE n.nspname IN ('public', 's2') AND k.contype IN ('p', 'u', 'f', 'c', 'x')
 _POLICIES = (
     """SELECT c.relname || '.' || p.polname, p.polcmd::text FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid"""
 )
-_PROCS = """SELECT p.proname || '(' || p.pronargs || ')', p.prokind::text FROM pg_proc p
+_PROCS = """SELECT p.proname || '(' || p.pronargs || ') ' || p.prokind::text, p.prokind::text FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('public', 's2')"""
 _TYPES = """SELECT n.nspname || '.' || t.typname, t.typtype::text FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname IN ('public', 's2')"""
@@ -136,7 +136,7 @@ def replayed_snapshot(catalog: Catalog) -> Snapshot:
             f"{catalog.relations[row.polrelid].relname}.{row.polname}": [row.polcmd] for row in catalog.policies
         },
         "procs": {
-            f"{row.proname}({len(row.proargtypes)})": [row.prokind]
+            f"{row.proname}({len(row.proargtypes)}) {row.prokind}": [row.prokind]
             for row in catalog.procs
             if row.pronamespace in shown
         },
