@@ -258,6 +258,9 @@ def fix(
 @click.option("--rows", type=click.IntRange(1), default=100_000, help="Rows a table (default: 100000).")
 @click.option("--database-url", help="A scratch server to use instead of the embedded one.")
 @click.option("--yes", is_flag=True, help="Use a server that is not local.")
+@click.option(
+    "--against", type=click.Path(path_type=Path), help="SQL of another cure: both are shown beside what there is."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def verify(
     given: Given,
@@ -267,6 +270,7 @@ def verify(
     rows: int,
     database_url: str | None,
     yes: bool,
+    against: Path | None,
     quiet: bool,
 ) -> None:
     """Prove findings and suggestions on a real PostgreSQL.
@@ -283,28 +287,43 @@ def verify(
     Exit status: 0 every claim holds, 1 one does not, 2 rlslint could not do its work.
     """
     from rlslint import pipeline
+    from rlslint.report import against as against_report
     from rlslint.report import verify as report
     from rlslint.source.stack import with_room
+
+    def tell(text: str) -> None:
+        if not quiet:
+            click.echo(f"rlslint: {text}", err=True)
 
     cwd = Path.cwd()
     with one_line_errors():
         options = given.options(select=select, ignore=ignore)
-        stdin = standard_input(options.paths)
-        found = with_room(
-            lambda: pipeline.verify(
-                options,
-                cwd=cwd,
-                rows=rows,
-                database_url=database_url,
-                yes=yes,
-                tell=lambda text: None if quiet else click.echo(f"rlslint: {text}", err=True),
-                stdin=stdin,
-                stdin_filename=given.stdin_filename,
+        if against is not None:
+            theirs = against
+            compared = with_room(
+                lambda: pipeline.verify_against(
+                    options, cwd=cwd, against=theirs, rows=rows, database_url=database_url, yes=yes, tell=tell
+                )
             )
-        )
-        render = {"json": report.render_json, "markdown": report.render_markdown, "text": report.render_text}[format_]
-        write(render(found), given.output)
-    if not all(one.holds for one in found):
+            write(getattr(against_report, f"render_{format_}")(compared), given.output)
+            held = all(one.holds for one in compared)
+        else:
+            stdin = standard_input(options.paths)
+            found = with_room(
+                lambda: pipeline.verify(
+                    options,
+                    cwd=cwd,
+                    rows=rows,
+                    database_url=database_url,
+                    yes=yes,
+                    tell=tell,
+                    stdin=stdin,
+                    stdin_filename=given.stdin_filename,
+                )
+            )
+            write(getattr(report, f"render_{format_}")(found), given.output)
+            held = all(one.holds for one in found)
+    if not held:
         sys.exit(1)
 
 

@@ -34,6 +34,7 @@ from rlslint.suggest.suggest import suggest
 from rlslint.suggest.trial import SUGGESTED
 
 if TYPE_CHECKING:
+    from rlslint.verify.against import Comparison
     from rlslint.verify.claims import Claim
 
 
@@ -178,6 +179,50 @@ def verify(
         preset = replayed.preset
         prepare(connection, preset_superusers(preset), preset_statements(preset), statements, rows, tell)
         return list(claims(connection, replayed.catalog, offered, tell=tell))
+
+
+def verify_against(
+    options: Options,
+    *,
+    cwd: Path,
+    against: Path,
+    rows: int,
+    database_url: str | None,
+    yes: bool,
+    tell: Callable[[str], None],
+) -> list[Comparison]:
+    """Put the schema as it is, with another cure and with rlslint's own to a real server, side by side. Raises as
+    `verify` does, and InputError for a file that cannot be read or that the server refuses."""
+    try:
+        from rlslint.verify.against import compare, concerned, statements_of
+        from rlslint.verify.claims import prepare, session_settings
+        from rlslint.verify.database import own_database
+    except ModuleNotFoundError as error:
+        raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
+    theirs = statements_of(against)
+    project, replayed = load(options, cwd=cwd)
+    _, whole = fix(options, cwd=cwd, unsafe=False)
+    ups = [text for change in whole.changes for text in change.up]
+    downs = [text for change in reversed(whole.changes) for text in change.down]
+    relations = concerned(replayed.catalog, predict_all(replayed.catalog), [ups, theirs])
+    statements = [one for migration in project.migrations for one in migration.statements]
+    preset, settings = replayed.preset, session_settings(replayed.catalog)
+    with own_database(database_url, yes=yes) as connection:
+
+        def run(texts: Sequence[str]) -> Callable[[], None]:
+            def reach() -> None:
+                for text in texts:
+                    connection.execute(text.encode())
+
+            return reach
+
+        prepare(connection, preset_superusers(preset), preset_statements(preset), statements, rows, tell)
+        states = [
+            ("as it is", run(())),
+            ("rlslint", run(ups)),
+            (against.stem.lstrip("0123456789_-"), run([*downs, *theirs])),
+        ]
+        return compare(connection, replayed.catalog, relations, states, settings, tell=tell)
 
 
 def load_all(

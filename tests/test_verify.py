@@ -68,3 +68,35 @@ def test_a_database_that_holds_tables_is_refused(server: Server) -> None:
 def test_a_server_elsewhere_needs_yes() -> None:
     with pytest.raises(UsageError, match="not local"), own_database("postgresql://db.example.com/x", yes=False):
         pass
+
+
+@pytest.mark.server
+def test_another_cure_is_shown_beside_ours(tmp_path: Path, server: Server) -> None:
+    path, theirs = tmp_path / "schema.sql", tmp_path / "01_everybody.sql"
+    path.write_text(SCHEMA, encoding="utf-8")
+    theirs.write_text("ALTER POLICY mine ON notes USING (user_id IS NOT NULL);", encoding="utf-8")
+    arguments = ["verify", str(path), "--against", str(theirs), "--rows", "2000", "--format", "json", "--quiet"]
+    result = CliRunner().invoke(main, [*arguments, "--database-url", server.uri])
+    (table,) = json.loads(result.stdout)["tables"]
+    assert table["states"] == ["as it is", "everybody", "rlslint"]
+    assert [(one["statement"], one["role"], one["runs"][0]["error"]) for one in table["statements"]] == [
+        ("INSERT", "app", "42501"),
+        ("10 INSERTs at once", "app", "42501"),
+        ("INSERT ... RETURNING", "app", "42501"),
+        ("count(*)", "app", None),
+    ]
+    shown = [one["outcomes"] for one in table["differences"]]
+    assert shown
+    assert all(before == ours != everybody for before, everybody, ours in shown)
+    assert result.exit_code == 0
+
+
+@pytest.mark.server
+def test_a_cure_that_cannot_be_run_is_one_line(tmp_path: Path, server: Server) -> None:
+    path, theirs = tmp_path / "schema.sql", tmp_path / "cure.sql"
+    path.write_text(SCHEMA, encoding="utf-8")
+    theirs.write_text("ALTER POLICY nobody ON notes USING (true);", encoding="utf-8")
+    arguments = ["verify", str(path), "--against", str(theirs), "--rows", "10", "--quiet"]
+    result = CliRunner().invoke(main, [*arguments, "--database-url", server.uri])
+    assert result.exit_code == 2
+    assert 'cure: policy "nobody" for table "notes" does not exist' in result.stderr

@@ -91,6 +91,22 @@ _TRUE_CONST: Final = Const(type=16, value="true")
 _FALSE_CONST: Final = Const(type=16, value="false")
 
 
+_LEAST: Final[dict[Oid, str]] = {
+    2950: "00000000-0000-0000-0000-000000000000",
+    21: "-32768",
+    23: "-2147483648",
+    20: "-9223372036854775808",
+}
+_GREATEST: Final[dict[Oid, str]] = {
+    2950: "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    21: "32767",
+    23: "2147483647",
+    20: "9223372036854775807",
+}
+_ENDS: Final[dict[Operator, dict[Oid, str]]] = {">=": _LEAST, "<": _LEAST, "<=": _GREATEST, ">": _GREATEST}
+"""What every value of a type is at least, and at most."""
+
+
 def holds(scope: Scope, expr: Expr) -> Formula:
     """The condition is TRUE."""
     return _truth(scope, expr, wanted=True)
@@ -207,7 +223,8 @@ def _split(scope: Scope, expr: Expr, opno: Oid, one: Expr, other: Expr, *, first
         return _comparison(scope, _rebuilt(expr, pair), opno, *pair, wanted=wanted)
 
     rest: Formula = FALSE
-    if is_given(one):
+    # a value or NULL, by a condition that is the same for every row, is no term that a row could be compared with
+    if is_given(one) and not (isinstance(one, CaseExpr) and one.default is None):
         return None
     match one:
         case CoalesceExpr(name="coalesce", args=args) if len(args) <= 4:
@@ -242,6 +259,8 @@ def compare(scope: Scope, operator: Operator, left: Expr, right: Expr, *, wanted
         return FALSE
     if isinstance(one, Const) and not isinstance(other, Const):
         one, other, operator = other, one, TURNED[operator]
+    if isinstance(other, Const) and operator in _ENDS and other.value == _ENDS[operator].get(other.type):
+        return _null(scope, one, is_null=False) if operator in (">=", "<=") else FALSE
     return Compare(operator, one, other)
 
 

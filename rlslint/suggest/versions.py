@@ -19,18 +19,26 @@ def next_numbers(names: Sequence[str], now: datetime, *, default: str) -> Iterat
     the newest where that is later.
     """
     found = [match[2] for name in names if (match := _DIGITS.match(name))]
-    newest = max(found, key=lambda digits: (int(digits), len(digits)), default="")
+    # a file that is to stay the last for ever (99999999999999_seed.sql) is none to follow
+    newest = max(
+        [text for text in found if _is_time(text)] or found, key=lambda digits: (int(digits), len(digits)), default=""
+    )
     width = len(newest)
     text = _time(newest, now) if newest else default
     number = int(text) if not newest or int(text) > int(newest) else int(newest) + 1
     while True:
-        yield str(number).zfill(width)
+        if str(number).zfill(width) not in found:
+            yield str(number).zfill(width)
         number += 1
+
+
+def _is_time(text: str) -> bool:
+    return len(text) in _FORMATS and text[:2] in ("19", "20")
 
 
 def _time(newest: str, now: datetime) -> str:
     """``now`` in the form of the newest version; "0" where that counts from 1."""
-    if len(newest) in _FORMATS and newest[:2] in ("19", "20"):
+    if _is_time(newest):
         return now.strftime(_FORMATS[len(newest)])
     if len(newest) == 17 and newest[:2] == "20":
         return now.strftime("%Y%m%d%H%M%S") + f"{now.microsecond // 1000:03}"

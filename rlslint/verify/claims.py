@@ -20,7 +20,7 @@ from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied
 from rlslint.verify.compare import apply
 from rlslint.verify.measure import Measured, digest, measure
-from rlslint.verify.rows import fill
+from rlslint.verify.rows import fill, tables_there
 
 Connection = psycopg.Connection[Any]
 
@@ -77,7 +77,8 @@ def prepare(
     rows: int,
     tell: Callable[[str], None],
 ) -> None:
-    """Make what exists before the first migration, run the migrations and fill the tables.
+    """Make what exists before the first migration, run the migrations and fill the tables, those of the preset with few
+    rows.
 
     What the server refuses of the migrations is told and left out; of the preset, extensions are missing as a rule, and
     its superusers are made before it.
@@ -85,9 +86,10 @@ def prepare(
     for name in superusers:
         connection.execute(quoting.SQL("CREATE ROLE {} SUPERUSER").format(quoting.Identifier(name)))
     apply(connection, preset)
+    few = tables_there(connection)
     for statement, sqlstate, message in apply(connection, statements):
         tell(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
-    for filled in fill(connection, rows):
+    for filled in fill(connection, rows, few):
         tell(f"{filled.table}: {filled.problem or f'{filled.rows} rows'}")
 
 

@@ -33,6 +33,13 @@ WHERE c.contype = 'f'"""
 _UNIQUE: Final = """
 SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
 WHERE i.indrelid = %s AND i.indisunique AND i.indnkeyatts = 1"""
+_SEQUENCES: Final = r"""
+SELECT DISTINCT d.objid::regclass::text FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0"""
+_MADE: Final = r"""
+SELECT a.attname FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = %s AND a.attnum > 0
+  AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|gen_random_uuid|uuid_generate_v\d\w*|uuidv\d)\(')"""
 _CHECKS: Final = "SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = %s AND contype = 'c'"
 _LITERALS: Final = r"""
 SELECT DISTINCT m[1] FROM (
@@ -51,8 +58,14 @@ class Filled:
     problem: str = ""
 
 
-def fill(connection: Connection, rows: int) -> Iterator[Filled]:
-    """Fill every user table, parents first. Raises nothing for a table that cannot be filled: it says so."""
+def tables_there(connection: Connection) -> frozenset[int]:
+    """OIDs of the user tables."""
+    return frozenset(oid for oid, _ in connection.execute(_TABLES.encode()).fetchall())
+
+
+def fill(connection: Connection, rows: int, few: frozenset[int] = frozenset()) -> Iterator[Filled]:
+    """Fill every user table, parents first, those in ``few`` with no more rows than there are users. Raises nothing for
+    a table that cannot be filled: it says so."""
     tables = dict(connection.execute(_TABLES.encode()).fetchall())
     keys = connection.execute(_KEYS.encode()).fetchall()
     parents = {(table, column): (parent, target) for table, parent, column, target in keys}
@@ -62,11 +75,14 @@ def fill(connection: Connection, rows: int) -> Iterator[Filled]:
         try:
             with connection.transaction():
                 connection.execute(b"SET LOCAL session_replication_role = replica")
-                query = _insert(connection, oid, tables, parents, rows)
+                query = _insert(connection, oid, tables, parents, min(rows, USERS) if oid in few else rows)
                 made = connection.execute(query.encode()).rowcount
         except psycopg.Error as error:
             problem = str(error).split("\n")[0]
         yield Filled(tables[oid], made, problem)
+    # a default takes up where the rows end
+    for (sequence,) in connection.execute(_SEQUENCES.encode()).fetchall():
+        connection.execute(b"SELECT setval(%s, %s)", (sequence, rows))
     connection.execute(b"ANALYZE")
 
 
@@ -94,7 +110,8 @@ def _insert(
     rows: int,
 ) -> str:
     columns = connection.execute(_COLUMNS.encode(), (oid,)).fetchall()
-    unique = {row[0] for row in connection.execute(_UNIQUE.encode(), (oid,)).fetchall()}
+    # a column that makes its own values is a key, whether or not an index says so
+    unique = {row[0] for query in (_UNIQUE, _MADE) for row in connection.execute(query.encode(), (oid,)).fetchall()}
     names: list[str] = []
     values: list[str] = []
     filters: list[str] = []
@@ -123,7 +140,9 @@ def _insert(
             values.append(f"{value('n', *described)} AS {_quoted(name)}")
     checks = [row[0] for row in connection.execute(_CHECKS.encode(), (oid,)).fetchall()]
     where = " AND ".join([*(f"(({check}) IS NOT FALSE)" for check in checks), *filters]) or "true"
-    made = f"SELECT {', '.join(values)} FROM generate_series(1, {rows}) n"
+    # rows with random keys lie in no order
+    order = " ORDER BY md5(n::text)" if columns and columns[0][1] == "uuid" else ""
+    made = f"SELECT {', '.join(values)} FROM generate_series(1, {rows}) n{order}"
     return (
         f"INSERT INTO {tables[oid]} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"
         f" SELECT * FROM ({made}) made WHERE {where} ON CONFLICT DO NOTHING"

@@ -1,0 +1,50 @@
+"""What fix writes, checked again: the findings are gone and the new migration is blamed for nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from rlslint import pipeline
+from rlslint.config import Options
+from rlslint.suggest.migration import new_migration, write_files
+from rlslint.suggest.versions import next_numbers
+
+ARMS = """
+CREATE ROLE member NOLOGIN;
+CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('app.user', true), '')::uuid $$;
+CREATE FUNCTION is_admin() RETURNS boolean LANGUAGE plpgsql STABLE
+  AS $$ BEGIN RETURN current_setting('app.admin', true) = 'on'; END $$;
+CREATE TABLE notes (id uuid PRIMARY KEY, owner uuid NOT NULL, body text);
+CREATE INDEX notes_owner_idx ON notes (owner);
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+GRANT SELECT, UPDATE ON notes TO member;
+CREATE POLICY own ON notes FOR UPDATE TO member
+  USING (owner = (SELECT app_user()) OR (SELECT is_admin()))
+  WITH CHECK (owner = (SELECT app_user()) OR (SELECT is_admin()));
+CREATE POLICY look ON notes FOR SELECT TO member USING (owner = (SELECT app_user()) OR (SELECT is_admin()));
+"""
+
+
+def _codes(folder: Path) -> list[str]:
+    found = pipeline.check(Options(paths=(str(folder),), preset="none"), cwd=folder).findings
+    return sorted(finding.rule.code for finding in found if finding.rule.code != "RLS402")
+
+
+def test_a_range_for_a_constant_arm_is_no_weaker_policy(tmp_path: Path) -> None:
+    (tmp_path / "0001_notes.sql").write_text(ARMS, encoding="utf-8")
+    (tmp_path / "0002_more.sql").write_text("SELECT 1;", encoding="utf-8")
+    assert "RLS108" in _codes(tmp_path)
+    options = Options(paths=(str(tmp_path),), preset="none")
+    project, cure = pipeline.fix(options, cwd=tmp_path, unsafe=False)
+    write_files(new_migration(project, cure.changes, cwd=tmp_path, now=datetime(2026, 1, 1)))
+    assert (tmp_path / "0003_rlslint_fix.sql").exists()
+    assert _codes(tmp_path) == []
+
+
+def test_a_file_that_is_to_stay_the_last_is_not_followed() -> None:
+    names = ["20250101000000_a.sql", "99999999999998_seed.sql", "99999999999999_seed.sql"]
+    now = datetime(2026, 1, 2, 3, 4, 5)
+    assert list(islice(next_numbers(names, now, default="1"), 2)) == ["20260102030405", "20260102030406"]
