@@ -16,7 +16,7 @@ from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw, Statement
 
 _CATALOGS: Final = ("pg_catalog", "information_schema", "pg_temp")
-_SYSTEM: Final = frozenset({"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "oid", "value"})
+_SYSTEM: Final[frozenset[str]] = frozenset({"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "oid", "value"})
 _OTHER_SOURCES: Final = ("RangeFunction", "RangeSubselect", "RangeTableFunc", "JsonTable", "CommonTableExpr", "alias")
 """Members of FROM whose columns are not looked up here, and aliases, which may rename columns."""
 
@@ -64,18 +64,47 @@ def require_columns(session: Session, statement: Statement, variables: Collectio
 def _require_names(session: Session, node: Raw, variables: Collection[str]) -> None:
     if any(True for kind in _OTHER_SOURCES for _ in found(node, kind)):
         return
-    known = _SYSTEM | set(variables)
-    for rangevar in _range_vars(node):
+    tables = [find_relation(session, rangevar) for rangevar in _range_vars(node)]
+    if all(table is not None and table.complete for table in tables):
+        _require_level(session, node, _SYSTEM | set(variables))
+
+
+def _require_level(session: Session, node: Raw, outer: frozenset[str]) -> None:
+    """One query with what its own FROM and those around it give; then the queries in it."""
+    inner: list[Raw] = []
+    level = _without_queries(node, inner)
+    known = set(outer)
+    for rangevar in _range_vars(level):
         table = find_relation(session, rangevar)
-        if table is None or not table.complete:
-            return
-        known |= {table.relname, *(one.attname for one in table.attributes if not one.attisdropped)}
-    known |= {one["name"] for one in found(node, "ResTarget") if "name" in one}
-    for column in found(node, "ColumnRef"):
+        if table is not None:
+            known |= {table.relname, *(one.attname for one in table.attributes if not one.attisdropped)}
+    named = {one["name"] for one in found(level, "ResTarget") if "name" in one}
+    for column in found(level, "ColumnRef") if "larg" not in node else ():
         fields = column["fields"]
         name = fields[0].get("String", {}).get("sval") if len(fields) == 1 else None
-        if name is not None and name not in known:
+        if name is not None and name not in known and name not in named:
             raise DDLError("42703", f'column "{name}" does not exist')
+    for query in inner:
+        _require_level(session, query, frozenset(known))
+
+
+def _without_queries(node: Any, inner: list[Raw]) -> Any:
+    """A tree without the queries in it, which are put into ``inner``."""
+    if isinstance(node, list):
+        return [_without_queries(item, inner) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {}
+    for key, value in node.items():
+        if key in ("SelectStmt", "larg", "rarg") and isinstance(value, dict) and _is_query(value):
+            inner.append(value)
+        else:
+            kept[key] = _without_queries(value, inner)
+    return kept
+
+
+def _is_query(node: Raw) -> bool:
+    return "targetList" in node or "valuesLists" in node or "op" in node
 
 
 def _range_vars(node: Raw) -> Iterator[Raw]:

@@ -131,6 +131,11 @@ HISTORIES = {
         "do $$ begin create table k3 (); insert into t (a) values (c); end $$",
         "do $$ begin create table k4 (); insert into u (b) values ('x') returning c; end $$",
         "do $$ declare c int := 5; begin create table k5 (); insert into t (a) values (c); end $$",
+        "do $$ begin create table k6 (); insert into t (a) select a from u where exists (select c from t where c = u.b); end $$",
+        "do $$ begin create table k7 (); insert into t (c) select c from u where exists (select c from t); end $$",
+        "do $$ begin create table k8 (); delete from u where a in (select a from t where c = b) and c is null; end $$",
+        "do $$ begin create table k9 (); insert into t (a) select a from t union select c::int from u order by a; end $$",
+        "do $$ begin create table k0 (); update u set b = (select c from t where a = 1) where b is null; end $$",
     ],
     "WHERE TRUE makes no partial index": [
         "create index on t (b) where true",
