@@ -12,7 +12,7 @@ from typing import Final
 
 from rlslint import __version__
 from rlslint.settings import SETTINGS
-from rlslint.source.discover import Found, search
+from rlslint.source.discover import search
 
 _POLICY: Final = re.compile(rb"\bcreate\s+policy\b|\brow\s+level\s+security\b", re.IGNORECASE)
 _HOME: Final = "https://github.com/rlslint/rlslint"
@@ -34,7 +34,7 @@ def places(root: Path) -> list[Place]:
     """Every database's folder, those that speak of row security first; ``rlslint check`` alone reads the surest kind."""
     result = search(root, "auto")
     including = [one.folder for one in result.databases if one.layout == "psql"]
-    others = [one for one in result.others if not one.side and not any(_inside(one, folder) for folder in including)]
+    others = [one for one in result.others if not one.side and not any(map(one.folder.is_relative_to, including))]
     found = []
     for one in (*result.databases, *others):
         # a psql script names the files that it reads, which lie below it
@@ -42,10 +42,6 @@ def places(root: Path) -> list[Place]:
         folder = Path(os.path.relpath(one.folder, root)).as_posix()
         found.append(Place(folder, one.layout, len(files), any(_POLICY.search(_start(file)) for file in files)))
     return sorted(found, key=lambda place: (not place.policies, -place.files, place.folder))
-
-
-def _inside(place: Found, folder: Path) -> bool:
-    return place.folder.is_relative_to(folder)
 
 
 def _start(path: Path) -> bytes:

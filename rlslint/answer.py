@@ -5,9 +5,13 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlslint.cache import Cache, Kept
 from rlslint.commandline import Given, Progress, remarks_on, standard_input
+
+if TYPE_CHECKING:
+    from rlslint.config import FailOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Asked:
     format: str
     select: str | None
     ignore: str | None
-    fail_on: str | None
+    fail_on: FailOn | None
     since: str | None
     baseline: str | None
     quiet: bool
@@ -62,7 +66,7 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
             )
     remarks = remarks_on(result.inputs, given.verbose, asked.quiet)
     text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
-    failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)  # type: ignore[arg-type]
+    failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)
     if result.ratchet is not None:
         told = keep(Path(options.baseline), result.ratchet)
         remarks += [f"rlslint: {told}"] if told and not asked.quiet else []

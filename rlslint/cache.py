@@ -74,7 +74,8 @@ class Cache:
     def recall(self) -> Kept | None:
         """What was said when the files were as they are now; None where that is not known."""
         try:
-            if os.stat(self._path).st_uid != _uid() or os.stat(self._path).st_size > _LARGEST:
+            found = os.stat(self._path)
+            if found.st_uid != _uid() or found.st_size > _LARGEST:
                 return None
             entry = json.loads(self._path.read_bytes())
             if entry["asked"] != self._asked or not _holds(entry):

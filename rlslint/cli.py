@@ -23,6 +23,7 @@ from rlslint.commandline import (
 )
 
 if TYPE_CHECKING:
+    from rlslint.config import FailOn
     from rlslint.report.inputs import Input
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
@@ -75,7 +76,7 @@ def check(
     format_: str,
     select: str | None,
     ignore: str | None,
-    fail_on: str | None,
+    fail_on: FailOn | None,
     since: str | None,
     baseline: str | None,
     quiet: bool,

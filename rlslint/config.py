@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rlslint.settings import SETTINGS, SettingError, validate
 
@@ -23,6 +23,9 @@ class ConfigError(Exception):
 Codes = tuple[str, ...]
 
 
+FailOn = Literal["error", "warning", "info", "never"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Everything a run can be told. The command line wins over the configuration."""
@@ -33,7 +36,7 @@ class Options:
     pg_version: int = 17
     select: Codes = ()
     ignore: Codes = ()
-    fail_on: str = "warning"
+    fail_on: FailOn = "warning"
     hot: tuple[str, ...] = ()
     exposed_schemas: tuple[str, ...] = ()
     """Schemas that an API serves; empty: what the preset says."""

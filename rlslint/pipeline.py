@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlslint.baseline import Ratchet, ratchet
 from rlslint.catalog.catalog import Catalog
@@ -392,6 +392,6 @@ def _place(problem: Problem) -> tuple[str, int, str]:
     return source.path, source.position(problem.span.start)[0], problem.reason
 
 
-def merged(configured: Options, **given: object) -> Options:
+def merged(configured: Options, **given: Any) -> Options:
     """The configuration with what the command line says over it; None and empty mean not said."""
-    return replace(configured, **{key: value for key, value in given.items() if value not in (None, ())})  # type: ignore[arg-type]
+    return replace(configured, **{key: value for key, value in given.items() if value not in (None, ())})

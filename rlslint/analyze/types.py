@@ -58,6 +58,14 @@ COMPATIBLE_FAMILY: Final = frozenset(
 )
 POLYMORPHIC: Final = ELEMENT_FAMILY | COMPATIBLE_FAMILY
 
+ENDS: Final[dict[Oid, tuple[str, str]]] = {
+    INT2: ("-32768", "32767"),
+    INT4: ("-2147483648", "2147483647"),
+    INT8: ("-9223372036854775808", "9223372036854775807"),
+    UUID: ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+}
+"""What every value of a type is at least and at most, as text."""
+
 
 def base_type(catalog: Catalog, oid: Oid) -> Oid:
     """The type under a domain, through any depth (getBaseType)."""

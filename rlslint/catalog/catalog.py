@@ -247,6 +247,17 @@ class Catalog:
         """Tables that inherit from it or are its partitions, directly."""
         return (row for row in self.relations.find("child", True) if relid in row.inhparents)
 
+    def descendants_of(self, relid: Oid) -> Iterator[Relation]:
+        """Tables that inherit from it or are its partitions, at any depth, each once."""
+        seen = {relid}
+        waiting = [relid]
+        while waiting:
+            for child in self.children_of(waiting.pop()):
+                if child.oid not in seen:
+                    seen.add(child.oid)
+                    waiting.append(child.oid)
+                    yield child
+
     def nspname(self, oid: Oid) -> str:
         """A schema's name; a question mark for one that is gone."""
         row = self.namespaces.get(oid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.catalog.rows import Relation
 from rlslint.checks.exposure import clients_with, exposed
 from rlslint.checks.model import Facts, Match, NeedNote
 
@@ -24,6 +23,7 @@ def check(facts: Facts) -> Iterator[Match]:
         span = relation.rls_origin or relation.origin
         if not roles or span is None:
             continue
+        below = facts.catalog.descendants_of(relation.oid)
         yield Match(
             span=span,
             relation=relation,
@@ -31,13 +31,7 @@ def check(facts: Facts) -> Iterator[Match]:
             facts={
                 "table": facts.name(relation.oid),
                 "schema": facts.catalog.nspname(relation.relnamespace),
-                "children": [facts.name(child.oid) for child in _below(facts, relation) if not child.relrowsecurity],
+                "children": [facts.name(child.oid) for child in below if not child.relrowsecurity],
             },
             needs=(NeedNote(f"ALTER TABLE {facts.name(relation.oid)} ENABLE ROW LEVEL SECURITY, then its policies"),),
         )
-
-
-def _below(facts: Facts, relation: Relation) -> Iterator[Relation]:
-    for child in facts.catalog.children_of(relation.oid):
-        yield child
-        yield from _below(facts, child)

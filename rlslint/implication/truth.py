@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from rlslint.analyze.types import ENDS
 from rlslint.implication.formula import (
     FALSE,
     NEGATED,
@@ -91,20 +92,8 @@ _TRUE_CONST: Final = Const(type=16, value="true")
 _FALSE_CONST: Final = Const(type=16, value="false")
 
 
-_LEAST: Final[dict[Oid, str]] = {
-    2950: "00000000-0000-0000-0000-000000000000",
-    21: "-32768",
-    23: "-2147483648",
-    20: "-9223372036854775808",
-}
-_GREATEST: Final[dict[Oid, str]] = {
-    2950: "ffffffff-ffff-ffff-ffff-ffffffffffff",
-    21: "32767",
-    23: "2147483647",
-    20: "9223372036854775807",
-}
-_ENDS: Final[dict[Operator, dict[Oid, str]]] = {">=": _LEAST, "<": _LEAST, "<=": _GREATEST, ">": _GREATEST}
-"""What every value of a type is at least, and at most."""
+_END: Final[dict[Operator, int]] = {">=": 0, "<": 0, "<=": 1, ">": 1}
+"""Which end of a type decides a comparison with it, for every value alike."""
 
 
 def holds(scope: Scope, expr: Expr) -> Formula:
@@ -259,7 +248,7 @@ def compare(scope: Scope, operator: Operator, left: Expr, right: Expr, *, wanted
         return FALSE
     if isinstance(one, Const) and not isinstance(other, Const):
         one, other, operator = other, one, TURNED[operator]
-    if isinstance(other, Const) and operator in _ENDS and other.value == _ENDS[operator].get(other.type):
+    if isinstance(other, Const) and operator in _END and other.value == ENDS.get(other.type, ("", ""))[_END[operator]]:
         return _null(scope, one, is_null=False) if operator in (">=", "<=") else FALSE
     return Compare(operator, one, other)
 

@@ -16,7 +16,11 @@ def tree_indexes(catalog: Catalog, relid: Oid) -> tuple[Index, ...]:
     under the name that the first partition's has. A table that others inherit from is taken for the largest of them."""
     relation = catalog.relations[relid]
     own = tuple(index for index in catalog.indexes_of(relid) if index.indisvalid)
-    leaves = tuple(one for one in _below(catalog, relation) if one.relkind != "p") if relation.relkind == "p" else ()
+    leaves = (
+        tuple(one for one in catalog.descendants_of(relation.oid) if one.relkind != "p")
+        if relation.relkind == "p"
+        else ()
+    )
     if not leaves:
         return own
     first, *others = leaves
@@ -47,20 +51,9 @@ def read_with(
     if listed and any(isinstance(node, Var) and node.attnum == listed for expr in conditions for node in walk(expr)):
         yield f"of {relation.relname} only the partitions that hold the {relation.column(listed).attname} are read"
     for index in indexes if relation.relkind != "p" else ():
-        for child in _below(catalog, relation):
+        for child in catalog.descendants_of(relation.oid):
             if not _everywhere(catalog, relation, index, (child,)):
                 yield f"{child.relname} inherits from {relation.relname}, has no index like {index.relname} and is read whole"
-
-
-def _below(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
-    seen = {relation.oid}
-    waiting = [relation]
-    while waiting:
-        for child in catalog.children_of(waiting.pop().oid):
-            if child.oid not in seen:
-                seen.add(child.oid)
-                waiting.append(child)
-                yield child
 
 
 def _everywhere(catalog: Catalog, home: Relation, index: Index, others: Sequence[Relation]) -> bool:

