@@ -34,11 +34,16 @@ class _Call:
 
 
 def uses_of(
-    conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequence[PlannedSubLink]
+    conditions: Iterable[Expr],
+    filters: Iterable[Expr],
+    sublinks: Sequence[PlannedSubLink],
+    once: Iterable[Expr] = (),
 ) -> dict[int, list[Use]]:
-    """Nodes of a scan's conditions and of its subqueries, by the identity of their parse nodes."""
+    """Nodes of a scan's conditions and of its subqueries, by the identity of their parse nodes; ``once`` are conditions
+    that are asked before the scan."""
     found: dict[int, list[Use]] = {}
-    for use in _uses(conditions, filters, sublinks):
+    asked = (Use(node, "init_plan") for expr in once for node in walk(expr))
+    for use in [*_uses(conditions, filters, sublinks), *asked]:
         if use.node.raw is not None:
             found.setdefault(id(use.node.raw), []).append(use)
     return found

@@ -49,6 +49,8 @@ class Rel:
     """Restrictions on it alone."""
     decided: list[Expr] = field(default_factory=list)
     """Conditions that NOT NULL columns leave nothing of; their uncorrelated subqueries were planned before that."""
+    once: list[Qual] = field(default_factory=list)
+    """Conditions over none that are asked before it is read (a One-Time Filter), where it is read alone."""
     late: list[Qual] = field(default_factory=list)
     """Conditions on it that wait until after an outer join."""
 

@@ -4,11 +4,12 @@ joinrels.c and joinpath.c (nested loops with parameterised inner scans, hash joi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlslint.analyze.opclass import is_hashable
+from rlslint.analyze.types import BOOL
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import Expr, OpExpr
+from rlslint.nodes.primnodes import Const, Expr, Oid, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat, Qual, Rel
@@ -29,10 +30,12 @@ class JoinPath:
 
 
 def equivalences(catalog: Catalog, flat: Flat) -> None:
-    """Adds the equalities that follow from others: a = b and b = $1 give a = $1 (equivclass.c)."""
+    """Adds the equalities that follow from others: a = b and b = $1 give a = $1 (equivclass.c). What is compared with
+    several values known before the scan is compared with one of them; that they are equal is asked once."""
     classes: list[list[Expr]] = []
     operators: dict[tuple[int, int], int] = {}
-    for qual in _equalities(catalog, flat):
+    sources = _equalities(catalog, flat)
+    for qual in sources:
         assert isinstance(qual.expr, OpExpr)
         left, right = qual.expr.args
         operators[(left.type, right.type)] = qual.expr.opno
@@ -45,16 +48,58 @@ def equivalences(catalog: Catalog, flat: Flat) -> None:
         if len(members) < 3:
             continue
         constants = [member for member in members if not relids(member)]
+        if len(constants) > 1 and _with_one_constant(catalog, flat, members, constants, operators, sources):
+            known = {qual.expr for qual in flat.joins} | {qual.expr for rel in flat.rels for qual in rel.quals}
         for i, left in enumerate(members):
             for right in members[i + 1 :]:
                 _derive(catalog, flat, left, right, operators, known, bool(constants))
         if constants:
             # each member is compared with the constant, so joins between members add nothing
-            flat.joins = [
-                qual
-                for qual in flat.joins
-                if not (isinstance(qual.expr, OpExpr) and all(arg in members for arg in qual.expr.args))
-            ]
+            needless = {
+                qual.expr
+                for qual in sources
+                if isinstance(qual.expr, OpExpr)
+                and all(arg in members and arg not in constants for arg in qual.expr.args)
+            }
+            flat.joins = [qual for qual in flat.joins if qual.expr not in needless]
+            for rel in flat.rels:
+                rel.quals = [qual for qual in rel.quals if qual.expr not in needless]
+
+
+def _with_one_constant(
+    catalog: Catalog,
+    flat: Flat,
+    members: list[Expr],
+    constants: list[Expr],
+    operators: dict[tuple[int, int], int],
+    sources: Sequence[Qual],
+) -> bool:
+    """Compares everything in a class with one constant: a literal, else the last (generate_base_implied_equalities_const).
+    False, and nothing done, where an operator is missing."""
+    chosen = next((one for one in constants if isinstance(one, Const)), constants[-1])
+    opnos = {
+        id(member): operators.get((member.type, chosen.type)) or _equality(catalog, member.type, chosen.type)
+        for member in members
+    }
+    if not all(opnos.values()):
+        return False
+    for rel in flat.rels:
+        kept: dict[Expr, Qual] = {}
+        for qual in rel.quals:
+            new = qual
+            if qual in sources and isinstance(qual.expr, OpExpr) and all(arg in members for arg in qual.expr.args):
+                one, other = qual.expr.args
+                member = other if one in constants else one
+                if chosen not in (one, other) and (one in constants or other in constants):
+                    expr = OpExpr(type=BOOL, opno=opnos[id(member)] or 0, args=(member, chosen), raw=qual.expr.raw)
+                    new = replace(qual, expr=expr)
+            kept.setdefault(new.expr, new)
+        rel.quals = list(kept.values())
+    for one in constants:
+        if one != chosen:
+            flat.constant.append(Qual(OpExpr(type=BOOL, opno=opnos[id(one)] or 0, args=(one, chosen))))
+    members[:] = [member for member in members if member == chosen or member not in constants]
+    return True
 
 
 def _equalities(catalog: Catalog, flat: Flat) -> list[Qual]:
@@ -86,10 +131,10 @@ def _derive(
     used = left_rels | right_rels
     if not used or left_rels & right_rels or (constant and left_rels and right_rels):
         return
-    opno = operators.get((left.type, right.type)) or _same_type_equality(catalog, left, right)
+    opno = operators.get((left.type, right.type)) or _equality(catalog, left.type, right.type)
     if not opno:
         return
-    expr = OpExpr(type=16, opno=opno, args=(left, right))
+    expr = OpExpr(type=BOOL, opno=opno, args=(left, right))
     turned = clauses.commute(catalog, expr)
     if expr in known or (turned is not None and turned in known):
         return
@@ -99,11 +144,11 @@ def _derive(
         flat.joins.append(Qual(expr))
 
 
-def _same_type_equality(catalog: Catalog, left: Expr, right: Expr) -> int:
-    if not left.type or not right.type:
+def _equality(catalog: Catalog, left: Oid, right: Oid) -> Oid:
+    if not left or not right:
         return 0
     for operator in catalog.operators.find("name", "="):
-        if operator.oprleft == left.type and operator.oprright == right.type and operator.oprcanmerge:
+        if operator.oprleft == left and operator.oprright == right and operator.oprcanmerge:
             return operator.oid
     return 0
 
@@ -164,7 +209,18 @@ def close_alternatives(
         taken = next(one for index, one in other.scans if index == rtindex)
         if taken.way != path.way and _wanted(other.cost, fraction) < cost.CLOSE * best:
             found.append(f"{prepared.rel.name}: {path.words} and {taken.words} cost about the same")
+    longer = {rtindex: prepared.with_long_ranges() or prepared for rtindex, prepared in paths.items()}
+    if any(longer[rtindex] is not paths[rtindex] for rtindex, _ in chosen.scans):
+        others = dict(best_join(catalog, flat, longer, fraction).scans)
+        for rtindex, path in chosen.scans:
+            if others[rtindex].way != path.way:
+                found.append(range_words(paths[rtindex].rel.name, path, others[rtindex]))
     return tuple(found)
+
+
+def range_words(name: str, path: Path, other: Path) -> str:
+    """What is to be said where the number of rows in a range decides."""
+    return f"{name}: {path.words} while few rows lie in the range that is asked for, {other.words} when most do"
 
 
 def _wanted(one: Cost, fraction: float) -> float:

@@ -70,6 +70,16 @@ class RelPaths(RelIndexes):
             return [path for path in found if path.way != self.without] or found
         return found
 
+    def with_long_ranges(self) -> RelPaths | None:
+        """The same where most rows lie in every range whose end is known when planning; None where there is no such
+        range or no index to lose by it."""
+        if not self.infos or self.rel.relation is None:
+            return None
+        other = RelPaths(self.catalog, self.rel, self.size, self.used, self.infos)
+        other.selectivity.range = 1.0
+        exprs = [qual.expr for qual in self.rel.quals]
+        return None if other.selectivity.of_all(exprs) == self.selectivity.of_all(exprs) else other
+
     def _every_path(self, joins: Sequence[Qual], loops: float) -> list[Path]:
         rel = self.rel
         if rel.relation is None:

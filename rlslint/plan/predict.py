@@ -14,13 +14,14 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.arms import match_arms
 from rlslint.plan.calls import call_plans, uses_of
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
-from rlslint.plan.flat import Qual, Rel
+from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
+from rlslint.plan.joins import equivalences, range_words
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
 from rlslint.plan.nullable import restriction
 from rlslint.plan.paths import Path, RelPaths, rel_paths
 from rlslint.plan.simplify import Simplifier
-from rlslint.plan.subplan import PlannedSubLink, Planner
+from rlslint.plan.subplan import PlannedSubLink, Planner, shared
 from rlslint.plan.trees import read_with
 from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
@@ -216,10 +217,12 @@ class Predictor:
         sublinks = [
             planned for qual in rel.quals for planned in planner.sublinks(qual.expr, path.cost.rows * 2.0, None)
         ]
+        sublinks += [planned for qual in rel.once for planned in planner.sublinks(qual.expr, 1.0, None)]
+        sublinks = shared(sublinks)
         owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
         self._subqueries(sublinks, owner, visited, work, in_check=False)
         self._never_run(rel, planner, owner, work)
-        uses = uses_of(path.conditions, path.filters, sublinks)
+        uses = uses_of(path.conditions, path.filters, sublinks, [qual.expr for qual in rel.once])
         for clause in owner.clauses:
             work.calls += call_plans(catalog, simplifier, clause, uses, in_check=False)
         return scan
@@ -250,6 +253,9 @@ class Predictor:
         if security.statement == "select_by_key":
             for expr in primary_key(catalog, relation):
                 rel.quals.append(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(catalog, expr)))
+        flat = Flat([rel])
+        equivalences(catalog, flat)
+        rel.once = flat.constant
         every = frozenset(attribute.attnum for attribute in relation.attributes) | {0}
         return rel_paths(catalog, simplifier, rel, cost.OUTER_ROWS, every), permissive
 
@@ -285,6 +291,11 @@ class Predictor:
             indexes = [one.index for one in path.indexes] if path.method != "seq_scan" else []
             said = read_with(self.catalog, relation, indexes, (*path.conditions, *path.filters))
             work.assumptions.update(dict.fromkeys(said))
+        longer = prepared.with_long_ranges()
+        if longer is not None:
+            other = min(longer.paths(), key=lambda one: one.cost.total)
+            if other.way != path.way:
+                work.assumptions[range_words(prepared.rel.name, path, other)] = None
         others = [one for one in prepared.paths() if one.way != path.way]
         if others and path.cost.total > 0:
             second = min(others, key=lambda one: one.cost.total)

@@ -37,7 +37,7 @@ NO_STATISTICS: Final = 0.005
 """DEFAULT_EQ_SEL: an expression that no index holds has no statistics."""
 NULLS: Final = 0.005
 RANGE: Final = 0.005
-"""Share of a range whose end is known when planning."""
+"""Share of a range whose end is known when planning: a guess, statistics tell (scalarineqsel)."""
 UNKNOWN_RANGE: Final = 1.0 / 3
 """DEFAULT_INEQ_SEL: the end is known only when running."""
 CONTAINED: Final = 0.001
@@ -57,6 +57,8 @@ class Selectivity:
     rows: float
     expressions: frozenset[Expr] = frozenset()
     """Keys of indexes on expressions: ANALYZE gathers statistics of them."""
+    range: float = RANGE
+    """Share of a range whose end is known when planning."""
     _known: dict[int, tuple[Expr, float]] = field(default_factory=dict)
 
     def of_all(self, exprs: Iterable[Expr]) -> float:
@@ -122,7 +124,7 @@ class Selectivity:
         if name == "<>":
             return 1.0 - PER_VALUE
         if name in _RANGES:
-            return UNKNOWN_RANGE if any(map(_unknown, expr.args)) else RANGE
+            return UNKNOWN_RANGE if any(map(_unknown, expr.args)) else self.range
         if name in _CONTAINS:
             return CONTAINED
         return 1.0 - PER_VALUE if name.startswith("!") else 0.1

@@ -163,7 +163,7 @@ class Planner:
         for expr in flat.outputs:
             sublinks += self.sublinks(expr, joined.cost.rows, None)
         left = [one for expr in flat.dropped for one in self.sublinks(expr, 1.0, None)]
-        sublinks = _shared([*sublinks, *[one for one in left if one.evaluation == "init_plan"]])
+        sublinks = shared([*sublinks, *[one for one in left if one.evaluation == "init_plan"]])
         total = joined.cost
         if not flat.rels:
             total = Cost(0.0, 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs), 1.0)
@@ -358,7 +358,7 @@ class Planner:
         return PlannedSubLink(sublink, evaluation, plan, correlated, nested, reason)
 
 
-def _shared(sublinks: Sequence[PlannedSubLink]) -> list[PlannedSubLink]:
+def shared(sublinks: Sequence[PlannedSubLink]) -> list[PlannedSubLink]:
     """An InitPlan once, however many conditions its value stands in: those that equivalence classes derived as well."""
     seen: set[int] = set()
     kept: list[PlannedSubLink] = []
