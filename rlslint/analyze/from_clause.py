@@ -130,6 +130,7 @@ def _range_var(scope: Scope, node: Raw) -> FromItem:
             aliased=alias is not None,
             subquery=cte.query,
             ctelevelsup=level,
+            materialized=cte.materialized,
             location=location,
         )
         return _derived(scope, rte, cte.columns, alias_columns(node), unknown=cte.unknown)

@@ -56,6 +56,8 @@ class Cte:
     columns: tuple[tuple[str, Oid], ...]
     query: Query | None
     unknown: bool = False
+    materialized: bool = False
+    """Computed as a whole: MATERIALIZED, recursive, or read more than once."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import rlslint.analyze.query as queries
@@ -27,7 +28,8 @@ def with_clause(scope: Scope, node: Raw) -> tuple[tuple[tuple[str, Query], ...],
             scope.reject(f'WITH query name "{name}" specified more than once', "42712")
         query = _resolve(scope, cte, recursive)
         columns, unknown = columns_of(query)
-        scope.ctes[name] = Cte(_renamed(scope, cte, columns, unknown), query, unknown)
+        computed = _materialized(cte, query, node)
+        scope.ctes[name] = Cte(_renamed(scope, cte, columns, unknown), query, unknown, computed)
         found.append((name, query))
     return tuple(found), recursive
 
@@ -62,10 +64,19 @@ def _renamed(
     return tuple((name, t.TEXT if oid == t.UNKNOWN else oid) for name, oid in found)
 
 
+def _materialized(cte: Raw, query: Query, reader: Raw) -> bool:
+    """Whether it is computed as a whole (SS_process_ctes): as it says, else where it is read more than once, reads itself
+    or locks rows. A name that another WITH inside takes for its own counts as well."""
+    name, said = cte["ctename"], cte.get("ctematerialized", "CTEMaterializeDefault")
+    if query.for_update or name in _names(cte["ctequery"]):
+        return True
+    return said == "CTEMaterializeAlways" or (said == "CTEMaterializeDefault" and _names(reader)[name] > 1)
+
+
 def _in_order(items: list[Raw]) -> list[Raw]:
     """Each after those it reads (checkWellFormedRecursion sorts WITH RECURSIVE so)."""
     by_name = {item["ctename"]: item for item in items}
-    reads = {name: _names(item["ctequery"]) & by_name.keys() - {name} for name, item in by_name.items()}
+    reads = {name: _names(item["ctequery"]).keys() & by_name.keys() - {name} for name, item in by_name.items()}
     ordered: list[Raw] = []
     waiting = [item["ctename"] for item in items]
     while waiting:
@@ -76,9 +87,9 @@ def _in_order(items: list[Raw]) -> list[Raw]:
     return ordered
 
 
-def _names(node: Any) -> set[str]:
-    """The unqualified names of tables that a parse tree reads."""
-    found: set[str] = set()
+def _names(node: Any) -> Counter[str]:
+    """The unqualified names of tables that a parse tree reads, each as often as it stands there."""
+    found: Counter[str] = Counter()
     stack: list[Any] = [node]
     while stack:
         item = stack.pop()
@@ -86,6 +97,6 @@ def _names(node: Any) -> set[str]:
             stack.extend(item)
         elif isinstance(item, dict):
             if "relname" in item and "schemaname" not in item:
-                found.add(item["relname"])
+                found[item["relname"]] += 1
             stack.extend(item.values())
     return found

@@ -31,6 +31,8 @@ class RangeTblEntry:
     lateral: bool = False
     ctelevelsup: int = 0
     """For a CTE: how many query levels up its WITH stands."""
+    materialized: bool = field(default=False, compare=False)
+    """For a CTE: it is computed as a whole, by what is written (a VOLATILE function in it has the same effect)."""
     location: int = field(default=-1, compare=False)
     """Character offset in the statement's text."""
 

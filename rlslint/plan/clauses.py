@@ -48,15 +48,16 @@ def func_volatile(catalog: Catalog, funcid: Oid) -> Literal["i", "s", "v"]:
 
 def contain_volatile(catalog: Catalog, expr: Expr) -> bool:
     """Whether a VOLATILE function is called in it, subqueries entered (contain_volatile_functions)."""
-    return any(_volatile_node(catalog, node) for node, _ in walk_deep(expr))
+    return any(volatile_node(catalog, node) for node, _ in walk_deep(expr))
 
 
 def volatile_when_run(catalog: Catalog, expr: Expr) -> bool:
     """The same once subqueries have become parameters and subplans, whose insides no longer count."""
-    return any(_volatile_node(catalog, node) for node in walk(expr))
+    return any(volatile_node(catalog, node) for node in walk(expr))
 
 
-def _volatile_node(catalog: Catalog, node: Expr) -> bool:
+def volatile_node(catalog: Catalog, node: Expr) -> bool:
+    """Whether the node itself calls a VOLATILE function."""
     # an operator that is not known is taken for a harmless one, a function for what functions are by default
     return any(
         isinstance(node, FuncExpr) if proc is None else proc.provolatile == "v" for proc in node_procs(catalog, node)

@@ -9,10 +9,11 @@ from typing import Final
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query, TargetEntry, walk_query
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, OpExpr, SubLink, Var, walk
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.plan.simplify import Simplifier
+from rlslint.plan.volatility import volatile_expression
 
 
 def simplify_exists(query: Query) -> Query | None:
@@ -48,14 +49,14 @@ class HashedExists:
 VOLATILE_WHERE: Final = "its WHERE is VOLATILE"
 
 
-def exists_to_any(catalog: Catalog, simplifier: Simplifier, simple: Query) -> HashedExists | str:
+def exists_to_any(catalog: Catalog, simplifier: Simplifier, simple: Query, role: Oid) -> HashedExists | str:
     """The hashed form, or what keeps PostgreSQL from it."""
     if not simple.fromlist or simple.where is None:
         return "no condition of the form inner = outer"
     rest = replace(simple, where=None)
     if any(isinstance(node, Var) and node.levelsup == level for node, level in walk_query(rest, 1)):
         return "it refers to the row outside its WHERE"
-    if clauses.contain_volatile(catalog, simple.where):
+    if volatile_expression(catalog, simple.where, role):
         return VOLATILE_WHERE
     outer: list[Expr] = []
     inner: list[Expr] = []

@@ -35,7 +35,8 @@ class Rel:
     """A base relation of the flat query."""
 
     rtindex: int
-    kind: Literal["relation", "function", "subquery", "other"]
+    kind: Literal["relation", "function", "subquery", "cte", "other"]
+    """``cte``: a WITH query that is computed before, as a whole."""
     name: str
     relation: Relation | None = None
     role: Oid = 0

@@ -18,6 +18,7 @@ from rlslint.plan.from_items import function_name, inline_set_function, simple_s
 from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels, shift_levels_out
 from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
+from rlslint.plan.volatility import volatile_expression, volatile_query
 from rlslint.rewrite.access import role_behind_view
 from rlslint.rewrite.rowsecurity import row_security
 
@@ -154,13 +155,18 @@ class Flattener:
             inner_role = role_behind_view(relation, role)
         if rte.kind == "function" and isinstance(rte.function, FuncExpr):
             inner = inline_set_function(self.catalog, rte.function)
-        if inner is not None and simple_subquery(self.catalog, inner):
+        computed = (
+            rte.kind == "cte" and inner is not None and (rte.materialized or volatile_query(self.catalog, inner, role))
+        )
+        if inner is not None and rte.ctelevelsup:
+            inner = mutate_query(inner, _deeper(rte.ctelevelsup))
+        if inner is not None and not computed and simple_subquery(self.catalog, inner):
             return self._pull_up(rtindex, inner, inner_role, mapping, substitute, quals)
         self._next += 1
         mapping[rtindex] = self._next
         rel = Rel(self._next, "other", rte.eref, role=inner_role)
         if inner is not None:
-            rel.kind, rel.subquery = "subquery", mutate_query(inner, _own(substitute))
+            rel.kind, rel.subquery = "cte" if computed else "subquery", mutate_query(inner, _own(substitute))
         elif relation is not None:
             self.met.add(relation.oid)
             rel.kind, rel.relation, rel.name = "relation", relation, self.catalog.qualified_name(relation)
@@ -279,7 +285,7 @@ class Flattener:
             if simple is None or not simple.fromlist or simple.ctes:
                 return None
             where = simple.where
-            if where is None or clauses.contain_volatile(self.catalog, where):
+            if where is None or volatile_expression(self.catalog, where, self.role):
                 return None
             bare = replace(simple, where=None)
             if any(isinstance(n, Var) and n.levelsup == level for n, level in walk_query(bare, 1)):
@@ -322,6 +328,17 @@ class Flattener:
             self._where += [(conjunct, names, "on") for conjunct in lifted]
             return []
         return lifted
+
+
+def _deeper(levels: int) -> Callable[[Expr, int], Expr]:
+    """For a CTE that is read so many levels below its WITH (IncrementVarSublevelsUp in inline_cte_walker)."""
+
+    def change(node: Expr, level: int) -> Expr:
+        if isinstance(node, Var) and node.levelsup >= level:
+            return replace(node, levelsup=node.levelsup + levels)
+        return node
+
+    return change
 
 
 def _own(substitute: Callable[[Var], Expr | None]) -> Callable[[Expr, int], Expr]:

@@ -53,6 +53,8 @@ class RelPaths(RelIndexes):
 
     without: tuple[str, tuple[Oid, ...]] | None = None
     """A way to read it that is left out, to see what would be taken instead."""
+    of_subquery: Cost | None = None
+    """What the subquery that it stands for costs."""
     _found: dict[tuple[object, ...], list[Path]] = field(default_factory=dict)
 
     @property
@@ -84,7 +86,8 @@ class RelPaths(RelIndexes):
         rel = self.rel
         if rel.relation is None:
             method: Literal["function_scan", "none"] = "function_scan" if rel.kind == "function" else "none"
-            return [Path(Cost(0.0, 10.0, 100.0), method, filters=tuple(q.expr for q in rel.quals))]
+            own = self._computed(self.of_subquery) if self.of_subquery is not None else Cost(0.0, 10.0, 100.0)
+            return [Path(own, method, filters=tuple(q.expr for q in rel.quals))]
         quals = [*rel.quals, *joins]
         exprs = tuple(qual.expr for qual in quals)
         rows = cost.clamp(self.size.rows * self.selectivity.of_all(exprs))
@@ -94,6 +97,14 @@ class RelPaths(RelIndexes):
             found += self._index_paths(info, quals, rows, loops)
         found += [self._bitmap(one, exprs, rows) for one in bitmaps(self, quals, rows, loops)]
         return found
+
+    def _computed(self, whole: Cost) -> Cost:
+        """A subquery that is planned by itself, its rows filtered; a WITH query is computed before the first comes out
+        (cost_subqueryscan, cost_ctescan)."""
+        exprs = tuple(qual.expr for qual in self.rel.quals)
+        total = whole.total + whole.rows * (cost.CPU_TUPLE + self.qual_cost(exprs))
+        rows = cost.clamp(whole.rows * self.selectivity.of_all(exprs))
+        return Cost(whole.total if self.rel.kind == "cte" else whole.startup, total, rows)
 
     def _bitmap(self, bitmap: Bitmap, exprs: tuple[Expr, ...], rows: float) -> Path:
         """cost_bitmap_heap_scan(), with what the bitmap does not take care of left to a filter."""

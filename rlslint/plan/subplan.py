@@ -135,6 +135,9 @@ class Planner:
             )
             for rel in flat.rels
         }
+        inner = {rel.rtindex: self.query(rel.subquery, 0.0) for rel in flat.rels if rel.subquery is not None}
+        for rtindex, below_it in inner.items():
+            paths[rtindex].of_subquery = below_it.cost
         late = [qual.expr for rel in flat.rels for qual in rel.late]
         remove_useless(flat, paths, needed_outside([*flat.outputs, *late]))
         bare = not query.group_by and not query.has_aggs and not query.distinct
@@ -149,15 +152,18 @@ class Planner:
         below: list[Path] = []
         for rtindex, path in joined.scans:
             rel = flat.rel(rtindex)
-            scans.append(self.scan(rel, path, paths[rtindex], flat))
-            below.append(path)
+            if rtindex not in inner:
+                scans.append(self.scan(rel, path, paths[rtindex], flat))
+                below.append(path)
             for qual in rel.quals:
                 sublinks += self.sublinks(qual.expr, path.cost.rows * 2.0, qual.clause)
             if rel.function is not None:
                 sublinks += self.sublinks(rel.function, 1.0, None)
-            if rel.subquery is not None:
-                inner = self.query(rel.subquery, 0.0)
-                scans += inner.every_scan()
+        for computed in _once([rel for rel in flat.rels if rel.subquery is not None]):
+            scans += inner[computed].scans
+            below += inner[computed].paths
+            sublinks += inner[computed].sublinks
+            close += inner[computed].close
         for qual in [*flat.joins, *flat.constant, *[q for rel in flat.rels for q in rel.late]]:
             sublinks += self.sublinks(qual.expr, joined.cost.rows * 2.0, None)
         for expr in flat.outputs:
@@ -169,7 +175,8 @@ class Planner:
             total = Cost(0.0, 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs), 1.0)
         charged = sum(one.plan.cost.total for one in sublinks if one.evaluation == "init_plan")
         total = Cost(total.startup + charged, total.total + charged, total.rows)
-        nested = tuple(dict.fromkeys(q.clause for rel in flat.rels for q in rel.security if q.clause is not None))
+        own = [q.clause for rel in flat.rels for q in rel.security if q.clause is not None]
+        nested = tuple(dict.fromkeys([*own, *[clause for plan in inner.values() for clause in plan.clauses]]))
         if query.has_aggs and not query.group_by:
             total = Cost(total.total + total.rows * cost.CPU_OPERATOR, total.total + 0.01, 1.0)
             ends = end_scans(self.catalog, query, flat, paths[flat.rels[0].rtindex] if flat.rels else None)
@@ -332,7 +339,7 @@ class Planner:
         if simple is None:
             reason = "it groups, aggregates, combines or skips rows"
             return _Ways(sublink, correlated, plan, not_hashed_because=reason)
-        hashed = exists_to_any(self.catalog, self.simplifier, simple)
+        hashed = exists_to_any(self.catalog, self.simplifier, simple, self.role)
         if isinstance(hashed, str):
             return _Ways(sublink, correlated, plan, not_hashed_because=hashed)
         return _Ways(sublink, correlated, plan, self.query(hashed.query, 0.0), tuple(hashed.outer))
@@ -356,6 +363,15 @@ class Planner:
             reason = "its operator cannot be hashed"
         evaluation: Evaluation = "hashed_subplan" if reason is None else "subplan"
         return PlannedSubLink(sublink, evaluation, plan, correlated, nested, reason)
+
+
+def _once(rels: Sequence[Rel]) -> Iterator[int]:
+    """Those that are computed, a WITH query once however often it is read."""
+    seen: list[Rel] = []
+    for rel in rels:
+        if rel.kind != "cte" or not any(rel.subquery == other.subquery for other in seen):
+            seen.append(rel)
+            yield rel.rtindex
 
 
 def shared(sublinks: Sequence[PlannedSubLink]) -> list[PlannedSubLink]:

@@ -279,6 +279,14 @@ def subqueries(draw: st.DrawFn) -> str:
             f"team IN (SELECT t.id FROM teams t WHERE t.owner = {uid} AND t.org = items.org)",
             f"EXISTS (SELECT 1 FROM members m LEFT JOIN teams t ON t.id = m.team WHERE m.team = items.team AND m.usr = {uid})",
             f"team IN (WITH mine AS (SELECT m.team FROM members m WHERE m.usr = {uid}) SELECT team FROM mine)",
+            f"team IN (WITH mine AS MATERIALIZED (SELECT team, usr FROM members) SELECT team FROM mine WHERE usr = {uid})",
+            f"team IN (WITH mine AS (SELECT team FROM members WHERE usr = {uid}) SELECT a.team FROM mine a, mine b)",
+            f"EXISTS (WITH mine AS MATERIALIZED (SELECT m.team FROM members m WHERE m.usr = {uid}) "
+            "SELECT 1 FROM mine WHERE mine.team = items.team)",
+            f"EXISTS (WITH mine AS NOT MATERIALIZED (SELECT team, usr FROM members) "
+            f"SELECT 1 FROM mine a, mine b WHERE a.team = items.team AND b.usr = {uid})",
+            "EXISTS (WITH mine AS (SELECT m.team, m.usr FROM members m) SELECT 1 FROM mine "
+            f"WHERE mine.team = items.team AND mine.usr = {uid})",
             "EXISTS (SELECT 1 FROM my_teams v WHERE v.team = items.team)",
             "team IN (SELECT v.team FROM my_teams v)",
             "EXISTS (SELECT 1 FROM my_teams_invoker v WHERE v.team = items.team)",
