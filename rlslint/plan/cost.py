@@ -69,6 +69,12 @@ def type_width(atttypid: int) -> float:
     return float(_WIDTH.get(atttypid, 32))
 
 
+def hash_memory(pg_version: int) -> float:
+    """Bytes that a hash table may take with the default settings: work_mem times hash_mem_multiplier, which was 1 before
+    version 15 (get_hash_memory_limit)."""
+    return (4 << 20) * (2.0 if pg_version >= 15 else 1.0)
+
+
 def relation_size(relation: Relation, rows: float) -> Size:
     """Pages of a table of so many rows, from its columns' widths (get_rel_data_width)."""
     width = sum(_WIDTH.get(attribute.atttypid, 32) for attribute in relation.attributes if not attribute.attisdropped)

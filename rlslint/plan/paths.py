@@ -3,7 +3,7 @@ and cost_seqscan()."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -71,6 +71,12 @@ class RelPaths(RelIndexes):
         if self.without is not None:
             return [path for path in found if path.way != self.without] or found
         return found
+
+    def without_one_of(self, path: Path) -> Iterator[RelPaths]:
+        """The same without each index of a bitmap over several: an arm of an OR may have another."""
+        for one in path.indexes if path.method == "bitmap_or" else ():
+            others = tuple(info for info in self.infos if info is not one)
+            yield RelPaths(self.catalog, self.rel, self.size, self.used, others)
 
     def with_long_ranges(self) -> RelPaths | None:
         """The same where most rows lie in every range whose end is known when planning; None where there is no such

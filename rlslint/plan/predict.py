@@ -297,6 +297,7 @@ class Predictor:
             if other.way != path.way:
                 work.assumptions[range_words(prepared.rel.name, path, other)] = None
         others = [one for one in prepared.paths() if one.way != path.way]
+        others += [one for fewer in prepared.without_one_of(path) for one in fewer.paths()]
         if others and path.cost.total > 0:
             second = min(others, key=lambda one: one.cost.total)
             if second.cost.total < cost.CLOSE * path.cost.total:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
@@ -15,25 +16,24 @@ from rlslint.nodes.primnodes import (
     Expr,
     FuncExpr,
     Oid,
-    OpExpr,
-    ScalarArrayOpExpr,
     SubLink,
     SubLinkType,
-    Var,
     walk,
 )
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
-from rlslint.plan.flat import Flat, Qual, Rel
+from rlslint.plan.flat import Flat, Rel
 from rlslint.plan.flatten import Flattener
 from rlslint.plan.joins import JoinPath, best_join, close_alternatives, equivalences, needed_outside, remove_useless
+from rlslint.plan.key_columns import key_columns
 from rlslint.plan.minmax import end_scans, scan_in_order
 from rlslint.plan.model import Evaluation, RelationScan
-from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
 from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.model import PolicyClause
+
+_TOO_LARGE: Final = "its rows would not fit in memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +342,15 @@ class Planner:
         hashed = exists_to_any(self.catalog, self.simplifier, simple, self.role)
         if isinstance(hashed, str):
             return _Ways(sublink, correlated, plan, not_hashed_because=hashed)
-        return _Ways(sublink, correlated, plan, self.query(hashed.query, 0.0), tuple(hashed.outer))
+        table = self.query(hashed.query, 0.0)
+        if not self._fits(hashed.query, table):
+            return _Ways(sublink, correlated, plan, not_hashed_because=_TOO_LARGE)
+        return _Ways(sublink, correlated, plan, table, tuple(hashed.outer))
+
+    def _fits(self, query: Query, plan: Planned) -> bool:
+        """Whether a hash table of the rows is expected to stay in memory (subplan_is_hashable)."""
+        width = sum(cost.type_width(target.expr.type) for target in query.targets)
+        return plan.cost.rows * (math.ceil(width / 8) * 8 + 24) <= cost.hash_memory(self.catalog.pg_version)
 
     def _alternatives(
         self, plan: Planned, table: Planned, outer: Sequence[Expr], executions: float
@@ -361,6 +369,8 @@ class Planner:
             for opno, left in zip(sublink.opnos, sublink.lefthand, strict=False)
         ):
             reason = "its operator cannot be hashed"
+        elif not self._fits(sublink.subselect, plan):
+            reason = _TOO_LARGE
         evaluation: Evaluation = "hashed_subplan" if reason is None else "subplan"
         return PlannedSubLink(sublink, evaluation, plan, correlated, nested, reason)
 
@@ -383,30 +393,3 @@ def shared(sublinks: Sequence[PlannedSubLink]) -> list[PlannedSubLink]:
             kept.append(one)
         seen.add(id(one.sublink))
     return kept
-
-
-def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> tuple[int, ...]:
-    """Columns compared for equality with something known before the scan: what the session brings first, then what
-    comes from an outer row or another table, then literals."""
-    ranked: list[tuple[int, int]] = []
-    for qual in quals:
-        match qual.expr:
-            case OpExpr(kind="op", args=(left, right)) | ScalarArrayOpExpr(use_or=True, args=(left, right)):
-                pass
-            case _:
-                continue
-        operator = catalog.operators.get(qual.expr.opno)
-        if operator is None or operator.oprname != "=":
-            continue
-        for side, other in ((left, right), (right, left)):
-            column = clauses.strip_relabel(side)
-            if not isinstance(column, Var) or column.levelsup or column.varno != rel.rtindex or column.attnum < 1:
-                continue
-            if rel.rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
-                continue
-            rank = 2 if not list(walk(other))[1:] and hasattr(other, "value") else 0
-            if relids(other) or outer_vars(other):
-                rank = 1
-            ranked.append((rank, column.attnum))
-            break
-    return tuple(dict.fromkeys(attnum for _, attnum in sorted(ranked, key=lambda pair: pair[0])))

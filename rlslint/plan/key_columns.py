@@ -1,0 +1,38 @@
+"""Conditions on a relation in, the columns that an index for them would lead with out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.primnodes import OpExpr, ScalarArrayOpExpr, Var, walk
+from rlslint.plan import clauses
+from rlslint.plan.flat import Qual, Rel
+from rlslint.plan.mutate import outer_vars, relids
+
+
+def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> tuple[int, ...]:
+    """Columns compared for equality with something known before the scan: what the session brings first, then what
+    comes from an outer row or another table, then literals."""
+    ranked: list[tuple[int, int]] = []
+    for qual in quals:
+        match qual.expr:
+            case OpExpr(kind="op", args=(left, right)) | ScalarArrayOpExpr(use_or=True, args=(left, right)):
+                pass
+            case _:
+                continue
+        operator = catalog.operators.get(qual.expr.opno)
+        if operator is None or operator.oprname != "=":
+            continue
+        for side, other in ((left, right), (right, left)):
+            column = clauses.strip_relabel(side)
+            if not isinstance(column, Var) or column.levelsup or column.varno != rel.rtindex or column.attnum < 1:
+                continue
+            if rel.rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
+                continue
+            rank = 2 if not list(walk(other))[1:] and hasattr(other, "value") else 0
+            if relids(other) or outer_vars(other):
+                rank = 1
+            ranked.append((rank, column.attnum))
+            break
+    return tuple(dict.fromkeys(attnum for _, attnum in sorted(ranked, key=lambda pair: pair[0])))
