@@ -29,7 +29,7 @@ def end_scans(
 
     ``prepared`` is the only relation of ``flat``, the query as it is planned.
     """
-    if prepared is None or len(flat.rels) != 1 or flat.rels[0].relation is None or flat.constant:
+    if prepared is None or len(flat.rels) != 1 or flat.rels[0].relation is None:
         return None
     if query.group_by or query.has_windows or query.ctes:
         return None
