@@ -189,14 +189,20 @@ def gin_index(
     return IndexCost(startup, total, selectivity, index.pages)
 
 
-def index_scan(size: Size, index: IndexCost, filter_cost: float, rows: float, *, only: bool, loops: float) -> Cost:
-    """cost_index() of costsize.c, with no correlation of the index's order with the table's; ``only``: no heap pages,
-    for a table that has been vacuumed."""
+def index_scan(
+    size: Size, index: IndexCost, filter_cost: float, rows: float, *, only: bool, loops: float, correlation: float = 0.0
+) -> Cost:
+    """cost_index() of costsize.c; ``correlation`` of the index's order with the table's. ``only``: no heap pages, for a
+    table that has been vacuumed."""
     fetched = clamp(index.selectivity * size.rows)
     run = index.total - index.startup
     if not only:
-        pages = pages_fetched(fetched * loops, size.pages)
-        run += pages * RANDOM_PAGE / loops
+        dearest = pages_fetched(fetched * loops, size.pages) * RANDOM_PAGE / loops
+        least = math.ceil(index.selectivity * size.pages)
+        cheapest = RANDOM_PAGE + max(0, least - 1) * SEQ_PAGE
+        if loops > 1:
+            cheapest = pages_fetched(least * loops, size.pages) * RANDOM_PAGE / loops
+        run += dearest + correlation**2 * (min(cheapest, dearest) - dearest)
     run += fetched * (CPU_TUPLE + filter_cost)
     return Cost(index.startup, index.startup + run, rows)
 

@@ -167,6 +167,8 @@ class Flattener:
         rel = Rel(self._next, "other", rte.eref, role=inner_role)
         if inner is not None:
             rel.kind, rel.subquery = "cte" if computed else "subquery", mutate_query(inner, _own(substitute))
+        elif rte.kind == "cte":
+            rel.kind = "cte"
         elif relation is not None:
             self.met.add(relation.oid)
             rel.kind, rel.relation, rel.name = "relation", relation, self.catalog.qualified_name(relation)

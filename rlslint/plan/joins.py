@@ -78,7 +78,7 @@ def _with_one_constant(
     False, and nothing done, where an operator is missing."""
     chosen = next((one for one in constants if isinstance(one, Const)), constants[-1])
     opnos = {
-        id(member): operators.get((member.type, chosen.type)) or _equality(catalog, member.type, chosen.type)
+        member: operators.get((member.type, chosen.type)) or _equality(catalog, member.type, chosen.type)
         for member in members
     }
     if not all(opnos.values()):
@@ -91,13 +91,13 @@ def _with_one_constant(
                 one, other = qual.expr.args
                 member = other if one in constants else one
                 if chosen not in (one, other) and (one in constants or other in constants):
-                    expr = OpExpr(type=BOOL, opno=opnos[id(member)] or 0, args=(member, chosen), raw=qual.expr.raw)
+                    expr = OpExpr(type=BOOL, opno=opnos[member] or 0, args=(member, chosen), raw=qual.expr.raw)
                     new = replace(qual, expr=expr)
             kept.setdefault(new.expr, new)
         rel.quals = list(kept.values())
     for one in constants:
         if one != chosen:
-            flat.constant.append(Qual(OpExpr(type=BOOL, opno=opnos[id(one)] or 0, args=(one, chosen))))
+            flat.constant.append(Qual(OpExpr(type=BOOL, opno=opnos[one] or 0, args=(one, chosen))))
     members[:] = [member for member in members if member == chosen or member not in constants]
     return True
 

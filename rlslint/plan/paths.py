@@ -104,6 +104,12 @@ class RelPaths(RelIndexes):
         found += [self._bitmap(one, exprs, rows) for one in bitmaps(self, quals, rows, loops)]
         return found
 
+    def stand_for(self, subquery: Cost) -> None:
+        """Take its rows for those of a subquery that costs so much."""
+        self.of_subquery = subquery
+        self.size = Size(subquery.rows, 1.0)
+        self.selectivity.rows = subquery.rows
+
     def _computed(self, whole: Cost) -> Cost:
         """A subquery that is planned by itself, its rows filtered; a WITH query is computed before the first comes out
         (cost_subqueryscan, cost_ctescan)."""
@@ -156,7 +162,8 @@ class RelPaths(RelIndexes):
         # other access methods than btree search for a list's values one by one, and only to fill a bitmap (amsearcharray)
         if info.index.amname in PLAIN_SCANS and (info.index.amname == "btree" or not lists):
             only = info.index.amname == "btree" and self.covers(info)
-            costs.append(cost.index_scan(self.size, index, self.qual_cost(filters), rows, only=only, loops=loops))
+            each, order = self.qual_cost(filters), self.correlation(info)
+            costs.append(cost.index_scan(self.size, index, each, rows, only=only, loops=loops, correlation=order))
         # an index read as a whole counts as a scan of the table
         method: Literal["index_scan", "seq_scan"] = "index_scan" if conditions else "seq_scan"
         return [Path(one, method, (info,), conditions, filters, leading) for one in costs]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr
-from rlslint.plan import cost
+from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Size
 from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.indexes import IndexClause, IndexInfo, IndexKeyInfo, match_clause
 from rlslint.plan.predicates import implied_by
-from rlslint.plan.selectivity import Selectivity
+from rlslint.plan.selectivity import FLAG, Selectivity
 
 
 @dataclass(slots=True)
@@ -63,6 +63,16 @@ class RelIndexes:
         """Whether the index holds every column that the query needs (check_index_only)."""
         held = {key.attnum for key in info.keys if key.attnum} | set(info.index.include)
         return self.used <= held
+
+    def correlation(self, info: IndexInfo) -> float:
+        """Of the index's order with the table's (btcostestimate): of a flag that few rows have. Equal values are sorted
+        as they lie in the table (compute_scalar_stats), so nearly all of them stand in its order. None is known of others."""
+        key = info.keys[0]
+        if info.index.amname != "btree" or not key.attnum or self.rel.relation is None:
+            return 0.0
+        if self.rel.relation.column(key.attnum).atttypid != clauses.BOOL:
+            return 0.0
+        return ((1.0 - FLAG) ** 2 + FLAG**2) * (0.75 if len(info.keys) > 1 else 1.0)
 
     def qual_cost(self, exprs: Sequence[Expr]) -> float:
         """Cost of evaluating conditions once."""

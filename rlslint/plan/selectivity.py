@@ -44,6 +44,14 @@ CONTAINED: Final = 0.001
 BOOLEAN: Final = 1.0 / 3
 ARRAY_LENGTH: Final = 10.0
 
+_TESTS: Final = {
+    "is_true": FLAG,
+    "is_not_false": FLAG,
+    "is_false": 1.0 - FLAG,
+    "is_not_true": 1.0 - FLAG,
+    "is_unknown": NULLS,
+    "is_not_unknown": 1.0 - NULLS,
+}
 _RANGES = frozenset({"<", "<=", ">", ">="})
 _CONTAINS = frozenset({"@>", "<@", "&&", "?", "?|", "?&", "@@", "%", "~~", "~~*", "~", "~*", "^@", "@?", "<<", ">>"})
 
@@ -88,12 +96,12 @@ class Selectivity:
                     share = share + part - share * part
                 return share
             case BoolExpr(op="not", args=(arg,)):
-                return 0.5 if isinstance(arg, Var | SubLink) else 1.0 - self.of(arg)
+                return 0.5 if isinstance(arg, SubLink) else 1.0 - self.of(arg)
             case NullTest(is_null=is_null):
                 nulls = 0.0 if self._never_null(expr.arg) else NULLS
                 return nulls if is_null else 1.0 - nulls
             case BooleanTest():
-                return FLAG if expr.test == "is_true" else 0.5
+                return _TESTS[expr.test]
             case Var():
                 return FLAG
             case SubLink():
@@ -106,7 +114,9 @@ class Selectivity:
             case ScalarArrayOpExpr():
                 return 1.0 - PER_VALUE
             case RowCompareExpr():
-                return UNKNOWN_RANGE
+                # by the first pair of columns (rowcomparesel)
+                known = not any(map(_unknown, (expr.largs[0], expr.rargs[0])))
+                return self.range if known else UNKNOWN_RANGE
             case FuncExpr():
                 return BOOLEAN
         return 0.5

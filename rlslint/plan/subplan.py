@@ -137,7 +137,7 @@ class Planner:
         }
         inner = {rel.rtindex: self.query(rel.subquery, 0.0) for rel in flat.rels if rel.subquery is not None}
         for rtindex, below_it in inner.items():
-            paths[rtindex].of_subquery = below_it.cost
+            paths[rtindex].stand_for(below_it.cost)
         late = [qual.expr for rel in flat.rels for qual in rel.late]
         remove_useless(flat, paths, needed_outside([*flat.outputs, *late]))
         bare = not query.group_by and not query.has_aggs and not query.distinct
@@ -152,7 +152,7 @@ class Planner:
         below: list[Path] = []
         for rtindex, path in joined.scans:
             rel = flat.rel(rtindex)
-            if rtindex not in inner:
+            if rel.kind not in ("subquery", "cte"):
                 scans.append(self.scan(rel, path, paths[rtindex], flat))
                 below.append(path)
             for qual in rel.quals:

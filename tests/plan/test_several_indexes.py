@@ -1,5 +1,6 @@
-"""What several indexes or one end of an index answer, predicted and put to the server: BitmapAnd and BitmapOr, arms that one
-index searches as a list, min() and max(), InitPlans of joins that are removed."""
+"""Plans that hang on more than one condition or index, predicted and put to the server: BitmapAnd and BitmapOr, arms that one
+index searches as a list, min() and max(), InitPlans of joins that are removed, equalities that follow from others, WITH
+queries that are computed as a whole, what row security brings into a subquery."""
 
 from __future__ import annotations
 
@@ -24,14 +25,18 @@ CREATE INDEX members_usr_team_idx ON members (usr, team); CREATE INDEX members_o
 CREATE TABLE bosses (id int PRIMARY KEY, team int, since int, body text); CREATE INDEX bosses_since_idx ON bosses (since);
 CREATE INDEX bosses_team_idx ON bosses (team DESC) WHERE since IS NOT NULL;
 CREATE FUNCTION me() RETURNS int LANGUAGE sql STABLE AS 'SELECT current_setting(''app.me'')::int';
-GRANT SELECT ON notes, members, bosses TO reader; ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION me_volatile() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 7; END';
+CREATE TABLE staff (usr int, team int); CREATE INDEX staff_usr_idx ON staff (usr); ALTER TABLE staff ENABLE ROW LEVEL SECURITY;
+CREATE POLICY s ON staff TO reader USING (usr = me_volatile());
+GRANT SELECT ON notes, members, bosses, staff TO reader; ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE bosses ENABLE ROW LEVEL SECURITY; CREATE POLICY b ON bosses TO reader USING (since <> (SELECT me())); """
 ROWS = """SELECT set_config('app.me', '7', true);
 INSERT INTO notes SELECT i, i * 7 % 2000, i * 31 % 2000, i * 17 % 2000, repeat('x', 40) FROM generate_series(1, 40000) i;
 INSERT INTO members SELECT i, i * 31 % 2000, i * 7 % 2000, i * 17 % 2000, i % 2 = 0, repeat('x', 40)
   FROM generate_series(1, 40000) i;
+INSERT INTO staff SELECT i * 7 % 2000, i * 31 % 2000 FROM generate_series(1, 40000) i;
 INSERT INTO bosses SELECT i, i * 31 % 2000, i * 7 % 2000, repeat('x', 40) FROM generate_series(1, 40000) i;
-ANALYZE notes; ANALYZE members; ANALYZE bosses"""
+ANALYZE notes, members, bosses, staff"""
 CONDITIONS = (
     "owner = me() AND org = 7",
     "owner = me() AND org = 7 AND body = 'x'",
@@ -59,6 +64,22 @@ CONDITIONS = (
     "EXISTS (SELECT 1 FROM members m LEFT JOIN bosses b ON b.id = m.team"
     " WHERE m.team = notes.team AND m.usr = me() AND m.body = 'x')",
     "EXISTS (SELECT 1 FROM members m WHERE m.org = notes.org AND m.usr = (SELECT me()) AND m.body = 'x')",
+    "owner = me() AND owner = (SELECT me())",
+    "owner = me() AND owner = 7",
+    "owner = me() AND org = owner",
+    "owner = 7 AND owner = me() AND team = owner",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = notes.team AND m.usr = me() AND m.usr = (SELECT me()) AND m.body = 'x')",
+    "team = (SELECT max(m.team) FROM members m WHERE m.usr = me() AND m.usr = (SELECT me()))",
+    "team IN (WITH mine AS MATERIALIZED (SELECT m.team, m.usr FROM members m) SELECT team FROM mine WHERE usr = me())",
+    "team IN (WITH mine AS (SELECT m.team, m.usr FROM members m) SELECT team FROM mine WHERE usr = me())",
+    "team IN (WITH mine AS (SELECT m.team, m.usr FROM members m) SELECT a.team FROM mine a, mine b WHERE b.usr = me())",
+    "team IN (WITH mine AS NOT MATERIALIZED (SELECT m.team, m.usr FROM members m)"
+    " SELECT a.team FROM mine a JOIN mine b ON a.team = b.team WHERE b.usr = me())",
+    "team IN (WITH mine AS (SELECT s.team FROM staff s WHERE s.usr = me()) SELECT team FROM mine)",
+    "team IN (WITH RECURSIVE r AS (SELECT 1 AS team UNION ALL SELECT team + 1 FROM r WHERE team < 9) SELECT team FROM r)",
+    "EXISTS (WITH mine AS (SELECT m.team FROM members m WHERE m.usr = notes.owner) SELECT 1 FROM mine WHERE mine.team = 7)",
+    "EXISTS (SELECT 1 FROM bosses b WHERE b.id = notes.team AND b.since IN (SELECT s.usr FROM staff s WHERE s.team = 7))",
+    "EXISTS (SELECT 1 FROM members a, members b WHERE a.org = notes.org AND b.usr = me())",
 )
 
 
