@@ -32,7 +32,7 @@ PER_VALUE: Final = 1.0 / 2000
 CLOSE: Final = 1.3
 """Two plans of which the dearer costs less than so many times the other: statistics may turn the choice."""
 UNSURE: Final = 3.0
-"""The same for plans whose costs differ only by how many rows of an inner table are guessed to match."""
+"""The same for plans whose costs differ by how many rows are guessed to match."""
 
 
 @dataclass(frozen=True, slots=True)

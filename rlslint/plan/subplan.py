@@ -306,9 +306,11 @@ class Planner:
         if ways.table is None:
             return PlannedSubLink(sublink, "subplan", plan, correlated, nested, ways.not_hashed_because)
         probing, hashing = self._alternatives(plan, ways.table, ways.outer, executions)
-        # where neither uses an index, the first match of a scan is weighed against the whole of it: a guess of how many match
+        # where neither uses an index, the first match of a scan is weighed against the whole of it: a guess of how many
+        # match; and of a part of the table's rows it is a guess for how many it is evaluated
         scans = (*plan.scans, *ways.table.scans)
-        margin = cost.UNSURE if all(scan.method == "seq_scan" for scan in scans) else cost.CLOSE
+        guess = all(scan.method == "seq_scan" for scan in scans) or 2.0 < executions < cost.OUTER_ROWS
+        margin = cost.UNSURE if guess else cost.CLOSE
         close = max(probing, hashing) < margin * min(probing, hashing)
         if hashing <= probing:
             return PlannedSubLink(sublink, "hashed_subplan", ways.table, True, nested, close=close)
