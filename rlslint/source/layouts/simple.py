@@ -40,8 +40,9 @@ def supabase(folder: Path) -> Listing:
     named = [path for path in found if SUPABASE.match(path.name)]
     if not named:
         return Listing(tuple(found))
+    known = set(named)
     skipped = [
-        (path, "the Supabase CLI runs only files named <digits>_<name>.sql") for path in found if path not in named
+        (path, "the Supabase CLI runs only files named <digits>_<name>.sql") for path in found if path not in known
     ]
     first = _SUPABASE_INIT.match(named[0].name)
     if first and first[1] < _SUPABASE_FIRST:

@@ -1,0 +1,1 @@
+"""Fuzzing: mutated SQL in, findings or one clear error out, never anything else."""
