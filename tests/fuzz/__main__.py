@@ -34,6 +34,7 @@ def main() -> None:
     seconds = float(sys.argv[1])
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 30)
     source = random.Random(seed)
+    FOUND.mkdir(exist_ok=True)
     running = FOUND / "running.sql"
     kinds: set[str] = set()
     count, broken, end = 0, 0, time.monotonic() + seconds
