@@ -33,12 +33,22 @@ class Path:
     conditions: tuple[Expr, ...] = ()
     filters: tuple[Expr, ...] = ()
     leading: bool = True
-    """The conditions bound the index: the leading column is among them."""
+    """The conditions bound the index: the leading column is among them, or its values are skipped over."""
+    skips: bool = False
+    """The leading column is not among them."""
 
     @property
     def way(self) -> tuple[str, tuple[Oid, ...]]:
         """What tells one way to read a relation from another."""
         return self.method, () if self.method == "seq_scan" else tuple(info.oid for info in self.indexes)
+
+    def remarks(self) -> Iterator[str]:
+        """What is to be said of an index whose first column is not compared."""
+        name = self.indexes[0].index.relname if self.indexes else ""
+        if self.method in ("index_scan", "bitmap_or") and not self.leading:
+            yield f"index {name} is read from end to end: its first column is not compared"
+        if self.skips:
+            yield f"index {name} is searched once for each value of its first column: if these are many, it is not used"
 
     @property
     def words(self) -> str:
@@ -166,7 +176,8 @@ class RelPaths(RelIndexes):
             costs.append(cost.index_scan(self.size, index, each, rows, only=only, loops=loops, correlation=order))
         # an index read as a whole counts as a scan of the table
         method: Literal["index_scan", "seq_scan"] = "index_scan" if conditions else "seq_scan"
-        return [Path(one, method, (info,), conditions, filters, leading) for one in costs]
+        skips = leading and bool(matches) and matches[0].column > 0
+        return [Path(one, method, (info,), conditions, filters, leading, skips) for one in costs]
 
     def _filters(self, info: IndexInfo, matches: Sequence[IndexClause], exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Conditions that neither the index nor its predicate takes care of (extract_nonindex_conditions)."""

@@ -280,10 +280,7 @@ class Predictor:
         return level
 
     def _remark(self, path: Path, prepared: RelPaths, work: _Work) -> None:
-        if path.method in ("index_scan", "bitmap_or") and not path.leading:
-            work.assumptions[
-                f"index {path.indexes[0].index.relname} is read from end to end: its first column is not compared"
-            ] = None
+        work.assumptions.update(dict.fromkeys(path.remarks()))
         if path.method == "seq_scan" and path.indexes:
             work.assumptions[f"partial index {path.indexes[0].index.relname} is read as a whole"] = None
         relation = prepared.rel.relation
@@ -390,9 +387,7 @@ class Predictor:
             work.assumptions[f"the EXISTS over {names}: a hash table and a search per row cost about the same"] = None
         work.assumptions.update(dict.fromkeys(planned.plan.close))
         for path in planned.plan.paths:
-            if path.method == "index_scan" and not path.leading:
-                name = path.indexes[0].index.relname
-                work.assumptions[f"index {name} is read from end to end: its first column is not compared"] = None
+            work.assumptions.update(dict.fromkeys(path.remarks()))
         for below in planned.plan.sublinks:
             inside = nested or below.nested is not None
             self._subquery(below, owner, below.nested or clause, ONE, depth + 1, work, in_check=in_check, nested=inside)
