@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import has_privs_of_role, roles_with_privileges_of
@@ -35,8 +36,8 @@ def _has_privilege(catalog: Catalog, role: Oid, row: Relation | Proc | Namespace
     member = catalog.roles.get(role)
     if member is not None and member.rolsuper:
         return True
-    owner, acl = _owner_and_acl(row)
-    if has_privs_of_role(catalog, role, owner):
+    owner, acl, lacks = _owner_and_acl(row)
+    if privilege not in lacks and has_privs_of_role(catalog, role, owner):
         return True
     inherited = roles_with_privileges_of(catalog, role)
     if any(name == privilege and (grantee == PUBLIC or grantee in inherited) for grantee, name in acl):
@@ -55,16 +56,35 @@ def has_column_privilege(catalog: Catalog, role: Oid, relation: Relation, attnum
     return any(name == privilege and (grantee == PUBLIC or grantee in inherited) for grantee, name in acl)
 
 
-def _owner_and_acl(row: Relation | Proc | Namespace | Type) -> tuple[Oid, Acl]:
+def _owner_and_acl(row: Relation | Proc | Namespace | Type) -> tuple[Oid, Acl, frozenset[str]]:
     match row:
         case Relation():
-            return row.relowner, row.relacl
+            return row.relowner, row.relacl, row.ownerlacks
         case Proc():
-            return row.proowner, _DEFAULT_PROC_ACL if row.proacl is None else row.proacl
+            return row.proowner, _DEFAULT_PROC_ACL if row.proacl is None else row.proacl, row.ownerlacks
         case Namespace():
-            return row.nspowner, row.nspacl
+            return row.nspowner, row.nspacl, row.ownerlacks
         case Type():
-            return row.typowner, frozenset({(PUBLIC, "usage")})
+            return row.typowner, frozenset({(PUBLIC, "usage")}), frozenset()
+
+
+Owned = TypeVar("Owned", Relation, Proc, Namespace)
+
+
+def with_owner(row: Owned, owner: Oid) -> Owned:
+    """The row with another owner, who takes over what the old one had and joins it to what they had (aclnewowner)."""
+    _, acl, lacks = _owner_and_acl(row)
+    rest = frozenset(entry for entry in acl if entry[0] != owner)
+    lacks -= {privilege for grantee, privilege in acl if grantee == owner}
+    if isinstance(row, Proc):
+        return replace(row, proowner=owner, proacl=None if row.proacl is None else rest, ownerlacks=lacks)
+    if isinstance(row, Namespace):
+        return replace(row, nspowner=owner, nspacl=rest, ownerlacks=lacks)
+    columns = tuple(
+        replace(one, attacl=frozenset((owner if who == row.relowner else who, what) for who, what in one.attacl))
+        for one in row.attributes
+    )
+    return replace(row, relowner=owner, relacl=rest, ownerlacks=lacks, attributes=columns)
 
 
 def _by_predefined_role(

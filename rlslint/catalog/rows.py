@@ -52,6 +52,8 @@ class Namespace:
     nspname: str
     nspowner: Oid
     nspacl: Acl = frozenset()
+    ownerlacks: frozenset[str] = frozenset()
+    """Privileges that were revoked from the owner, who has all others."""
     origin: Span | None = None
 
 
@@ -133,6 +135,8 @@ class Relation:
     relforcerowsecurity: bool = False
     relpersistence: Literal["p", "u", "t"] = "p"
     relacl: Acl = frozenset()
+    ownerlacks: frozenset[str] = frozenset()
+    """Privileges that were revoked from the owner, who has all others."""
     reltype: Oid = 0
     reloftype: Oid = 0
     """The composite type of a typed table."""
@@ -221,6 +225,8 @@ class Index:
     amname: str
     keys: tuple[IndexKey, ...]
     include: tuple[int, ...] = ()
+    attnames: tuple[str, ...] = ()
+    """Names of its own columns, which stay when the table's are renamed: an index made after it is named by them."""
     indpred: StoredExpr | None = None
     indisunique: bool = False
     indisprimary: bool = False
@@ -280,8 +286,12 @@ class Proc:
     """Written as BEGIN ATOMIC or RETURN: ``prosrc`` holds its SQL."""
     proacl: Acl | None = None
     """None: the default, EXECUTE to PUBLIC."""
+    ownerlacks: frozenset[str] = frozenset()
+    """Privileges that were revoked from the owner, who has all others."""
     search_path: tuple[str, ...] = ()
     """The search_path in force when it was created (a BEGIN ATOMIC body is resolved with it)."""
+    constructs: Oid = 0
+    """For a constructor of a range or multirange: the type, with which it comes and goes."""
     origin: Span | None = None
     statement: Statement | None = field(default=None, compare=False)
 

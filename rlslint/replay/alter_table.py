@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from rlslint.catalog.rows import Attribute, Constraint, Relation
+from rlslint.catalog.acl import with_owner
+from rlslint.catalog.rows import Attribute, Constraint, Index, Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay import alter_column, typed
 from rlslint.replay.constraints import add_constraint
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import find_index, find_relation, relation, shown
-from rlslint.replay.names import options, role_of, word
+from rlslint.replay.names import role_of
 from rlslint.replay.partitions import (
     attach_index_partition,
     attach_partition,
@@ -20,7 +21,9 @@ from rlslint.replay.partitions import (
     merge_into_existing,
 )
 from rlslint.replay.references import Address
+from rlslint.replay.reloptions import Options, changed_options
 from rlslint.replay.session import DDLError, Handler, Missing, Session
+from rlslint.replay.types import give_type
 from rlslint.source.model import Raw, Span, Statement
 
 Command = Callable[[Session, Statement, Oid, Raw], None]
@@ -91,10 +94,22 @@ def _without_table(session: Session, statement: Statement, rangevar: Raw, comman
         match command["subtype"]:
             case "AT_AttachPartition":
                 attach_index_partition(session, statement, rangevar, command["def"]["PartitionCmd"])
-            case "AT_SetRelOptions" | "AT_ResetRelOptions" | "AT_SetTableSpace" | "AT_SetStatistics" | "AT_ChangeOwner":
+            case "AT_SetRelOptions" | "AT_ResetRelOptions" if not _is_partitioned(session, index):
+                index = session.catalog.indexes.put(
+                    replace(index, reloptions=_with_options(index.reloptions, index.amname, command))
+                )
+            case "AT_SetStatistics":
+                key = index.keys[command["num"] - 1] if 0 < command.get("num", 0) <= len(index.keys) else None
+                if key is not None and key.attnum:
+                    raise DDLError("0A000", f'cannot alter statistics on a non-expression column of "{index.relname}"')
+            case "AT_SetTableSpace" | "AT_ChangeOwner":
                 pass
             case _:
                 raise DDLError("42809", f'ALTER action cannot be performed on relation "{index.relname}"')
+
+
+def _is_partitioned(session: Session, index: Index) -> bool:
+    return session.catalog.relations[index.indrelid].relkind == "p"
 
 
 def _check_kind(table: Relation, objtype: str) -> None:
@@ -234,27 +249,25 @@ def change_owner(session: Session, relid: Oid, owner: Oid) -> None:
     """Give a relation, its row type and the sequences of its columns another owner (ATExecChangeOwner)."""
     catalog = session.catalog
     table = catalog.relations[relid]
-    catalog.relations.put(replace(table, relowner=owner))
+    catalog.relations.put(with_owner(table, owner))
     row = catalog.types.get(table.reltype)
     if row is not None:
-        catalog.types.put(replace(row, typowner=owner))
+        give_type(catalog, row, owner)
     for sequence in tuple(catalog.relations):
         if sequence.ownedby[0] == relid:
-            catalog.relations.put(replace(sequence, relowner=owner))
+            catalog.relations.put(with_owner(sequence, owner))
 
 
 def _relation_options(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     table = session.catalog.relations[relid]
-    values = dict(table.reloptions)
+    kind = {"p": "partitioned", "v": "view"}.get(table.relkind, "table")
+    values = _with_options(table.reloptions, kind, node)
+    session.catalog.relations.put(replace(table, reloptions=values, origin=_view_origin(table, statement)))
+
+
+def _with_options(old: Options, kind: str, node: Raw) -> Options:
     given = node.get("def", {}).get("List", {}).get("items", [])
-    for name, element in options(given):
-        if node["subtype"] == "AT_ResetRelOptions":
-            values.pop(name, None)
-        else:
-            values[name] = word(element) or "true"
-    session.catalog.relations.put(
-        replace(table, reloptions=tuple(values.items()), origin=_view_origin(table, statement))
-    )
+    return changed_options(old, kind, given, reset=node["subtype"] == "AT_ResetRelOptions")
 
 
 def _view_origin(table: Relation, statement: Statement) -> Span | None:
@@ -361,6 +374,7 @@ _KINDS: Final = {
     **dict.fromkeys(("AT_ForceRowSecurity", "AT_NoForceRowSecurity"), "rp"),
     **dict.fromkeys(("AT_ClusterOn", "AT_ReplicaIdentity"), "rpm"),
     **dict.fromkeys(("AT_SetLogged", "AT_SetUnLogged"), "rS"),
+    **dict.fromkeys(("AT_SetRelOptions", "AT_ResetRelOptions"), "rpvm"),
     "AT_AlterConstraint": "rp",
     **dict.fromkeys(("AT_AddOf", "AT_DropOf"), "r"),
     "AT_AttachPartition": "p",

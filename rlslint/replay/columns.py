@@ -145,6 +145,9 @@ def add_sequence(session: Session, statement: Statement, table: Relation, plan: 
     catalog = session.catalog
     attribute = plan.attribute
     schema, wanted = _wanted_name(plan)
+    row = catalog.types.get(attribute.atttypid)
+    if attribute.atttypid not in (t.INT2, t.INT4, t.INT8) and row is not None and row.known:
+        raise DDLError("22023", "identity column type must be smallint, integer, or bigint")
     namespace = table.relnamespace
     name = wanted or choose_relation_name(session, table.relname, attribute.attname, "seq", namespace)
     if schema is not None:

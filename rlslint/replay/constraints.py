@@ -25,7 +25,8 @@ from rlslint.replay.indexes import (
 )
 from rlslint.replay.inherit import inherited_check
 from rlslint.replay.lookup import find_index
-from rlslint.replay.naming import choose_constraint_name, index_name, truncate
+from rlslint.replay.naming import choose_constraint_name, index_column_names, index_name, truncate
+from rlslint.replay.reloptions import changed_options
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 
@@ -181,9 +182,11 @@ def _key(session: Session, statement: Statement, relid: Oid, node: Raw, column: 
             amname="btree",
             keys=index_keys,
             include=include,
+            attnames=index_column_names([*names, *included]),
             indisunique=True,
             indisprimary=primary,
             indnullsnotdistinct=bool(node.get("nulls_not_distinct")),
+            reloptions=changed_options((), "btree", node.get("options", ())),
             origin=statement.span,
         ),
     )
@@ -353,7 +356,9 @@ def _exclusion(session: Session, statement: Statement, relid: Oid, node: Raw) ->
             indrelid=relid,
             amname=method,
             keys=tuple(keys),
+            attnames=index_column_names(names),
             indpred=None if where is None else predicate(session, statement, where, relid),
+            reloptions=changed_options((), method, node.get("options", ())),
             origin=statement.span,
         ),
     )

@@ -109,10 +109,15 @@ def _owner(catalog: Catalog, address: Address) -> tuple[Address, Behaviour] | No
             row = catalog.types[address.oid]
             if row.typelem and row.typcategory == "A":
                 return Address("type", row.typelem), "internal"
+            if row.typtype == "m":
+                return Address("type", row.rngsubtype), "internal"
             relation = catalog.relations.get(row.typrelid)
             if relation is not None and relation.relkind != "c":
                 return Address("relation", relation.oid), "internal"
             return None
+        case "proc":
+            made = catalog.procs[address.oid]
+            return (Address("type", made.constructs), "internal") if made.constructs else None
         case "relation" if not address.sub:
             sequence = catalog.relations[address.oid]
             table = catalog.relations.get(sequence.ownedby[0])

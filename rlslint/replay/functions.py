@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Final, Literal
 
 from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.analyze.types import element_type
+from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
@@ -222,7 +223,7 @@ def _check_replacement(old: Proc, new: Proc) -> None:
         raise DDLError("42P13", "cannot change return type of existing function")
     if old.prorettype == RECORD and _out_types(old) != _out_types(new):
         raise DDLError("42P13", "cannot change return type of existing function")
-    for before, after in zip(_input_names(old), _input_names(new), strict=False):
+    for before, after in zip_longest(_input_names(old), _input_names(new)):
         if before and before != after:
             raise DDLError("42P13", f'cannot change name of input parameter "{before}"')
     if new.pronargdefaults < old.pronargdefaults:
@@ -343,7 +344,7 @@ def own_function(session: Session, statement: Statement) -> None:
     if proc is None:
         _absent(session, node["object"]["ObjectWithArgs"])
     else:
-        session.catalog.procs.put(replace(proc, proowner=owner))
+        session.catalog.procs.put(with_owner(proc, owner))
 
 
 HANDLERS: Final[dict[str, Handler]] = {

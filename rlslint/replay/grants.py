@@ -71,12 +71,14 @@ def grant(session: Session, statement: Statement) -> None:
     for proc in list(_procs(session, node)):
         _check_privileges(node, ("execute",), "function")
         old = default_proc_acl() if proc.proacl is None else proc.proacl
-        acl = _changed(old, node, _pairs(node, ("execute",), grantees), proc.proowner)
-        session.catalog.procs.put(replace(proc, proacl=acl))
+        pairs = _pairs(node, ("execute",), grantees)
+        acl, lacks = _changed(old, proc.ownerlacks, node, pairs, proc.proowner)
+        session.catalog.procs.put(replace(proc, proacl=acl, ownerlacks=lacks))
     for namespace in list(_namespaces(session, node)):
         _check_privileges(node, _ALL["n"], "schema")
-        acl = _changed(namespace.nspacl, node, _pairs(node, _ALL["n"], grantees), namespace.nspowner)
-        session.catalog.namespaces.put(replace(namespace, nspacl=acl))
+        pairs = _pairs(node, _ALL["n"], grantees)
+        acl, lacks = _changed(namespace.nspacl, namespace.ownerlacks, node, pairs, namespace.nspowner)
+        session.catalog.namespaces.put(replace(namespace, nspacl=acl, ownerlacks=lacks))
 
 
 def default_proc_acl() -> Acl:
@@ -148,7 +150,7 @@ def _grant_relation(session: Session, oid: Oid, node: Raw, grantees: tuple[Oid, 
     every = SEQUENCE_PRIVILEGES if relation.relkind == "S" else TABLE_PRIVILEGES
     _check_privileges(node, (*TABLE_PRIVILEGES, "usage"), "table")
     pairs = _pairs(node, every, grantees)
-    relacl = _changed(relation.relacl, node, pairs, relation.relowner)
+    relacl, lacks = _changed(relation.relacl, relation.ownerlacks, node, pairs, relation.relowner)
     columns = {column.attname: column.attacl for column in relation.attributes if not column.attisdropped}
     for privilege in _privileges(node):
         for name in (item["String"]["sval"] for item in privilege.get("cols", ())):
@@ -158,7 +160,7 @@ def _grant_relation(session: Session, oid: Oid, node: Raw, grantees: tuple[Oid, 
                 raise DDLError("42703", f'column "{name}" of relation "{relation.relname}" does not exist')
             named = [privilege["priv_name"]] if "priv_name" in privilege else list(COLUMN_PRIVILEGES)
             entries = frozenset((grantee, one) for grantee in grantees for one in named)
-            columns[name] = _changed(columns[name], node, entries, relation.relowner)
+            columns[name] = columns[name] | entries if node.get("is_grant") else columns[name] - entries
     if not node.get("is_grant"):
         # revoking a privilege on the table revokes it on every column
         columns = {name: acl - pairs for name, acl in columns.items()}
@@ -166,7 +168,7 @@ def _grant_relation(session: Session, oid: Oid, node: Raw, grantees: tuple[Oid, 
         column if column.attisdropped else replace(column, attacl=columns[column.attname])
         for column in relation.attributes
     )
-    session.catalog.relations.put(replace(relation, relacl=relacl, attributes=attributes))
+    session.catalog.relations.put(replace(relation, relacl=relacl, ownerlacks=lacks, attributes=attributes))
 
 
 def _privileges(node: Raw) -> list[Raw]:
@@ -182,9 +184,11 @@ def _pairs(node: Raw, every: tuple[str, ...], grantees: Iterable[Oid]) -> Acl:
     return frozenset((grantee, name) for grantee in grantees for name in names)
 
 
-def _changed(acl: Acl, node: Raw, pairs: Acl, owner: Oid) -> Acl:
-    changed = acl | pairs if node.get("is_grant") else acl - pairs
-    return frozenset(entry for entry in changed if entry[0] != owner)
+def _changed(acl: Acl, lacks: frozenset[str], node: Raw, pairs: Acl, owner: Oid) -> tuple[Acl, frozenset[str]]:
+    """What others have, and what the owner has no more."""
+    own = {privilege for grantee, privilege in pairs if grantee == owner}
+    pairs = frozenset(entry for entry in pairs if entry[0] != owner)
+    return (acl | pairs, lacks - own) if node.get("is_grant") else (acl - pairs, lacks | own)
 
 
 def _check_privileges(node: Raw, allowed: tuple[str, ...], kind: str) -> None:

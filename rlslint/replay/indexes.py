@@ -19,8 +19,8 @@ from rlslint.replay.columns import named_collation
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers
 from rlslint.replay.lookup import is_taken, relation, require_free
-from rlslint.replay.names import options, word
-from rlslint.replay.naming import index_name, truncate
+from rlslint.replay.naming import index_column_names, index_name, truncate
+from rlslint.replay.reloptions import changed_options
 from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
 
@@ -67,13 +67,14 @@ def create_index(session: Session, statement: Statement) -> None:
             amname=method,
             keys=keys,
             include=include,
+            attnames=index_column_names(names),
             indpred=indpred,
             indisunique=unique,
             indnullsnotdistinct=bool(node.get("nulls_not_distinct")),
             indisvalid=not (
                 table.relkind == "p" and not node["relation"].get("inh") and _has_partitions(session, table)
             ),
-            reloptions=tuple((key, word(element)) for key, element in options(node.get("options", []))),
+            reloptions=changed_options((), method, node.get("options", ())),
             origin=statement.span,
         ),
     )
@@ -253,16 +254,6 @@ def expression_name(raw: Raw) -> str:
     return "expr" if name == "?column?" else name
 
 
-def key_names(table: Relation, index: Index) -> list[str]:
-    """Names of an index's columns, INCLUDE columns too."""
-    names = []
-    for key in index.keys:
-        names.append(
-            table.column(key.attnum).attname if key.expr is None else expression_name(key.expr.raw or {"": {}})
-        )
-    return names + [table.column(number).attname for number in index.include]
-
-
 def constraint_of(session: Session, index: Index) -> Constraint | None:
     """The constraint that an index belongs to."""
     for row in session.catalog.constraints_of(index.indrelid):
@@ -303,7 +294,7 @@ def clone_index(
             return
     label = "idx" if constraint is None else {"p": "pkey", "u": "key"}.get(constraint.contype, "excl")
     name = index_name(
-        session, table.relname, key_names(source, index), table.relnamespace, label, constraint=constraint is not None
+        session, table.relname, index.attnames, table.relnamespace, label, constraint=constraint is not None
     )
     made = add_index(
         session,

@@ -86,7 +86,7 @@ def name_addition(columns: Iterable[str]) -> str:
     return text
 
 
-def index_column_names(names: Iterable[str]) -> list[str]:
+def index_column_names(names: Iterable[str]) -> tuple[str, ...]:
     """Names of an index's columns, made different by numbers (ChooseIndexColumnNames)."""
     chosen: list[str] = []
     for original in names:
@@ -96,7 +96,7 @@ def index_column_names(names: Iterable[str]) -> list[str]:
             digits = str(number)
             name = clip(original.encode(), NAMEDATALEN - 1 - len(digits)) + digits
         chosen.append(name)
-    return chosen
+    return tuple(chosen)
 
 
 def index_name(

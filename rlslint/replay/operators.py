@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
+from rlslint.analyze.func import has_unseen
 from rlslint.analyze.oper import OperMatch, resolve_operator
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
@@ -85,7 +86,7 @@ def create_aggregate(session: Session, statement: Statement) -> None:
 
 
 def create_operator(session: Session, statement: Statement) -> None:
-    """CREATE OPERATOR. Raises DDLError 42723."""
+    """CREATE OPERATOR. Raises DDLError 42723, 42P13, Missing 42883."""
     node = statement.node
     catalog = session.catalog
     schema, name = names_of(node["defnames"])
@@ -111,6 +112,10 @@ def create_operator(session: Session, statement: Statement) -> None:
                 hashes = flag(element)
             case "merges":
                 merges = flag(element)
+    if not function:
+        raise DDLError("42P13", "operator function must be specified")
+    if not _has(node, "rightarg"):
+        raise DDLError("42P13", "operator right argument type must be specified")
     wanted = tuple(oid for oid, given in ((left, _has(node, "leftarg")), (right, True)) if given)
     procs = [
         row
@@ -118,6 +123,8 @@ def create_operator(session: Session, statement: Statement) -> None:
         if len(row.proargtypes) == len(wanted) and row.proargtypes in (wanted, row.proargtypes)
     ]
     exact = [row for row in procs if row.proargtypes == wanted] or procs
+    if not exact and not has_unseen(catalog, names_of(function)[0], session.search_path):
+        session.absent("42883", f"function {names_of(function)[1]} with these operands is created by no file")
     if any(
         (row.oprnamespace, row.oprleft, row.oprright) == (namespace, left, right)
         for row in catalog.operators.find("name", name)

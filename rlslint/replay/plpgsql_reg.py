@@ -22,7 +22,7 @@ def to_reg(session: Session, kind: str, value: Value) -> Value:
     """A name or an OID as regclass, regrole, regtype, regnamespace. Raises Undecided for what no file creates."""
     catalog = session.catalog
     if isinstance(value, int):
-        return Reg(value, _reg_name(session, kind, value))
+        return Reg(value, _reg_name(session, kind, value) if value else "-")
     parts = re.findall(r'"((?:[^"]|"")*)"|([^."]+)', text_of(value))
     words = [quoted.replace('""', '"') if quoted else bare.strip().lower() for quoted, bare in parts]
     if not words:

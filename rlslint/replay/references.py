@@ -106,6 +106,8 @@ def _edges(catalog: Catalog, row: Row) -> Iterator[Edge]:
         case Proc():
             me = Address("proc", row.oid)
             yield Edge(me, Address("namespace", row.pronamespace), "normal")
+            if row.constructs:
+                yield Edge(me, Address("type", row.constructs), "internal")
             for oid in (row.prorettype, *row.proargtypes, *row.proallargtypes):
                 yield from _normal(me, _type_reference(catalog, oid))
             if row.prosqlbody:
@@ -152,6 +154,10 @@ def _of_type(catalog: Catalog, row: Type) -> Iterator[Edge]:
         table = catalog.relations.get(row.typrelid)
         if table is not None and table.relkind == "c":
             yield Edge(relation, me, "internal")
+    if row.rngsubtype and row.typtype == "m":
+        yield Edge(me, Address("type", row.rngsubtype), "internal")
+    elif row.rngsubtype:
+        yield from _normal(me, _type_reference(catalog, row.rngsubtype))
     if row.typbasetype:
         yield from _normal(me, _type_reference(catalog, row.typbasetype))
 

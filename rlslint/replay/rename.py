@@ -86,7 +86,7 @@ def _target(session: Session, statement: Statement, kind: str) -> Relation | Ind
         return table
     index = find_index(session, rangevar.get("schemaname"), rangevar["relname"])
     if index is not None:
-        if kind not in ("OBJECT_INDEX", "OBJECT_TABLE"):
+        if kind not in ("OBJECT_INDEX", "OBJECT_TABLE", "OBJECT_COLUMN"):
             raise DDLError("42809", f'"{index.relname}" is not a {words}')
         return index
     if statement.node.get("missing_ok"):
@@ -123,8 +123,10 @@ def _rename_column(session: Session, statement: Statement) -> None:
     target = _target(session, statement, "OBJECT_COLUMN")
     if target is None:
         return
-    assert isinstance(target, Relation)
     old, new = node["subname"], truncate(node["newname"])
+    if isinstance(target, Index):
+        _rename_index_column(session, target, old, new)
+        return
     require_untyped(target, "rename column of")
     column = required_column(target, old)
     if is_inherited(session, target, old):
@@ -135,6 +137,15 @@ def _rename_column(session: Session, statement: Statement) -> None:
     for one in tables_of(session.catalog, target, cascade=node.get("behavior") == "DROP_CASCADE"):
         _rename_in(session, one.oid, old, new)
     _rename_in(session, target.oid, old, new)
+
+
+def _rename_index_column(session: Session, index: Index, old: str, new: str) -> None:
+    if old not in index.attnames:
+        raise DDLError("42703", f'column "{old}" does not exist')
+    if new in index.attnames:
+        raise DDLError("42701", f'column "{new}" of relation "{index.relname}" already exists')
+    names = tuple(new if name == old else name for name in index.attnames)
+    session.catalog.indexes.put(replace(index, attnames=names))
 
 
 def _rename_in(session: Session, relid: Oid, old: str, new: str) -> None:
@@ -162,8 +173,9 @@ def _rename_constraint(session: Session, statement: Statement) -> None:
     table = _target(session, statement, "OBJECT_TABLE")
     if table is None:
         return
-    assert isinstance(table, Relation)
     old, new = node["subname"], truncate(node["newname"])
+    if isinstance(table, Index):
+        raise DDLError("42809", f'"{table.relname}" is not a table')
     for row in catalog.constraints_of(table.oid):
         if row.conname == old:
             break

@@ -40,8 +40,10 @@ def require_known(session: Session, statement: Statement, newest: Oid) -> None:
         proc = catalog.procs.get(oid)
         if proc is not None:
             require_types(proc)
-    if statement.kind == "AlterTableStmt":
-        altered = find_relation(session, statement.node["relation"])
+    for stored in _changed(session, statement):
+        _require_names(statement, stored.expr)
+    if statement.kind in ("AlterTableStmt", "ViewStmt"):
+        altered = find_relation(session, statement.node["view" if statement.kind == "ViewStmt" else "relation"])
         if altered is not None:
             _require_columns(statement, altered)
 
@@ -86,6 +88,18 @@ def _stored(catalog: Catalog, oid: Oid) -> Iterator[StoredExpr]:
     relation = catalog.relations.get(oid)
     if relation is not None:
         yield from (one.attdefault for one in relation.attributes if one.attdefault is not None)
+
+
+def _changed(session: Session, statement: Statement) -> Iterator[StoredExpr]:
+    """Expressions that the statement gave to an object that was there before."""
+    found: list[StoredExpr | None] = []
+    if statement.kind == "AlterPolicyStmt":
+        for policy in session.catalog.policies:
+            found += (policy.polqual, policy.polwithcheck)
+    elif statement.kind == "AlterTableStmt":
+        altered = find_relation(session, statement.node["relation"])
+        found += (column.attdefault for column in (altered.attributes if altered is not None else ()))
+    yield from (one for one in found if one is not None and one.statement is statement)
 
 
 def _require_columns(statement: Statement, relation: Relation) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Role
 from rlslint.nodes.primnodes import Oid
@@ -207,11 +208,11 @@ def reassign_owned(session: Session, statement: Statement) -> None:
     old = set(roles_of(session, statement.node["roles"]))
     new = role_of(session, statement.node["newrole"])
     for relation in [row for row in catalog.relations if row.relowner in old]:
-        catalog.relations.put(replace(relation, relowner=new))
+        catalog.relations.put(with_owner(relation, new))
     for proc in [row for row in catalog.procs if row.proowner in old]:
-        catalog.procs.put(replace(proc, proowner=new))
+        catalog.procs.put(with_owner(proc, new))
     for namespace in [row for row in catalog.namespaces if row.nspowner in old]:
-        catalog.namespaces.put(replace(namespace, nspowner=new))
+        catalog.namespaces.put(with_owner(namespace, new))
     for type_ in [row for row in catalog.types if row.typowner in old]:
         catalog.types.put(replace(type_, typowner=new))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Namespace
 from rlslint.nodes.primnodes import Oid
@@ -115,7 +116,7 @@ def own_schema(session: Session, statement: Statement) -> None:
         name = statement.node["object"]["String"]["sval"]
         session.absent("3F000", f'schema "{name}" is created by no file')
         return
-    session.catalog.namespaces.put(replace(row, nspowner=owner))
+    session.catalog.namespaces.put(with_owner(row, owner))
 
 
 HANDLERS: Final[dict[str, Handler]] = {"CreateSchemaStmt": create_schema}

@@ -21,8 +21,8 @@ from rlslint.replay.grants import default_acl
 from rlslint.replay.inherit import merge_parents, require_persistence
 from rlslint.replay.like import LikeParts, like_columns
 from rlslint.replay.lookup import is_taken, relation, require_free, target_relation
-from rlslint.replay.names import options, word
 from rlslint.replay.partitions import clone_from_parent, partition_key
+from rlslint.replay.reloptions import changed_options
 from rlslint.replay.rowtypes import add_row_type
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.replay.typed import composite_type
@@ -52,6 +52,8 @@ def create_table(session: Session, statement: Statement) -> None:
     _check_names(parts.plans)
     plans, attributes, complete = merge_parents(session, parents, parts.plans, partition=partbound is not None)
     partspec = node.get("partspec")
+    if partspec is not None and persistence == "u" and catalog.pg_version >= 18:
+        raise DDLError("0A000", "partitioned tables cannot be unlogged")
     row = Relation(
         oid=relid,
         relname=name,
@@ -65,7 +67,7 @@ def create_table(session: Session, statement: Statement) -> None:
         inhparents=tuple(parent.oid for parent in parents),
         relispartition=partbound is not None,
         partbound=bound,
-        reloptions=tuple((key, word(element)) for key, element in options(node.get("options", []))),
+        reloptions=changed_options((), "table" if partspec is None else "partitioned", node.get("options", ())),
         complete=complete and parts.complete,
         origin=statement.span,
     )

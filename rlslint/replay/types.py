@@ -9,7 +9,7 @@ from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.func import has_unseen
 from rlslint.analyze.grouping import misplaced
 from rlslint.analyze.typename import names_of, resolve_type_name
-from rlslint.catalog.catalog import FIRST_NORMAL_OID
+from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
@@ -26,7 +26,7 @@ def create_enum(session: Session, statement: Statement) -> None:
     if len(set(labels)) < len(labels):
         raise DDLError("42710", "enum label used more than once")
     row = Type(oid=0, typname="", typnamespace=0, typtype="e", typcategory="E", labels=labels)
-    _add(session, statement, statement.node["typeName"], row)
+    add_type(session, statement, statement.node["typeName"], row)
 
 
 def create_composite(session: Session, statement: Statement) -> None:
@@ -42,7 +42,7 @@ def create_composite(session: Session, statement: Statement) -> None:
         oid, modifier = resolve_type_name(catalog, column["typeName"], session.search_path)
         attributes.append(Attribute(attnum=number, attname=column["colname"], atttypid=oid, atttypmod=modifier))
     relid = catalog.new_oid()
-    row = _put(
+    row = put_type(
         session,
         statement,
         Type(
@@ -68,26 +68,6 @@ def create_composite(session: Session, statement: Statement) -> None:
     )
 
 
-def create_range(session: Session, statement: Statement) -> None:
-    """CREATE TYPE ... AS RANGE, with its multirange (14 and later). Raises DDLError 42710."""
-    node = statement.node
-    given = {name: element["arg"] for name, element in options(node.get("params", []))}
-    new = Type(oid=0, typname="", typnamespace=0, typtype="r", typcategory="R")
-    row = _add(session, statement, node["typeName"], new)
-    name = row.typname
-    multirange = name.replace("range", "multirange", 1) if "range" in name else f"{name}_multirange"
-    if "multirange_type_name" in given:
-        multirange = names_of(given["multirange_type_name"]["TypeName"]["names"])[1]
-    of = Type(
-        oid=0, typname=multirange, typnamespace=row.typnamespace, typtype="m", typcategory="R", rngsubtype=row.oid
-    )
-    made = _put(session, statement, of)
-    subtype = 0
-    if "TypeName" in given.get("subtype", {}):
-        subtype, _ = resolve_type_name(session.catalog, given["subtype"]["TypeName"], session.search_path)
-    session.catalog.types.put(replace(row, rngsubtype=subtype, rngmultitypid=made.oid))
-
-
 def create_base(session: Session, statement: Statement) -> None:
     """CREATE TYPE name [(...)]: a shell, then the base type that takes its place. Raises DDLError 42710."""
     node = statement.node
@@ -110,7 +90,7 @@ def create_base(session: Session, statement: Statement) -> None:
         elif option == "category":
             row = replace(row, typcategory=element["arg"]["String"]["sval"])
     if old is None or old.typtype != "p" or old.oid < FIRST_NORMAL_OID:
-        _put(session, statement, row)
+        put_type(session, statement, row)
         return
     array = catalog.new_oid()
     catalog.types.put(replace(row, oid=old.oid, typarray=array, origin=statement.span))
@@ -123,7 +103,7 @@ def create_domain(session: Session, statement: Statement) -> None:
     catalog = session.catalog
     base, modifier = resolve_type_name(catalog, node["typeName"], session.search_path)
     below = catalog.types.get(base)
-    row = _add(
+    row = add_type(
         session,
         statement,
         node["domainname"],
@@ -186,13 +166,14 @@ def _free_name(name: str, taken: set[str]) -> str:
     return chosen
 
 
-def _add(session: Session, statement: Statement, parts: list[Raw], row: Type) -> Type:
+def add_type(session: Session, statement: Statement, parts: list[Raw], row: Type) -> Type:
+    """Store a type under the name that is written. Raises DDLError 42710."""
     schema, name = names_of(parts)
     namespace = target_namespace(session, schema)
-    return _put(session, statement, replace(row, typname=name, typnamespace=namespace))
+    return put_type(session, statement, replace(row, typname=name, typnamespace=namespace))
 
 
-def _put(session: Session, statement: Statement, row: Type) -> Type:
+def put_type(session: Session, statement: Statement, row: Type) -> Type:
     """Store a type with its array type. Raises DDLError 42710."""
     catalog = session.catalog
     held = catalog.types.first("name", (row.typnamespace, row.typname))
@@ -368,13 +349,24 @@ def own_type(session: Session, statement: Statement) -> None:
     if row is None:
         _absent(session, statement.node["object"]["List"]["items"])
     else:
-        session.catalog.types.put(replace(row, typowner=owner))
+        give_type(session.catalog, row, owner)
+
+
+def give_type(catalog: Catalog, row: Type, owner: Oid) -> None:
+    """Give a type, its array type, a range's multirange and a composite type's relation an owner (AlterTypeOwner_oid)."""
+    catalog.types.put(replace(row, typowner=owner))
+    for oid in (row.typarray, row.rngmultitypid):
+        part = catalog.types.get(oid)
+        if part is not None:
+            give_type(catalog, part, owner)
+    relation = catalog.relations.get(row.typrelid)
+    if relation is not None:
+        catalog.relations.put(replace(relation, relowner=owner))
 
 
 HANDLERS: Final[dict[str, Handler]] = {
     "CreateEnumStmt": create_enum,
     "CompositeTypeStmt": create_composite,
-    "CreateRangeStmt": create_range,
     "CreateDomainStmt": create_domain,
     "AlterEnumStmt": alter_enum,
     "AlterDomainStmt": alter_domain,

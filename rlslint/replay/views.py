@@ -14,7 +14,8 @@ from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, w
 from rlslint.nodes.primnodes import SubLink, Unresolved, Var, walk
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_taken, require_free, target_relation
-from rlslint.replay.names import options, strings, word
+from rlslint.replay.names import strings
+from rlslint.replay.reloptions import changed_options
 from rlslint.replay.require import require_query
 from rlslint.replay.rowtypes import add_row_type
 from rlslint.replay.session import DDLError, Handler, Session
@@ -33,10 +34,12 @@ def create_view(session: Session, statement: Statement) -> None:
     query = resolved_query(session, statement, node["query"]["SelectStmt"])
     namespace, persistence = target_relation(session, target, temporary=uses_temporary(catalog, query))
     attributes, complete = output_attributes(session, statement, query, strings(node.get("aliases", [])))
-    settings = [(name, word(element) or "true") for name, element in options(node.get("options", []))]
+    reloptions = changed_options((), "view", node.get("options", ()))
     check = _CHECK_OPTIONS.get(node.get("withCheckOption", ""))
     if check is not None:
-        settings.append(("check_option", check))
+        if "check_option" in dict(reloptions):
+            raise DDLError("22023", 'parameter "check_option" specified more than once')
+        reloptions = (*reloptions, ("check_option", check))
     row = Relation(
         oid=0,
         relname=target["relname"],
@@ -46,7 +49,7 @@ def create_view(session: Session, statement: Statement) -> None:
         relacl=default_acl(session, "r", namespace),
         attributes=attributes,
         relpersistence=persistence,
-        reloptions=tuple(settings),
+        reloptions=reloptions,
         query=query,
         query_text=statement.text,
         complete=complete,
@@ -230,6 +233,7 @@ def _create_as(
             query=query if kind == "m" else None,
             query_text=statement.text if kind == "m" else "",
             complete=complete,
+            reloptions=changed_options((), "table", into.get("options", ())),
             origin=statement.span,
         ),
     )

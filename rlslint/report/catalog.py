@@ -57,7 +57,7 @@ def catalog_json(replayed: Replayed) -> Entry:
         "constraints": _sorted([_constraint(catalog, row) for row in constraints if _is_own(catalog, row)]),
         "policies": _sorted([_policy(catalog, row) for row in catalog.policies if row.origin is not None]),
         "functions": sorted(
-            (_function(catalog, row) for row in catalog.procs if row.origin is not None),
+            (_function(catalog, row) for row in catalog.procs if row.origin is not None and not row.constructs),
             key=lambda entry: (entry["schema"], entry["name"], entry["arguments"]),
         ),
         "not_analysed": [{"path": path, "line": line, "reason": reason} for path, line, reason in sorted(notes)],

@@ -35,7 +35,7 @@ def catalog_sql(catalog: Catalog) -> str:
     """The script. Statements end with a semicolon and a line end."""
     tables = own_tables(catalog)
     made = [row for row in tables if row.origin is not None]
-    procs = [row for row in catalog.procs if row.origin is not None and row.prokind in "fp"]
+    procs = [row for row in catalog.procs if row.origin is not None and row.prokind in "fp" and not row.constructs]
     early = [row for row in procs if not (row.prosqlbody or _uses_row_type(catalog, row))]
     statements = [
         "SET check_function_bodies = off",
@@ -110,6 +110,10 @@ def _type(catalog: Catalog, row: Type) -> Iterator[str]:
                 if constraint.contypid == row.oid and constraint.conexpr is not None:
                     check = f"CHECK ({constraint.conexpr.text})"
                     yield f"ALTER DOMAIN {name} ADD CONSTRAINT {quote_identifier(constraint.conname)} {check}"
+        case "r":
+            many = catalog.types.get(row.rngmultitypid)
+            named = "" if many is None else f", multirange_type_name = {quote_identifier(many.typname)}"
+            yield f"CREATE TYPE {name} AS RANGE (subtype = {format_type(catalog, row.rngsubtype)}{named})"
         case "c" if relation is not None and relation.relkind == "c":
             columns = [
                 f"{quote_identifier(one.attname)} {format_type(catalog, one.atttypid, one.atttypmod)}"

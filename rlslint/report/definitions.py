@@ -7,7 +7,7 @@ from typing import Final
 from rlslint.analyze import types as t
 from rlslint.analyze.deparse import deparse
 from rlslint.analyze.opclass import default_opclass
-from rlslint.analyze.typename import quote_identifier, quote_qualified
+from rlslint.analyze.typename import quote_identifier, quote_literal, quote_qualified
 from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, PUBLIC_NAMESPACE, Catalog
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Policy, Proc, Relation, StoredExpr
 from rlslint.nodes.primnodes import Oid
@@ -63,7 +63,7 @@ def _include(table: Relation, index: Index) -> str:
 
 
 def _storage(options: tuple[tuple[str, str], ...]) -> str:
-    parts = [f"{name}='{value}'" for name, value in options]
+    parts = [f"{name}={value if quote_identifier(value) == value else quote_literal(value)}" for name, value in options]
     return f" WITH ({', '.join(parts)})" if parts else ""
 
 
@@ -106,7 +106,7 @@ def _key_constraint(catalog: Catalog, table: Relation, row: Constraint) -> str:
     index = catalog.indexes.get(row.conindid)
     word = "PRIMARY KEY" if row.contype == "p" else "UNIQUE"
     nulls = " NULLS NOT DISTINCT" if index is not None and index.indnullsnotdistinct else ""
-    include = _include(table, index) + _storage(index.reloptions) if index is not None else ""
+    include = _include(table, index) if index is not None else ""
     return f"{word}{nulls} ({_columns(table, row.conkey)}){include}"
 
 
@@ -126,7 +126,9 @@ def _exclusion(catalog: Catalog, table: Relation, row: Constraint) -> str:
         operator = catalog.operators.get(key.exclude_op)
         keys.append(f"{_key(catalog, index, key)} WITH {'=' if operator is None else operator.oprname}")
     where = "" if index.indpred is None else f" WHERE ({expression(catalog, index.indpred, table.oid, boolean=True)})"
-    return f"EXCLUDE USING {index.amname} ({', '.join(keys)}){_include(table, index)}{where}"
+    return (
+        f"EXCLUDE USING {index.amname} ({', '.join(keys)}){_include(table, index)}{_storage(index.reloptions)}{where}"
+    )
 
 
 def table_name(catalog: Catalog, table: Relation) -> str:

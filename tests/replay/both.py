@@ -101,7 +101,7 @@ def functions(catalog: Catalog) -> list[tuple[Any, ...]]:
             format_type(catalog, row.provariadic) if row.provariadic else "-",
         )
         for row in catalog.procs
-        if row.origin is not None
+        if row.origin is not None and not row.constructs
     )
 
 

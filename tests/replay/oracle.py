@@ -1,7 +1,7 @@
 """The live oracle of the catalog: random histories, replayed and run on the embedded server.
 
-``python -m tests.replay.oracle SEED HISTORIES`` prints every history whose catalogs differ, made as short as it gets by
-leaving statements out. test_histories_random.py runs a small number.
+``python -m tests.replay.oracle SEED HISTORIES`` prints the histories whose catalogs differ, made as short as it gets by
+leaving statements out, each once. test_histories_random.py runs a small number.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def main() -> None:
 
     number, count = int(sys.argv[1]), int(sys.argv[2])
     counts: Counter[str] = Counter()
+    shown = set()
     with EmbeddedServer() as server, server.scratch_database() as connection:
 
         @seed(number)
@@ -69,7 +70,11 @@ def main() -> None:
             if not judge(connection, statements, START):
                 return
             counts["different"] += 1
-            for sql in (kept := shortened(connection, statements)):
+            kept = shortened(connection, statements)
+            if tuple(kept) in shown:
+                return
+            shown.add(tuple(kept))
+            for sql in kept:
                 print(f"{sql};")
             for text in judge(connection, kept, ()):
                 print(f"--   {text}")
