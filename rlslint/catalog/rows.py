@@ -361,6 +361,10 @@ class Trigger:
     tgname: str
     tgrelid: Oid
     tgfoid: Oid
+    tgconstraint: bool = False
+    """CREATE CONSTRAINT TRIGGER."""
+    columns: tuple[int, ...] = ()
+    """Columns that UPDATE OF and WHEN name: they cannot go without it."""
     tgenabled: bool = True
     origin: Span | None = None
 

@@ -51,6 +51,8 @@ def alter_table(session: Session, statement: Statement) -> None:
     _check_kind(table, node.get("objtype", "OBJECT_TABLE"))
     for command in commands:
         _require_kind(table, command["subtype"])
+    if sum(command["subtype"] in ("AT_SetLogged", "AT_SetUnLogged") for command in commands) > 1:
+        raise DDLError("0A000", "cannot change persistence setting twice")
     recurse = bool(rangevar.get("inh"))
     queue = sorted(commands, key=_pass)
     while queue:

@@ -187,6 +187,8 @@ def create_cast(session: Session, statement: Statement) -> None:
     source = resolve_type_name(catalog, node["sourcetype"], session.search_path)[0]
     target = resolve_type_name(catalog, node["targettype"], session.search_path)[0]
     if not source or not target:
+        if not has_unseen(catalog, None, session.search_path):
+            session.absent("42704", "a type of the cast is created by no file")
         return
     if catalog.casts.find("pair", (source, target)):
         raise DDLError("42710", "cast already exists")

@@ -25,11 +25,11 @@ def store(block: Block, target: Raw, names: list[str], row: list[Value] | None) 
     if kind == "PLpgSQL_row":
         for number, item in enumerate(node["fields"]):
             value = row[number] if row is not None and number < len(row) else None
-            block.variables[item["name"]] = value
+            block.variables[item["name"]] = block.typed(item["name"], value)
     elif kind == "PLpgSQL_rec":
         block.variables[node["refname"]] = dict(zip(names, row or [None] * len(names), strict=True))
     else:
-        block.variables[node["refname"]] = row[0] if row else None
+        block.variables[node["refname"]] = block.typed(node["refname"], row[0] if row else None)
 
 
 def unknown_target(block: Block, target: Raw) -> None:

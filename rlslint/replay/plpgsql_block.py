@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from rlslint.replay.plpgsql_declare import Variable, declarations, is_array
 from rlslint.replay.plpgsql_operators import as_list
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
-from rlslint.replay.plpgsql_values import Scope
+from rlslint.replay.plpgsql_values import Scope, cast_to
 from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.reads import require_columns
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw, Span, Statement
 from rlslint.source.parse import parse_synthetic
+
+
+_NUMBERS: Final = frozenset({"int2", "int4", "int8"})
+_SCALARS: Final = _NUMBERS | {"bool", "text", "varchar", "name"}
+"""Types that values are cast to when a variable takes them."""
 
 
 class Unset:
@@ -37,8 +43,8 @@ class Block:
     variables: dict[str, Value | Unset] = field(default_factory=dict)
     numbers: dict[int, str] = field(default_factory=dict)
     """Names of the block's datums by number."""
-    arrays: set[str] = field(default_factory=set)
-    """Names of the variables of an array type."""
+    types: dict[str, str] = field(default_factory=dict)
+    """The types of variables, as the tree names them, where that is known."""
     doubt: str = ""
     """Why an error that is not known here may have ended the running block; empty when nothing can have."""
     error: DDLError | None = None
@@ -64,8 +70,13 @@ class Block:
         return True, value
 
     def typed(self, name: str, value: Value) -> Value:
-        """A value as its variable keeps it: the text form of an array becomes an array."""
-        return as_list(value) if name in self.arrays and isinstance(value, str) else value
+        """A value as its variable keeps it, cast to its type. Raises DDLError 22P02 for a text that is none of it."""
+        typname = self.types.get(name, "")
+        if is_array(typname):
+            return as_list(value) if isinstance(value, str) else value
+        if typname not in _SCALARS or value is None or isinstance(value, (list, dict)):
+            return value
+        return cast_to(self.scope(), typname, value)
 
     def scope(self) -> Scope:
         """What an expression of the block sees."""
@@ -111,8 +122,7 @@ def declare(block: Block, function: Raw) -> None:
         if number in theirs or not name:
             continue
         default = node.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
-        if is_array(node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")):
-            block.arrays.add(name)
+        block.types[name] = node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
         block.variables[name] = None if default is None else Unset(default)
 
 
@@ -121,7 +131,7 @@ def entered(block: Block, node: Raw) -> Iterator[None]:
     """A block while it runs: its variables hide others of their names. Raises DDLError where a default is an error."""
     own = block.declared.get(id(node), ())
     hidden = {one.name: block.variables[one.name] for one in own if one.name in block.variables}
-    arrays = frozenset(block.arrays)
+    types = dict(block.types)
     for one in own:
         _initialize(block, one)
     try:
@@ -131,8 +141,8 @@ def entered(block: Block, node: Raw) -> Iterator[None]:
             block.variables.pop(one.name, None)
         if own:
             block.variables.update(hidden)
-            block.arrays.clear()
-            block.arrays.update(arrays)
+            block.types.clear()
+            block.types.update(types)
 
 
 def _initialize(block: Block, variable: Variable) -> None:
@@ -142,8 +152,11 @@ def _initialize(block: Block, variable: Variable) -> None:
     if default is not None:
         try:
             value = block.value(default)
-        except Undecided:
+        except Undecided as reason:
             # asked for later, the reason is given there, unless it stands on one that it hides
             value = Unset(None if name in default else default)
-    (block.arrays.add if variable.array else block.arrays.discard)(name)
+            if variable.typname in _NUMBERS and "'" in default:
+                # a text that is no number would be an error
+                block.doubt = str(reason)
+    block.types[name] = variable.typname
     block.variables[name] = value if isinstance(value, Unset) else block.typed(name, value)

@@ -23,7 +23,8 @@ class Variable:
     name: str
     default: str | None
     """The default's source."""
-    array: bool
+    typname: str
+    """Its type as the tree names it; empty for a record."""
 
 
 def declarations(function: Raw, body: str) -> tuple[Mapping[int, tuple[Variable, ...]], frozenset[int]]:
@@ -60,7 +61,7 @@ def _is(datum: tuple[str, Raw], name: str) -> bool:
 def _variable(node: Raw) -> Variable:
     default = node.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
     typname = node.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
-    return Variable(node["refname"], default, is_array(typname))
+    return Variable(node["refname"], default, typname)
 
 
 def is_array(typname: str) -> bool:

@@ -214,12 +214,12 @@ def _cast(scope: Scope, node: Raw) -> Value:
     if target.get("arrayBounds"):
         if isinstance(value, str) and not _ARRAY_TEXT.match(value):
             raise DDLError("22P02", f'malformed array literal: "{value}"')
-        return [None if item is None else _cast_to(scope, name, item) for item in as_list(value)]
-    return _cast_to(scope, name, value)
+        return [None if item is None else cast_to(scope, name, item) for item in as_list(value)]
+    return cast_to(scope, name, value)
 
 
-def _cast_to(scope: Scope, name: str, value: Value) -> Value:
-    """A value, not NULL, cast to a type that is no array."""
+def cast_to(scope: Scope, name: str, value: Value) -> Value:
+    """A value, not NULL, cast to a type that is no array. Raises DDLError 22P02, Undecided."""
     if name in ("text", "varchar", "name", "bpchar", "cstring"):
         return text_of(value)
     if name in ("int2", "int4", "int8", "oid"):

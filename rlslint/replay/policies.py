@@ -12,7 +12,7 @@ from rlslint.nodes.primnodes import Oid, Unresolved
 from rlslint.replay.lookup import relation as required_relation
 from rlslint.replay.lookup import relation_named
 from rlslint.replay.names import roles_of
-from rlslint.replay.session import DDLError, Handler, NotFollowed, PolicyChange, RejectedPolicy, Session
+from rlslint.replay.session import DDLError, Handler, Missing, PolicyChange, RejectedPolicy, Session
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Raw, Span, Statement
 
@@ -94,7 +94,7 @@ def drop_policy(session: Session, statement: Statement, obj: Raw, missing_ok: bo
     if relation is None:
         if missing_ok:
             return
-        raise NotFollowed(f'policy "{name}" is dropped from a table that no file creates')
+        raise Missing("42P01", f'policy "{name}" is dropped from a table that is created by no file')
     policy = _find(session, relation.oid, name)
     if policy is not None:
         before = session.catalog.policies_of(relation.oid)

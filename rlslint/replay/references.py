@@ -96,6 +96,8 @@ def _edges(catalog: Catalog, row: Row) -> Iterator[Edge]:
         case Trigger():
             yield Edge(Address("trigger", row.oid), Address("relation", row.tgrelid), "auto")
             yield Edge(Address("trigger", row.oid), Address("proc", row.tgfoid), "normal")
+            for number in row.columns:
+                yield Edge(Address("trigger", row.oid), Address("relation", row.tgrelid, number), "normal")
         case Operator():
             me = Address("operator", row.oid)
             yield Edge(me, Address("namespace", row.oprnamespace), "normal")

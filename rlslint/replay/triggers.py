@@ -9,25 +9,34 @@ from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Trigger
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.lookup import find_relation, relation_named, shown
+from rlslint.replay.lookup import find_relation, reject_index, relation_named, shown
 from rlslint.replay.session import DDLError, Handler, Session
+from rlslint.replay.trigger_checks import needed_columns, require_place, require_trigger_function
 from rlslint.source.model import Raw, Statement
 
 
 def create_trigger(session: Session, statement: Statement) -> None:
-    """CREATE [OR REPLACE] [CONSTRAINT] TRIGGER. Raises DDLError 42710. Passed over on a table no file creates."""
+    """CREATE [OR REPLACE] [CONSTRAINT] TRIGGER. Passed over on a table that no file creates.
+
+    Raises DDLError 42710 and what `trigger_checks` knows.
+    """
     node = statement.node
     catalog = session.catalog
     relation = find_relation(session, node["relation"])
     if relation is None:
+        reject_index(session, node["relation"])
         session.absent("42P01", f"table {shown(node['relation'])} is created by no file")
         return
+    require_place(relation, node)
+    columns = needed_columns(relation, node)
     schema, name = names_of(node["funcname"])
     procs = [row for row in catalog.find_procs(schema, name, session.search_path) if not row.proargtypes]
     if not procs and not has_unseen(catalog, schema, session.search_path):
         session.absent("42883", f"function {name}() is created by no file")
+    if procs:
+        require_trigger_function(procs[0])
     old = _find(session, relation.oid, node["trigname"])
-    if old is not None and not node.get("replace"):
+    if old is not None and (not node.get("replace") or old.tgconstraint):
         raise DDLError("42710", f'trigger "{node["trigname"]}" for relation "{relation.relname}" already exists')
     catalog.triggers.put(
         Trigger(
@@ -35,6 +44,8 @@ def create_trigger(session: Session, statement: Statement) -> None:
             tgname=node["trigname"],
             tgrelid=relation.oid,
             tgfoid=procs[0].oid if procs else 0,
+            tgconstraint=bool(node.get("isconstraint")),
+            columns=columns,
             origin=statement.span,
         )
     )
