@@ -18,7 +18,6 @@ from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw, Span, Statement
 from rlslint.source.parse import parse_synthetic
 
-
 _NUMBERS: Final = frozenset({"int2", "int4", "int8"})
 _SCALARS: Final = _NUMBERS | {"bool", "text", "varchar", "name"}
 """Types that values are cast to when a variable takes them."""

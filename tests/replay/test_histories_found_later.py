@@ -269,7 +269,8 @@ HISTORIES = {
     ],
     "variables hold values of their types": [
         """do $do$ begin declare k int := case when not exists (select 1 from pg_policy where polrelid =
-            to_regclass('w') and polcmd = 'r') then 'x' else '1' end; begin alter table u rename to u2; end; exception when others then create index t_a_idx on public.u (b); end; $do$""",
+            to_regclass('w') and polcmd = 'r') then 'x' else '1' end; begin alter table u rename to u2; end;
+            exception when others then create index t_a_idx on public.u (b); end; $do$""",
         """do $$ declare n int := '5'; b bool := 'yes'; x text := 1; begin if n = 5 and b and x || n = '15' then execute
             format('create table %I ()', x || n || b); end if; end $$""",
         "do $$ declare n int; begin n := 'x'; exception when invalid_text_representation then create table bad (); end $$",
