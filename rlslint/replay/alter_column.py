@@ -26,7 +26,7 @@ from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.references import Address, edges_of
 from rlslint.replay.retype import retype
 from rlslint.replay.session import DDLError, NotFollowed, Session
-from rlslint.replay.typed import require_untyped, tables_of
+from rlslint.replay.typed import require_no_columns_of, require_untyped, tables_of
 from rlslint.source.model import Raw, Statement
 
 
@@ -71,6 +71,7 @@ def _append(session: Session, statement: Statement, relid: Oid, plan: ColumnPlan
         add_sequence(session, statement, table, plan)
     raw = plan.default if plan.default is not None else plan.generated
     if raw is not None:
+        require_no_columns_of(session, table)
         stored = cook_default(session, statement, relid, plan.attribute, raw)
         set_default(session, relid, plan.attribute.attnum, stored)
 
@@ -173,6 +174,7 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
     if column.attdefault is not None and not column.attgenerated:
         _require_cast(session, column, wanted.atttypid, "a", f'default for column "{column.attname}"')
     _check_users(session, table, column)
+    require_no_columns_of(session, table)
     changed = replace(
         column,
         atttypid=wanted.atttypid,

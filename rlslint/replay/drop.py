@@ -91,7 +91,8 @@ def _relation(session: Session, kind: str, item: Raw, missing_ok: bool) -> Addre
     if relation is None and index is None:
         if missing_ok:
             return None
-        raise Missing("42P01", f"{words} {'.'.join(part['String']['sval'] for part in parts)} is created by no file")
+        sqlstate = "42704" if kind in ("OBJECT_INDEX", "OBJECT_FOREIGN_TABLE") else "42P01"
+        raise Missing(sqlstate, f"{words} {'.'.join(part['String']['sval'] for part in parts)} is created by no file")
     if index is not None:
         if kind != "OBJECT_INDEX":
             raise DDLError("42809", f'"{name}" is not a {words}')

@@ -46,11 +46,11 @@ def shorten(code: str) -> str:
     return flat if len(flat) <= 120 else flat[:119] + UNKNOWN
 
 
-def relevant(node: Any) -> Iterator[tuple[int, str]]:
-    """(line, code) of the statements in a skipped piece of a block that could matter."""
+def relevant(node: Any, *, strict: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, code) of the statements in a skipped piece of a block that could matter; ``strict``: change anything."""
     if isinstance(node, list):
         for item in node:
-            yield from relevant(item)
+            yield from relevant(item, strict=strict)
         return
     if not isinstance(node, dict):
         return
@@ -58,10 +58,10 @@ def relevant(node: Any) -> Iterator[tuple[int, str]]:
         if key in ("PLpgSQL_stmt_execsql", "PLpgSQL_stmt_dynexecute"):
             expr = value.get("sqlstmt", value.get("query"))
             code = expr["PLpgSQL_expr"]["query"]
-            if _MATTERS.search(code):
+            if (_CHANGES if strict else _MATTERS).search(code):
                 yield value.get("lineno", 1), shorten(code)
         else:
-            yield from relevant(value)
+            yield from relevant(value, strict=strict)
 
 
 def assigned(node: Any) -> tuple[set[int], set[str]]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Relation
-from rlslint.replay.plpgsql_views import Row
+from rlslint.replay.plpgsql_views import Row, stored_text
 
 _CONSTRAINTS: Final = {"p": "PRIMARY KEY", "u": "UNIQUE", "f": "FOREIGN KEY", "c": "CHECK", "n": "CHECK"}
 _RULES: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -88,10 +88,12 @@ def _referential(catalog: Catalog) -> Iterator[Row]:
 
 
 def _checks(catalog: Catalog) -> Iterator[Row]:
-    """Checks by name: how PostgreSQL words the condition is not known."""
     for row, table in _of_tables(catalog):
         if row.contype in "cn":
-            yield {"constraint_schema": catalog.nspname(table.relnamespace), "constraint_name": row.conname}
+            found: Row = {"constraint_schema": catalog.nspname(table.relnamespace), "constraint_name": row.conname}
+            if row.contype == "c":
+                found["check_clause"] = stored_text(catalog, row.conexpr, row.conrelid)
+            yield found
 
 
 CONSTRAINT_VIEWS: Final[dict[str, Callable[[Catalog], Iterator[Row]]]] = {

@@ -348,8 +348,10 @@ def _assert(block: Block, node: Raw) -> None:
     try:
         if truth(block.value(code_of(node, "cond"))) is not True:
             raise DDLError("P0004", "assertion failed")
-    except Undecided:
-        return
+    except Undecided as reason:
+        # a migration is taken to work
+        if block.session.require_known is not None:
+            block.session.note(block.statement, f"not followed, {reason}: ASSERT")
 
 
 _STATEMENTS: Final[dict[str, Callable[[Block, Raw], None]]] = {

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from rlslint.analyze.procname import arguments
+from rlslint.analyze.ruleutils import Unworded
 from rlslint.analyze.typename import quote_identifier
 from rlslint.analyze.typename import quote_literal as literal
-from rlslint.replay.plpgsql_views import Reg, Value
+from rlslint.replay.plpgsql_views import Later, Reg, Value, constraint_text, index_text
 from rlslint.replay.session import DDLError, Session
 
 Function = Callable[[Session, list[Value]], Value]
@@ -136,10 +137,10 @@ def _setting(session: Session, args: list[Value]) -> Value:
         return ", ".join(session.search_path_setting)
     if name in session.settings:
         return session.settings[name]
+    if "." in name and len(args) > 1 and args[1] is True:
+        # one that no file sets: what a server says that runs just the files
+        return None
     if "." in name and session.require_known is not None:
-        # one that nobody sets: where the files are all there is
-        if len(args) > 1 and args[1] is True:
-            return None
         raise DDLError("42704", f'unrecognized configuration parameter "{name}"')
     raise ValueError(name)
 
@@ -151,7 +152,37 @@ def _identity_arguments(session: Session, args: list[Value]) -> Value:
     return arguments(session.catalog, proc)
 
 
+def _definition(session: Session, args: list[Value]) -> Value:
+    """pg_get_constraintdef(), pg_get_indexdef() of the whole."""
+    if args[0] is None:
+        return None
+    if len(args) > 1 or not isinstance(args[0], int):
+        raise ValueError(args)
+    catalog = session.catalog
+    index, constraint = catalog.indexes.get(args[0]), catalog.constraints.get(args[0])
+    if index is not None:
+        return _worked(session, index_text(catalog, index))
+    return None if constraint is None else _worked(session, constraint_text(catalog, constraint))
+
+
+def _worked(session: Session, value: Value) -> Value:
+    try:
+        return value.work(session.search_path) if isinstance(value, Later) else value
+    except Unworded:
+        raise ValueError("wording") from None
+
+
+def _expression(session: Session, args: list[Value]) -> Value:
+    """pg_get_expr(): what is stored is kept as its text; broken into other lines it is another one."""
+    if len(args) > 2:
+        raise ValueError(args)
+    return args[0]
+
+
 FUNCTIONS: Final[dict[str, Function]] = {
+    "pg_get_constraintdef": _definition,
+    "pg_get_indexdef": _definition,
+    "pg_get_expr": _expression,
     "format": format_text,
     "quote_ident": _strict(lambda text: quote_identifier(text_of(text))),
     "quote_literal": _strict(lambda text: literal(text_of(text))),

@@ -42,7 +42,7 @@ def skip(block: Block, body: list[Any], *, reason: str, leave: MayLeave | None =
     """
     block.forget(*approximate.assigned(body))
     noted = {(one.span.start, one.reason) for one in block.session.problems[-50:]}
-    for line, code in approximate.relevant(body):
+    for line, code in approximate.relevant(body, strict=block.session.require_known is not None):
         span = block.line_span(line)
         text = f"not followed, {reason}: {code}"
         if (span.start, text) not in noted:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from rlslint.analyze.ruleutils import Unworded
 from rlslint.replay.plpgsql_functions import FUNCTIONS, compare, like, text_of
 from rlslint.replay.plpgsql_operators import array_test, as_list, binary, prefix, truth
 from rlslint.replay.plpgsql_reg import Undecided, to_reg
-from rlslint.replay.plpgsql_views import Row, Value
+from rlslint.replay.plpgsql_views import Later, Row, Value
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw
 
@@ -74,6 +75,16 @@ def _const(scope: Scope, node: Raw) -> Value:
 
 
 def _column(scope: Scope, node: Raw) -> Value:
+    value = _named(scope, node)
+    if not isinstance(value, Later):
+        return value
+    try:
+        return value.work(scope.session.search_path)
+    except Unworded:
+        raise Undecided("how PostgreSQL words it is not known") from None
+
+
+def _named(scope: Scope, node: Raw) -> Value:
     if any("A_Star" in part for part in node["fields"]):
         raise Undecided("*")
     words = [part["String"]["sval"] for part in node["fields"]]

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from rlslint.analyze.definitions import constraint_definition, index_definition
+from rlslint.analyze.ruleutils import worded
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
-from rlslint.catalog.rows import Relation
+from rlslint.catalog.rows import Constraint, Index, Relation, StoredExpr
+from rlslint.nodes.primnodes import Oid
 
 Value = object
 """What an expression in a DO block comes to: None (NULL), bool, int, float, str, list (array), dict (record), Reg."""
@@ -18,6 +21,16 @@ Row = dict[str, Value]
 
 _COMMANDS: Final = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 _KINDS: Final = {"r": "BASE TABLE", "p": "BASE TABLE", "v": "VIEW", "f": "FOREIGN"}
+
+
+class Later:
+    """A value that is worked out when it is asked for."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[tuple[str, ...]], Value]) -> None:
+        """``work`` gives it for a search_path, or raises Unworded."""
+        self.work = work
 
 
 class Reg(int):
@@ -32,6 +45,33 @@ class Reg(int):
         return made
 
 
+def stored_text(catalog: Catalog, stored: StoredExpr | None, relid: Oid) -> Value:
+    """pg_get_expr() of what is stored; of pg_node_tree itself nothing else is of use. None is NULL."""
+    if stored is None:
+        return None
+    return Later(lambda path: worded(catalog, stored.expr, catalog.relations.get(relid), path))
+
+
+def index_text(catalog: Catalog, row: Index) -> Value:
+    """pg_get_indexdef()."""
+    relations = catalog.relations
+    return Later(
+        lambda path: index_definition(
+            catalog, row, lambda stored, relid: worded(catalog, stored.expr, relations.get(relid), path)
+        )
+    )
+
+
+def constraint_text(catalog: Catalog, row: Constraint) -> Value:
+    """pg_get_constraintdef()."""
+    relations = catalog.relations
+    return Later(
+        lambda path: constraint_definition(
+            catalog, row, lambda stored, relid: worded(catalog, stored.expr, relations.get(relid), path)
+        )
+    )
+
+
 def _policies(catalog: Catalog) -> Iterator[Row]:
     for row in catalog.policies:
         table = catalog.relations[row.polrelid]
@@ -42,8 +82,8 @@ def _policies(catalog: Catalog) -> Iterator[Row]:
             "permissive": "PERMISSIVE" if row.polpermissive else "RESTRICTIVE",
             "roles": [catalog.rolname(role) for role in row.polroles],
             "cmd": _COMMANDS[row.polcmd],
-            "qual": None if row.polqual is None else row.polqual.text,
-            "with_check": None if row.polwithcheck is None else row.polwithcheck.text,
+            "qual": stored_text(catalog, row.polqual, row.polrelid),
+            "with_check": stored_text(catalog, row.polwithcheck, row.polrelid),
         }
 
 
@@ -56,6 +96,8 @@ def _policy(catalog: Catalog) -> Iterator[Row]:
             "polcmd": row.polcmd,
             "polpermissive": row.polpermissive,
             "polroles": list(row.polroles),
+            "polqual": stored_text(catalog, row.polqual, row.polrelid),
+            "polwithcheck": stored_text(catalog, row.polwithcheck, row.polrelid),
         }
 
 
@@ -143,6 +185,7 @@ def _constraint(catalog: Catalog) -> Iterator[Row]:
             "conkey": list(row.conkey),
             "confkey": list(row.confkey),
             **({} if table is None else {"connamespace": table.relnamespace}),
+            **({"conbin": stored_text(catalog, row.conexpr, row.conrelid)} if row.conrelid else {}),
         }
 
 
@@ -153,6 +196,7 @@ def _indexes(catalog: Catalog) -> Iterator[Row]:
             "schemaname": catalog.nspname(table.relnamespace),
             "tablename": table.relname,
             "indexname": row.relname,
+            "indexdef": index_text(catalog, row),
         }
 
 
@@ -285,8 +329,10 @@ def _is_columns(catalog: Catalog) -> Iterator[Row]:
                 "is_identity": "YES" if column.attidentity else "NO",
                 "is_generated": "ALWAYS" if column.attgenerated else "NEVER",
             }
-            if column.attdefault is None:
+            if column.attdefault is None or column.attgenerated:
                 row["column_default"] = None
+            elif column.attdefault.raw:
+                row["column_default"] = stored_text(catalog, column.attdefault, relation.oid)
             if column.atttypmod < 0:
                 row["character_maximum_length"] = None
             elif column.atttypid in (1042, 1043):

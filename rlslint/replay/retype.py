@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rlslint.analyze import types as t
+from rlslint.analyze.deparse import DEFAULT_PATH, resolve_text, same_shape
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.opclass import default_opclass
+from rlslint.analyze.ruleutils import Unworded, worded
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Index, Relation, StoredExpr
 from rlslint.nodes.parsenodes import walk_deep
@@ -77,6 +79,27 @@ def again(session: Session, relid: Oid, stored: StoredExpr) -> StoredExpr:
     if not stored.raw:
         return stored
     catalog = session.catalog
+    boolean = stored.expr.type == t.BOOL
+    try:
+        # PostgreSQL reads its own words again, in which literals have their types
+        text = worded(catalog, stored.expr, catalog.relations[relid], DEFAULT_PATH)
+    except Unworded:
+        return _as_written(session, relid, stored, boolean=boolean)
+    fresh = resolve_text(catalog, text, stored.span, relid, boolean=boolean)
+    if fresh is None:
+        return _as_written(session, relid, stored, boolean=boolean)
+    for problem in rejections(fresh.expr):
+        raise DDLError(problem.sqlstate or "42601", problem.reason)
+    try:
+        written = _as_written(session, relid, stored, boolean=boolean)
+    except DDLError:
+        return fresh
+    # the author's words stay where they mean the same
+    return written if same_shape(written.expr, fresh.expr) else fresh
+
+
+def _as_written(session: Session, relid: Oid, stored: StoredExpr, *, boolean: bool) -> StoredExpr:
+    catalog = session.catalog
     table = catalog.relations[relid]
     written = {
         one.attnum: one.raw["ColumnRef"]["fields"][-1]["String"]["sval"]
@@ -93,7 +116,6 @@ def again(session: Session, relid: Oid, stored: StoredExpr) -> StoredExpr:
             ),
         )
     )
-    boolean = stored.expr.type == t.BOOL
     fresh = stored_expr(catalog, stored.statement, stored.raw, relid, stored.search_path, boolean=boolean)
     catalog.relations.put(table)
     for problem in rejections(fresh.expr):

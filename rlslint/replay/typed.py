@@ -78,3 +78,29 @@ def tables_of(catalog: Catalog, composite: Relation, *, cascade: bool) -> list[R
     if found and not cascade:
         raise DDLError("2BP01", f'cannot alter type "{composite.relname}" because it is the type of a typed table')
     return found
+
+
+def require_no_columns_of(session: Session, table: Relation) -> None:
+    """Raise DDLError 0A000 where a column of some table holds rows of this one (find_composite_type_dependencies)."""
+    catalog = session.catalog
+    seen: set[Oid] = set()
+    waiting = [table.reltype]
+    while waiting:
+        oid = waiting.pop()
+        if oid in seen or not oid:
+            continue
+        seen.add(oid)
+        for row in catalog.types:
+            if oid in (row.typelem, row.typbasetype, row.rngsubtype):
+                waiting.append(row.oid)
+        for relation in catalog.relations:
+            for column in relation.attributes:
+                if column.attisdropped or column.atttypid != oid:
+                    continue
+                if relation.relkind in "rpm":
+                    where = f"{relation.relname}.{column.attname}"
+                    raise DDLError(
+                        "0A000", f'cannot alter "{table.relname}" because column "{where}" uses its row type'
+                    )
+                if relation.relkind == "c":
+                    waiting.append(relation.reltype)

@@ -204,12 +204,14 @@ def _array_of(session: Session, row: Type) -> Type:
 
 
 def alter_enum(session: Session, statement: Statement) -> None:
-    """ALTER TYPE ... ADD VALUE | RENAME VALUE. Raises DDLError 22023, 42710."""
+    """ALTER TYPE ... ADD VALUE | RENAME VALUE. Raises DDLError 22023, 42710, 42809."""
     node = statement.node
     row = find_type(session, node["typeName"])
     if row is None:
         _absent(session, node["typeName"])
         return
+    if row.typtype != "e" and row.known:
+        raise DDLError("42809", f"{row.typname} is not an enum")
     labels = list(row.labels)
     new = node["newVal"]
     if new in labels:
@@ -237,6 +239,8 @@ def alter_domain(session: Session, statement: Statement) -> None:
     if row is None:
         _absent(session, node["typeName"])
         return
+    if row.typtype != "d" and row.known:
+        raise DDLError("42809", f"{row.typname} is not a domain")
     match node.get("subtype"):
         case "C":
             _add_domain_constraint(session, statement, row.oid, node["def"]["Constraint"])

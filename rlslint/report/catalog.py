@@ -8,19 +8,19 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from rlslint.analyze.deparse import deparse
-from rlslint.analyze.procname import arguments
-from rlslint.analyze.typename import format_type
-from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Constraint, Index, Policy, Proc, Relation
-from rlslint.replay.replay import Replayed
-from rlslint.report.definitions import (
+from rlslint.analyze.definitions import (
     COMMANDS,
     constraint_definition,
     expression,
     index_definition,
     key_text,
 )
+from rlslint.analyze.deparse import deparse
+from rlslint.analyze.procname import arguments
+from rlslint.analyze.typename import format_type
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Constraint, Index, Policy, Proc, Relation
+from rlslint.replay.replay import Replayed
 
 Entry = dict[str, Any]
 KINDS: Final = {

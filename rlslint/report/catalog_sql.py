@@ -9,13 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rlslint.analyze.procname import arguments
-from rlslint.analyze.typename import format_type, quote_identifier, quote_literal, quote_qualified
-from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, Catalog
-from rlslint.catalog.rows import Acl, Attribute, Constraint, Proc, Relation, Type
-from rlslint.nodes.primnodes import Const, FuncExpr
-from rlslint.report.catalog import is_written, own_tables
-from rlslint.report.definitions import (
+from rlslint.analyze.definitions import (
     constraint_definition,
     expression,
     index_definition,
@@ -24,6 +18,12 @@ from rlslint.report.definitions import (
     quoted_name,
     role_text,
 )
+from rlslint.analyze.procname import arguments
+from rlslint.analyze.typename import format_type, quote_identifier, quote_literal, quote_qualified
+from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, Catalog
+from rlslint.catalog.rows import Acl, Attribute, Constraint, Proc, Relation, Type
+from rlslint.nodes.primnodes import Const, FuncExpr
+from rlslint.report.catalog import is_written, own_tables
 from rlslint.source.extent import expression_extent, tokens
 
 _VOLATILITY: Final = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}

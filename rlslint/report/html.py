@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from rlslint import __version__
+from rlslint.analyze.definitions import COMMANDS
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
-from rlslint.report.definitions import COMMANDS
 from rlslint.report.escape import json_text, xml
 from rlslint.report.model import Result
 from rlslint.report.plan import plan_json

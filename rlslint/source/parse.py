@@ -102,11 +102,19 @@ def parse_plpgsql(text: str) -> Any:
     return []
 
 
+_VARIADIC: Final = re.compile(r"(?<=[(,\s])variadic(?=\s)", re.IGNORECASE)
 _PLPGSQL_ERRORS: Final = {
     "syntax error at ": "42601",
     "missing expression at ": "42601",
     "RETURN ": "42804",
     "cannot use RETURN ": "42804",
+    "too many parameters specified for RAISE": "42601",
+    "too few parameters specified for RAISE": "42601",
+    "unterminated quoted string ": "42601",
+    "there is no label ": "42601",
+    "duplicate declaration ": "42601",
+    "EXIT cannot be used outside a loop": "42601",
+    "CONTINUE cannot be used outside a loop": "42601",
 }
 """What messages of the PL/pgSQL parser begin with, and PostgreSQL's SQLSTATE for them."""
 
@@ -118,7 +126,8 @@ def plpgsql_error(text: str) -> tuple[str, str] | None:
     catalog, and takes names that it does not know for mistakes.
     """
     message = None
-    for attempt in dict.fromkeys((text, without_templates(text))):
+    # the parser does not know that the type of a VARIADIC parameter is an array
+    for attempt in dict.fromkeys((text, without_templates(text), _VARIADIC.sub("", text))):
         try:
             parser.parse_plpgsql_json(attempt)
             return None

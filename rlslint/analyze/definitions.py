@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from rlslint.analyze import types as t
@@ -10,7 +11,10 @@ from rlslint.analyze.opclass import default_opclass
 from rlslint.analyze.typename import quote_identifier, quote_literal, quote_qualified
 from rlslint.catalog.catalog import PG_CATALOG, PUBLIC, PUBLIC_NAMESPACE, Catalog
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Policy, Proc, Relation, StoredExpr
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import CoalesceExpr, Expr, FuncExpr, Oid, OpExpr, SQLValueFunction
+
+Words = Callable[[StoredExpr, Oid], str]
+"""How an expression over a table is worded."""
 
 _ACTIONS: Final = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 COMMANDS: Final = {"*": "all", "r": "select", "a": "insert", "w": "update", "d": "delete"}
@@ -23,17 +27,29 @@ def expression(catalog: Catalog, stored: StoredExpr, relid: Oid, *, boolean: boo
     return deparse(catalog, stored, relid, boolean=boolean).text
 
 
-def key_text(catalog: Catalog, index: Index, key: IndexKey) -> str:
+def key_text(catalog: Catalog, index: Index, key: IndexKey, words: Words | None = None) -> str:
     """An index's key as pg_get_indexdef(index, number, false) has it: a column's name, or an expression."""
     if key.expr is None:
         return quote_identifier(catalog.relations[index.indrelid].column(key.attnum).attname)
+    if words is not None:
+        text = words(key.expr, index.indrelid)
+        return text if _looks_like_function(key.expr.expr) else f"({text})"
     text = expression(catalog, key.expr, index.indrelid)
     return text if "FuncCall" in key.expr.raw else f"({text})"
 
 
-def _key(catalog: Catalog, index: Index, key: IndexKey) -> str:
+def _looks_like_function(expr: Expr) -> bool:
+    match expr:
+        case FuncExpr():
+            return expr.form == "call"
+        case OpExpr():
+            return expr.kind == "nullif"
+    return isinstance(expr, (CoalesceExpr, SQLValueFunction))
+
+
+def _key(catalog: Catalog, index: Index, key: IndexKey, words: Words | None) -> str:
     """A key with its collation, operator class and order where they are not the default."""
-    text = key_text(catalog, index, key)
+    text = key_text(catalog, index, key, words)
     if key.expr is None:
         attribute = catalog.relations[index.indrelid].column(key.attnum)
         oid, collation = attribute.atttypid, attribute.attcollation
@@ -67,23 +83,28 @@ def _storage(options: tuple[tuple[str, str], ...]) -> str:
     return f" WITH ({', '.join(parts)})" if parts else ""
 
 
-def index_definition(catalog: Catalog, index: Index) -> str:
-    """CREATE INDEX, as pg_get_indexdef(index) writes it but for the author's wording of expressions."""
+def index_definition(catalog: Catalog, index: Index, words: Words | None = None) -> str:
+    """CREATE INDEX, as pg_get_indexdef(index) writes it but for the author's wording of expressions, unless ``words``
+    has another one."""
     table = catalog.relations[index.indrelid]
     unique = "UNIQUE " if index.indisunique else ""
     only = "ONLY " if table.relkind == "p" else ""
     name = quote_qualified(catalog.nspname(table.relnamespace), table.relname)
-    keys = ", ".join(_key(catalog, index, key) for key in index.keys)
+    keys = ", ".join(_key(catalog, index, key, words) for key in index.keys)
     nulls = " NULLS NOT DISTINCT" if index.indnullsnotdistinct else ""
-    where = "" if index.indpred is None else f" WHERE ({expression(catalog, index.indpred, table.oid, boolean=True)})"
+    where = ""
+    if index.indpred is not None:
+        where = f" WHERE ({expression(catalog, index.indpred, table.oid, boolean=True)})"
+        where = where if words is None else f" WHERE {words(index.indpred, table.oid)}"
     return (
         f"CREATE {unique}INDEX {quote_identifier(index.relname)} ON {only}{name} USING {index.amname} ({keys})"
         f"{_include(table, index)}{nulls}{_storage(index.reloptions)}{where}"
     )
 
 
-def constraint_definition(catalog: Catalog, row: Constraint) -> str:
-    """What follows ADD CONSTRAINT name, as pg_get_constraintdef() but for the author's wording of expressions."""
+def constraint_definition(catalog: Catalog, row: Constraint, words: Words | None = None) -> str:
+    """What follows ADD CONSTRAINT name, as pg_get_constraintdef() but for the author's wording of expressions, unless
+    ``words`` has another one."""
     table = catalog.relations[row.conrelid]
     match row.contype:
         case "p" | "u":
@@ -91,9 +112,11 @@ def constraint_definition(catalog: Catalog, row: Constraint) -> str:
         case "f":
             text = _foreign_key(catalog, table, row)
         case "x":
-            text = _exclusion(catalog, table, row)
+            text = _exclusion(catalog, table, row, words)
         case _:
             told = "" if row.conexpr is None else expression(catalog, row.conexpr, row.conrelid, boolean=True)
+            if words is not None and row.conexpr is not None:
+                told = words(row.conexpr, row.conrelid)
             text = f"CHECK ({told})" + (" NO INHERIT" if row.connoinherit else "")
     text += " DEFERRABLE" if row.condeferrable else ""
     text += " INITIALLY DEFERRED" if row.condeferred else ""
@@ -119,13 +142,16 @@ def _foreign_key(catalog: Catalog, table: Relation, row: Constraint) -> str:
     return text + (f" ON DELETE {_ACTIONS[row.confdeltype]}" if row.confdeltype in _ACTIONS else "")
 
 
-def _exclusion(catalog: Catalog, table: Relation, row: Constraint) -> str:
+def _exclusion(catalog: Catalog, table: Relation, row: Constraint, words: Words | None) -> str:
     index = catalog.indexes[row.conindid]
     keys = []
     for key in index.keys:
         operator = catalog.operators.get(key.exclude_op)
-        keys.append(f"{_key(catalog, index, key)} WITH {'=' if operator is None else operator.oprname}")
-    where = "" if index.indpred is None else f" WHERE ({expression(catalog, index.indpred, table.oid, boolean=True)})"
+        keys.append(f"{_key(catalog, index, key, words)} WITH {'=' if operator is None else operator.oprname}")
+    where = ""
+    if index.indpred is not None:
+        told = words(index.indpred, table.oid) if words is not None else None
+        where = f" WHERE ({told or expression(catalog, index.indpred, table.oid, boolean=True)})"
     return (
         f"EXCLUDE USING {index.amname} ({', '.join(keys)}){_include(table, index)}{_storage(index.reloptions)}{where}"
     )

@@ -1,0 +1,117 @@
+"""Histories in which PostgreSQL's own words for what is stored count, on which the two once disagreed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.replay.test_histories_random import disagreement
+
+pytestmark = pytest.mark.server
+
+HISTORIES = {
+    "PostgreSQL's words for what is stored": [
+        "create policy q on t for select using (b > 3 and c = 'x' and exists (select 1 from u where u.a = t.a and u.b <> c))",
+        """create policy r on t for insert with check (c in (select b from u where a < 5) or (select ok(c)) or b is
+            not null and not (a between 1 and 2))""",
+        "create policy s on t using (case when a > 1 then c like 'a%' else coalesce(c, 'q') = any (array['x', 'y']) end)",
+        "create policy v on t using ((select count(*) from u) > 0)",
+        "create index ti on t (lower(c), (b + 1) desc) include (a) where b is not null",
+        "create unique index tu on t (c) where c <> ''",
+        """alter table t add constraint ck check (b > 0 and c ~ '^x'), add constraint fk foreign key (b) references
+            u (a) on delete cascade""",
+        "alter table t alter c set default 'x' || current_user, alter b set default 5",
+        """do $$ declare r record; begin for r in select policyname, qual, with_check from pg_policies where tablename
+            = 't' and policyname <> 'v' order by 1 loop
+    execute format('create table %I ()', 'k' || md5(coalesce(r.qual, '') || '/' || coalesce(r.with_check, ''))); end
+            loop; end $$""",
+        """do $$ declare r record; begin for r in select conname, pg_get_constraintdef(oid) as d from pg_constraint
+            where conrelid = 't'::regclass and contype <> 'n' loop
+    execute format('create table %I ()', 'c' || md5(r.d)); end loop; end $$""",
+        """do $$ declare r record; begin for r in select * from pg_indexes where tablename = 't' loop
+    execute format('create table %I ()', 'i' || md5(r.indexdef)); end loop; end $$""",
+        """do $$ declare r record; begin for r in select pg_get_indexdef(indexrelid) as d from pg_index where indrelid
+            = 'u'::regclass loop
+    execute format('create table %I ()', 'j' || md5(r.d)); end loop; end $$""",
+        """do $$ begin if exists (select from pg_policies where policyname = 'q' and qual like '%SELECT 1%FROM u%')
+            then create table yes1 (); end if; end $$""",
+        """do $$ declare r text; begin select check_clause into r from information_schema.check_constraints where
+            constraint_name = 'ck'; execute format('create table %I ()', 'm' || md5(r)); end $$""",
+        """do $$ declare r text; begin select string_agg(column_default, ' ' order by column_name) into r from
+            information_schema.columns where table_name = 't'; execute format('create table %I ()', 'd' || md5(r));
+            end $$""",
+        """do $$ declare r text; begin select pg_get_expr(polqual, polrelid) into r from pg_policy where polname =
+            'q'; execute format('create table %I ()', 'e' || md5(r)); end $$""",
+        """do $$ declare r record; begin for r in select * from pg_policies where tablename = 't' and policyname = 'q' loop
+    execute format('drop policy %I on %I.%I', r.policyname, r.schemaname, r.tablename); execute format('create policy
+            %I on %I.%I for %s using (%s)', r.policyname, r.schemaname, r.tablename, r.cmd, replace(r.qual, 'u.a', 'u.a
+            + 1')); end loop; end $$""",
+        "do $$ begin if current_setting('app.x', true) is null then create table unset (); end if; end $$",
+    ],
+    "after a change of type PostgreSQL reads its own words again": [
+        "create type st as enum ('a', 'b')",
+        """create table w (a int, c text, n numeric, d date, e text check (e in ('a', 'b')), f text check (f <>
+            '5'), g int check (g > 0), h text check (h = 'a'), i varchar(5) check (i in ('a', 'b')), j varchar(5)
+            check (j = 'a'), k int check (k in (1, 2)))""",
+        "alter table w alter e type st using e::st",
+        "alter table w alter f type bigint using f::bigint",
+        "alter table w alter g type text",
+        "alter table w alter h type st using h::st",
+        "alter table w alter h type varchar(10)",
+        "alter table w alter i type text",
+        "alter table w alter i type st using i::st",
+        "alter table w alter j type st using i::st",
+        "alter table w alter j type text",
+        "alter table w alter j type int using 1",
+        "alter table w alter k type bigint",
+        "alter table w alter k type numeric",
+        "alter table w alter k type text",
+        "create index on w (lower(c)) where c = 'x'",
+        "alter table w alter c type varchar(10)",
+        "alter table w add check (a > '3')",
+        "alter table w alter a type text",
+        "alter table w alter a type bigint",
+        "alter table t add check (c::text = any (array['x', 'y']))",
+        "alter table t alter c type bigint using null",
+    ],
+    "columns that hold rows of a table or a composite type": [
+        "create type pair as (x int, y text)",
+        "create type outer_pair as (z pair)",
+        "create domain dp as pair",
+        "alter table t add column pr pair",
+        "alter type pair alter attribute x type bigint",
+        "alter type pair add attribute z int",
+        "alter type pair drop attribute y",
+        "create table w (a outer_pair[], b dp)",
+        "alter table t drop column pr",
+        "alter type pair alter attribute x type bigint",
+        "drop table w",
+        "alter type pair alter attribute x type bigint",
+        "create table w (a u)",
+        "alter table u alter b type varchar(9)",
+        "alter table u add column z int",
+        "alter table u add column y int default 5",
+        "alter type pair add value 'y'",
+        "alter domain pair drop not null",
+        "alter type dp rename value 'x' to 'y'",
+    ],
+    "bodies that PL/pgSQL rejects": [
+        "create function pick(variadic x text[]) returns void language plpgsql immutable as $$ begin return null; end $$",
+        "create function f1() returns void language plpgsql as $$ begin raise notice 'x %%', 1; end $$",
+        "create function f2() returns void language plpgsql as $$ begin raise notice 'x % %', 1; end $$",
+        "create function f3() returns void language plpgsql as $$ begin raise notice 'x %', 1; end $$",
+        "create function f4() returns void language plpgsql as $$ begin for i in 1..2 loop exit foo; end loop; end $$",
+        "do $$ begin raise notice 'x %%', 1; end $$",
+        "do $$ declare x int; x int; begin end $$",
+        "do $$ begin begin drop index nosuch; exception when undefined_table then null; end; end $$",
+        "do $$ begin begin drop index nosuch; exception when undefined_object then create table yes (); end; end $$",
+        "do $$ begin begin drop table nosuch; exception when undefined_table then create table yes2 (); end; end $$",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_both_agree(connection: psycopg.Connection[Any], name: str) -> None:
+    assert disagreement(connection, HISTORIES[name]) == []
