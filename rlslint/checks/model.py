@@ -17,7 +17,7 @@ from rlslint.plan.signed_out import ANON, never_for_nobody
 from rlslint.plan.simplify import Simplifier
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
-from rlslint.rewrite.privileges import NEEDS, has_any_column
+from rlslint.rewrite.privileges import NEEDS, grants_known, has_any_column
 from rlslint.rewrite.recursion import clauses_of
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 from rlslint.rewrite.settings import settings_read
@@ -267,7 +267,7 @@ class Facts:
     def granted(self, role: Oid, relation: Relation, privilege: str) -> bool:
         """Whether the role has the privilege on the table or a column of it; so it is taken to where the files grant
         nothing on the table at all, since grants are then made elsewhere."""
-        if not relation.relacl and not any(attribute.attacl for attribute in relation.attributes):
+        if not grants_known(relation):
             return True
         return has_any_column(self.catalog, role, relation, privilege)
 

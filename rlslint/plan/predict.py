@@ -25,6 +25,7 @@ from rlslint.plan.subplan import PlannedSubLink, Planner, shared
 from rlslint.plan.trees import read_with
 from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
+from rlslint.rewrite.privileges import grants_known
 from rlslint.rewrite.recursion import statement_error
 from rlslint.rewrite.rowsecurity import row_security
 from rlslint.source.model import Tell, silent
@@ -107,12 +108,16 @@ class Predictor:
         """The plan of one statement."""
         catalog = self.catalog
         security = row_security(catalog, relid, role, statement)
-        error = statement_error(catalog, relid, role, statement)
+        known = grants_known(catalog.relations[relid])
+        error = statement_error(catalog, relid, role, statement, privileges=known)
         key = self._key(security)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(security, recursive=error is not None and error.sqlstate == "42P17")
         plan = replace(plan, role=role, row_security=security)
+        if not known and security.bypass is None:
+            said = f"no file grants anything on {catalog.qualified_name(catalog.relations[relid])}: taken to be granted"
+            plan = replace(plan, assumptions=(*plan.assumptions, said))
         if error is not None:
             return replace(plan, error=error.sqlstate, error_reason=error.message)
         return plan

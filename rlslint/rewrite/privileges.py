@@ -26,6 +26,12 @@ NEEDS: Final[dict[StatementName, tuple[str, ...]]] = {
 """Privileges on the table itself that each statement needs."""
 
 
+def grants_known(relation: Relation) -> bool:
+    """Whether files grant anything on the table, or on a column of it: else grants are made elsewhere, and every role is
+    taken to have what it needs."""
+    return bool(relation.relacl) or any(attribute.attacl for attribute in relation.attributes)
+
+
 def missing_privilege(catalog: Catalog, security: RowSecurity) -> str | None:
     """PostgreSQL's message (SQLSTATE 42501) for the first privilege that is missing, or None."""
     relation = catalog.relations[security.relid]
