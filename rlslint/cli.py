@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,8 @@ from rlslint.commandline import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rlslint.config import FailOn
     from rlslint.report.inputs import Input
 
@@ -482,5 +483,7 @@ def lsp() -> None:
 
 def _now() -> datetime:
     """The time that new migrations are named by; SOURCE_DATE_EPOCH sets it, for output that is the same every time."""
+    from datetime import datetime, timezone
+
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     return datetime.fromtimestamp(int(given), timezone.utc) if given.isdigit() else datetime.now(timezone.utc)
