@@ -14,8 +14,9 @@ def run() -> None:
     # nearly everything that is made stays until the end: looking for garbage among it takes a fifth of the time
     gc.set_threshold(500_000, 20, 100)
     from rlslint.cli import main
-    from rlslint.commandline import forget_output
+    from rlslint.commandline import forget_output, process
 
+    process.own = True
     try:
         main(prog_name="rlslint")
     except OSError as error:

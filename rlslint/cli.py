@@ -15,6 +15,7 @@ from rlslint.commandline import (
     Progress,
     colour,
     common,
+    leave,
     one_line_errors,
     say_inputs,
     standard_input,
@@ -108,7 +109,7 @@ def check(
         for line in said.remarks:
             click.echo(line, err=True)
         write(said.output, given.output)
-    sys.exit(said.status)
+    leave(said.status)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -115,6 +115,29 @@ def common(function: Callable[..., None]) -> Callable[..., None]:
     ):
         decorated = option(decorated)
     return decorated
+
+
+def leave(status: int) -> NoReturn:
+    """End with a status. The process of `rlslint.__main__` ends at once, as mypy's does: to take a catalog apart, object
+    by object, takes a twelfth of the time."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        sys.exit(status)
+    if process.own:
+        os._exit(status)
+    sys.exit(status)
+
+
+@dataclass
+class _Process:
+    own: bool = False
+    """Nobody else's code runs in it."""
+
+
+process: Final = _Process()
 
 
 class one_line_errors:  # noqa: N801 - used as a statement
