@@ -17,10 +17,10 @@ _DEFEATED: Final = frozenset[Obstacle](
 
 
 def whole_scans(facts: Facts) -> Iterator[AccessPlan]:
-    """Plans that read every row of a table that is not known to be small."""
+    """Plans that read every row of a table that is not known to be small, or every entry of an index on it."""
     for plan in facts.plans:
         if plan.statement in ("select", "update", "delete") and plan.error is None:
-            if plan.scan.method == "seq_scan" and not facts.small(plan.relid):
+            if plan.scan.reads_all and not facts.small(plan.relid):
                 yield plan
 
 

@@ -25,7 +25,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 statements=(plan.statement,),
                 roles=(plan.role,),
                 severity="error" if evidence else None,
-                message="barrier" if found.why == "barrier" else None,
+                message=None if found.why == "no_index" else found.why,
                 facts={
                     "table": facts.name(plan.relid),
                     "relation": facts.name(found.scan.relid),

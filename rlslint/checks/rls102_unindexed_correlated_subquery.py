@@ -22,7 +22,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 policy=found.subquery.clause.policy,
                 statements=(plan.statement,),
                 roles=(plan.role,),
-                message="barrier" if found.why == "barrier" else None,
+                message=None if found.why == "no_index" else found.why,
                 facts={
                     "table": facts.name(plan.relid),
                     "relation": facts.name(found.scan.relid),

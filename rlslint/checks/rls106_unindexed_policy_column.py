@@ -45,7 +45,7 @@ def _own_columns(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
 def _looked_up(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
     """Tables that a subquery reads as a whole, once a statement: per row it is RLS102."""
     for found in full_scans(facts, plan):
-        if found.subquery.in_check or not found.once or found.why != "no_index":
+        if found.subquery.in_check or not found.once or found.why == "barrier":
             continue
         yield Match(
             span=found.subquery.span,
@@ -53,12 +53,12 @@ def _looked_up(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
             policy=found.subquery.clause.policy,
             statements=(plan.statement,),
             roles=(plan.role,),
-            message="subquery",
+            message="subquery" if found.why == "no_index" else "subquery_not_leading",
             facts={
                 "table": facts.name(plan.relid),
                 "relation": facts.name(found.scan.relid),
                 "columns": facts.column_names(found.scan.relid, found.scan.key_columns),
-                "index": "",
+                "index": found.index,
                 "evaluation": found.subquery.evaluation,
             },
             needs=found.needs,

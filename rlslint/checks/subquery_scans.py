@@ -13,14 +13,15 @@ from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
 
 @dataclass(frozen=True, slots=True)
 class FullScan:
-    """One relation that is read as a whole. ``why``: no index leads with the compared columns; or one does, but the
-    relation's own policies stand before the condition, which calls a function that is not leakproof (``barrier``)."""
+    """One relation that is read as a whole. ``why``: no index leads with the compared columns; one holds them further on
+    and is read from end to end (``not_leading``); or one leads with them, but the relation's own policies stand before the
+    condition, which calls a function that is not leakproof (``barrier``)."""
 
     subquery: SubqueryPlan
     scan: RelationScan
-    why: Literal["no_index", "barrier"]
+    why: Literal["no_index", "not_leading", "barrier"]
     index: str
-    """Name of the index that cannot be used."""
+    """Name of the index that cannot be used, or not to find the rows."""
     needs: tuple[Need, ...]
 
     @property
@@ -37,13 +38,18 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
     """
     for subquery in plan.subqueries:
         for scan in subquery.relations:
-            if scan.method != "seq_scan" or not scan.key_columns or facts.small(scan.relid):
+            if not scan.reads_all or not scan.key_columns or facts.small(scan.relid):
                 continue
             if scan.relid < FIRST_NORMAL_OID:  # system catalogs: nobody indexes them
                 continue
             index = _leading(facts, scan)
             if index is None:
-                yield FullScan(subquery, scan, "no_index", "", (NeedIndex(scan.relid, scan.key_columns),))
+                needs = (NeedIndex(scan.relid, scan.key_columns),)
+                read = facts.catalog.indexes.get(scan.indexes[0]) if scan.end_to_end else None
+                if read is None:
+                    yield FullScan(subquery, scan, "no_index", "", needs)
+                else:
+                    yield FullScan(subquery, scan, "not_leading", read.relname, needs)
                 continue
             wraps = tuple(
                 NeedWrap(call.clause, call.start, call.end, call.call.funcid)

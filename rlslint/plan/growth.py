@@ -39,7 +39,7 @@ def _known(exponent: float) -> float:
 
 def table_term(method: ScanMethod, leading: bool) -> Term:
     """The scan of the policy's own table."""
-    if method == "seq_scan" or (method == "index_scan" and not leading):
+    if method == "seq_scan" or (method in ("index_scan", "bitmap_or") and not leading):
         return (1.0, 0.0)
     return (LOG, 0.0) if method in ("index_scan", "bitmap_or") else ONE
 
@@ -48,7 +48,7 @@ def inner_term(scans: Iterable[RelationScan]) -> Term:
     """One run of a subquery: its largest scan."""
     exponent = 0.0
     for scan in scans:
-        if scan.method == "seq_scan":
+        if scan.reads_all:
             exponent = max(exponent, 1.0)
         elif scan.method in ("index_scan", "bitmap_or"):
             exponent = max(exponent, LOG)

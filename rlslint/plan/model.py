@@ -51,6 +51,13 @@ class RelationScan:
     """Columns (attnum) compared with something that is known before the scan: what an index should lead with, the
     session-user column first."""
     rtindex: int = 0
+    end_to_end: bool = False
+    """The index is read from its first entry to its last: no condition is on its first column."""
+
+    @property
+    def reads_all(self) -> bool:
+        """Every row of the table, or every entry of an index on it, is looked at."""
+        return self.method == "seq_scan" or self.end_to_end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -283,6 +283,7 @@ class Planner:
             filters=path.filters,
             key_columns=key_columns(self.catalog, rel, [*rel.quals, *joins]),
             rtindex=rel.rtindex,
+            end_to_end=method in ("index_scan", "bitmap_or") and not path.leading,
         )
 
     # Subqueries -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rlslint.nodes.primnodes import Oid
-from rlslint.plan.model import AccessPlan, RelationScan, ScanMethod
+from rlslint.plan.model import AccessPlan, RelationScan
 
 ASSUMED_ROWS: Final = 100_000
 """Rows of a table that the statistics do not tell of: the size that predictions are made for."""
@@ -18,7 +18,7 @@ def row_visits(plan: AccessPlan, rows: Mapping[Oid, int]) -> float:
 
     A subquery of a check runs for one new row; a descent in an index counts as log2 of the table's rows.
     """
-    own = _scan(plan.scan.method, rows.get(plan.relid, ASSUMED_ROWS))
+    own = _scan(plan.scan, rows.get(plan.relid, ASSUMED_ROWS))
     filtered = rows.get(plan.relid, ASSUMED_ROWS) if plan.scan.method == "seq_scan" else 1
     total = own
     for subquery in plan.subqueries:
@@ -28,14 +28,10 @@ def row_visits(plan: AccessPlan, rows: Mapping[Oid, int]) -> float:
 
 
 def _scans(scans: Iterable[RelationScan], rows: Mapping[Oid, int]) -> float:
-    return sum(_scan(scan.method, rows.get(scan.relid, ASSUMED_ROWS)) for scan in scans if scan.relid)
+    return sum(_scan(scan, rows.get(scan.relid, ASSUMED_ROWS)) for scan in scans if scan.relid)
 
 
-def _scan(method: ScanMethod, rows: int) -> float:
-    match method:
-        case "seq_scan":
-            return float(rows)
-        case "index_scan" | "bitmap_or":
-            return math.log2(max(2, rows))
-        case _:
-            return 0.0
+def _scan(scan: RelationScan, rows: int) -> float:
+    if scan.reads_all:
+        return float(rows)
+    return math.log2(max(2, rows)) if scan.method in ("index_scan", "bitmap_or") else 0.0
