@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import rlslint.analyze.query as queries
@@ -28,7 +27,7 @@ def with_clause(scope: Scope, node: Raw) -> tuple[tuple[tuple[str, Query], ...],
             scope.reject(f'WITH query name "{name}" specified more than once', "42712")
         query = _resolve(scope, cte, recursive)
         columns, unknown = columns_of(query)
-        computed = _materialized(cte, query, node)
+        computed = _materialized(cte, query, node, recursive=recursive)
         scope.ctes[name] = Cte(_renamed(scope, cte, columns, unknown), query, unknown, computed)
         found.append((name, query))
     return tuple(found), recursive
@@ -42,7 +41,7 @@ def _resolve(scope: Scope, cte: Raw, recursive: bool) -> Query:
         inner.reject("a data-modifying statement in WITH is not analysed", None)
         return Query(rtable=inner.range_table())
     name = cte["ctename"]
-    if not recursive or select.get("op", "SETOP_NONE") == "SETOP_NONE" or name not in _names(select):
+    if not recursive or select.get("op", "SETOP_NONE") == "SETOP_NONE" or not _reads(name, select):
         return queries.transform_select(scope.child(), select)
     # the query sees itself with the columns of its first, not recursive, side (determineRecursiveColTypes)
     first = queries.transform_select(scope.child().child(), select["larg"])
@@ -64,19 +63,28 @@ def _renamed(
     return tuple((name, t.TEXT if oid == t.UNKNOWN else oid) for name, oid in found)
 
 
-def _materialized(cte: Raw, query: Query, reader: Raw) -> bool:
+def _materialized(cte: Raw, query: Query, reader: Raw, *, recursive: bool) -> bool:
     """Whether it is computed as a whole (SS_process_ctes): as it says, else where it is read more than once, reads itself
-    or locks rows. A name that another WITH inside takes for its own counts as well."""
+    or locks rows."""
     name, said = cte["ctename"], cte.get("ctematerialized", "CTEMaterializeDefault")
-    if query.for_update or name in _names(cte["ctequery"]):
+    if query.for_update or (recursive and _reads(name, cte["ctequery"])):
         return True
-    return said == "CTEMaterializeAlways" or (said == "CTEMaterializeDefault" and _names(reader)[name] > 1)
+    if said != "CTEMaterializeDefault":
+        return bool(said == "CTEMaterializeAlways")
+    items = [item["CommonTableExpr"] for item in reader["withClause"]["ctes"]]
+    # without RECURSIVE what is written before it, and its own query, mean a table by that name
+    later = items if recursive else items[items.index(cte) + 1 :]
+    body = {key: value for key, value in reader.items() if key != "withClause"}
+    return _reads(name, body) + sum(_reads(name, one["ctequery"]) for one in later if one is not cte) > 1
 
 
 def _in_order(items: list[Raw]) -> list[Raw]:
     """Each after those it reads (checkWellFormedRecursion sorts WITH RECURSIVE so)."""
     by_name = {item["ctename"]: item for item in items}
-    reads = {name: _names(item["ctequery"]).keys() & by_name.keys() - {name} for name, item in by_name.items()}
+    reads = {
+        name: {other for other in by_name if other != name and _reads(other, item["ctequery"])}
+        for name, item in by_name.items()
+    }
     ordered: list[Raw] = []
     waiting = [item["ctename"] for item in items]
     while waiting:
@@ -87,16 +95,18 @@ def _in_order(items: list[Raw]) -> list[Raw]:
     return ordered
 
 
-def _names(node: Any) -> Counter[str]:
-    """The unqualified names of tables that a parse tree reads, each as often as it stands there."""
-    found: Counter[str] = Counter()
-    stack: list[Any] = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, list):
-            stack.extend(item)
-        elif isinstance(item, dict):
-            if "relname" in item and "schemaname" not in item:
-                found[item["relname"]] += 1
-            stack.extend(item.values())
-    return found
+def _reads(name: str, node: Any) -> int:
+    """How often a parse tree reads an unqualified name that is not that of a WITH query of its own."""
+    if isinstance(node, list):
+        return sum(_reads(name, item) for item in node)
+    if not isinstance(node, dict):
+        return 0
+    own = int(node.get("relname") == name and "schemaname" not in node)
+    clause = node.get("withClause") or {}
+    items = [item["CommonTableExpr"] for item in clause.get("ctes", ())]
+    hiding = next((number for number, item in enumerate(items) if item["ctename"] == name), None)
+    if hiding is None:
+        return own + sum(_reads(name, value) for value in node.values())
+    # without RECURSIVE a WITH query is known to those after it and to the query that it stands before
+    before = [] if clause.get("recursive") else items[: hiding + 1]
+    return sum(_reads(name, item["ctequery"]) for item in before)

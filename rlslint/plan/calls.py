@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
-from rlslint.nodes.parsenodes import query_expressions, walk_deep
+from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses
+from rlslint.plan.from_items import inline_set_function
 from rlslint.plan.model import CallEvaluation, CallPlan, ScanMethod
+from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.simplify import Simplifier
-from rlslint.plan.subplan import PlannedSubLink
+from rlslint.plan.subplan import Planned, PlannedSubLink
 from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause
 
@@ -62,8 +64,6 @@ def _uses(conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequenc
 
 def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
     plan = sublink.plan
-    once = sublink.evaluation != "subplan"
-    bare = not plan.flat.rels
     for scan in plan.scans:
         for expr in scan.conditions:
             for node in walk(expr):
@@ -71,15 +71,28 @@ def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
         for expr in scan.filters:
             for node in walk(expr):
                 yield Use(node, "per_row", scan.method)
+    yield from _beside_scans(plan, once=sublink.evaluation != "subplan")
+    for below in plan.sublinks:
+        yield from _inside(below)
+
+
+def _beside_scans(plan: Planned, *, once: bool) -> Iterator[Use]:
+    """What a query evaluates besides its scans' conditions, those in its FROM and the arms of a set operation included."""
+    bare = not plan.flat.rels
     method: ScanMethod = plan.scans[0].method if plan.scans else "none"
     rest = [qual.expr for qual in [*plan.flat.constant, *plan.flat.joins]]
     rest += [qual.expr for rel in plan.flat.rels for qual in rel.late]
-    rest += [rel.function for rel in plan.flat.rels if rel.function is not None]
     for expr in [*plan.flat.outputs, *rest]:
         for node in walk(expr):
             yield Use(node, "init_plan" if once and bare else "per_row", method)
-    for below in plan.sublinks:
-        yield from _inside(below)
+    for rel in plan.flat.rels:
+        if rel.function is not None:
+            # called once for each scan, and a function of nothing but the session once in all
+            alone = once and not relids(rel.function) and not outer_vars(rel.function)
+            for node in walk(rel.function):
+                yield Use(node, "init_plan" if alone else "per_row", "function_scan")
+    for inner in plan.inside:
+        yield from _beside_scans(inner, once=once)
 
 
 def call_plans(
@@ -92,7 +105,7 @@ def call_plans(
         name = "?"
         if proc is not None:
             name = proc.proname if proc.pronamespace == PG_CATALOG else catalog.qualified_name(proc)
-        evaluation, inner = _evaluation(call, uses)
+        evaluation, inner = _evaluation(catalog, call, uses)
         yield CallPlan(
             clause=clause,
             call=call,
@@ -109,12 +122,13 @@ def call_plans(
         )
 
 
-def _evaluation(call: FuncExpr, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, ScanMethod]:
-    """A call without a place in the plan was folded; one whose body has taken its place was inlined."""
+def _evaluation(catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, ScanMethod]:
+    """A call without a place in the plan was folded; one whose body has taken its place was inlined: a subquery in FROM of
+    a set-returning function."""
     here = uses.get(id(call.raw), []) if call.raw is not None else []
     live = [use for use in here if not isinstance(use.node, Const)]
     if not live:
-        return "folded", "none"
+        return "inlined" if inline_set_function(catalog, call) is not None else "folded", "none"
     itself = [use for use in live if isinstance(use.node, FuncExpr) and use.node.funcid == call.funcid]
     places = {use.place: use for use in (itself or live)}
     # the costliest use counts
@@ -142,8 +156,6 @@ def _calls(expr: Expr, depth: int, wrapped: bool) -> Iterator[_Call]:
 
 
 def _query_calls(sublink: SubLink, depth: int, wrapped: bool) -> Iterator[_Call]:
-    from rlslint.nodes.parsenodes import Query, nested_queries
-
     def below(query: Query, depth: int) -> Iterator[_Call]:
         for expr in query_expressions(query):
             yield from _calls(expr, depth, wrapped)

@@ -11,7 +11,7 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.nodes.primnodes import Expr, SubLink, walk
+from rlslint.nodes.primnodes import CoerceViaIO, Expr, SubLink, walk
 from rlslint.plan import clauses
 
 SEQ_PAGE: Final = 1.0
@@ -94,7 +94,7 @@ def expression_cost(catalog: Catalog, expr: Expr) -> float:
         for proc in clauses.node_procs(catalog, node):
             cheap = proc is None or proc.prolang in ("internal", "c")
             cost += CPU_OPERATOR * (1 if cheap else 100)
-        if type(node).__name__ in ("CoerceViaIO",):
+        if isinstance(node, CoerceViaIO):
             cost += 2 * CPU_OPERATOR
         if isinstance(node, SubLink) and clauses.is_subplan(node):
             cost += 1.0

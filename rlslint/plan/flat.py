@@ -9,7 +9,7 @@ from typing import Literal
 
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.parsenodes import Query
-from rlslint.nodes.primnodes import Expr, Oid, SubLink
+from rlslint.nodes.primnodes import Expr, Oid
 from rlslint.plan.mutate import relids
 from rlslint.rewrite.model import PolicyClause
 
@@ -83,8 +83,6 @@ class Flat:
     dropped: list[Expr] = field(default_factory=list)
     """Conditions of which nothing is left, and those on relations that are not read; their uncorrelated subqueries were
     planned before that."""
-    pulled: list[SubLink] = field(default_factory=list)
-    """Subqueries that became joins."""
 
     def rel(self, rtindex: int) -> Rel:
         """The relation with that index."""

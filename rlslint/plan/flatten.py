@@ -39,6 +39,8 @@ class Flattener:
         self._next = BASE
         self._where: list[tuple[Expr, frozenset[int], str]] = []
         self._security_levels = 0
+        self._nullable = 0
+        """Outer joins on whose nullable side the FROM member at hand stands."""
 
     def run(self, query: Query, *, pull_sublinks: bool = True) -> Flat:
         """The flat form. ``query`` is as analyze/ left it."""
@@ -98,8 +100,11 @@ class Flattener:
             return self._entry(item.rtindex, query.rtable[item.rtindex - 1], role, mapping, substitute, quals)
         left_quals: list[Expr] = []
         right_quals: list[Expr] = []
+        self._nullable += item.jointype in ("right", "full")
         left = self._from(item.larg, query, role, mapping, substitute, left_quals)
+        self._nullable += (item.jointype in ("left", "full")) - (item.jointype in ("right", "full"))
         right = self._from(item.rarg, query, role, mapping, substitute, right_quals)
+        self._nullable -= item.jointype in ("left", "full")
         on = [] if item.quals is None else list(self.simplifier.qual(item.quals))
         on = [replace_vars(expr, substitute) for expr in on]
         nullable: list[Rel] = []
@@ -160,7 +165,9 @@ class Flattener:
         )
         if inner is not None and rte.ctelevelsup:
             inner = mutate_query(inner, _deeper(rte.ctelevelsup))
-        if inner is not None and not computed and simple_subquery(self.catalog, inner):
+        # one without FROM has no relation that could be the nullable side of an outer join
+        mergeable = not computed and inner is not None and (bool(inner.fromlist) or not self._nullable)
+        if inner is not None and mergeable and simple_subquery(self.catalog, inner):
             return self._pull_up(rtindex, inner, inner_role, mapping, substitute, quals)
         self._next += 1
         mapping[rtindex] = self._next
@@ -303,7 +310,7 @@ class Flattener:
             if any(clauses.contain_volatile(self.catalog, arg) for arg in sublink.lefthand):
                 return None
             if not simple_subquery(self.catalog, query):
-                return None
+                return self._semi_join(sublink, query)
             simple = query
             comparisons = [
                 OpExpr(type=16, opno=opno, args=(shift_levels(left, 1), target.expr), location=sublink.location)
@@ -324,12 +331,29 @@ class Flattener:
                 if negated
                 else rel.after
             )
-        self.flat.pulled.append(sublink)
         if negated:
             names = frozenset(rel.rtindex for rel in new)
             self._where += [(conjunct, names, "on") for conjunct in lifted]
             return []
         return lifted
+
+    def _semi_join(self, sublink: SubLink, query: Query) -> list[Expr]:
+        """A join with a subquery that is planned by itself, one that groups, sorts or combines rows; returns the
+        comparisons (convert_ANY_sublink_to_join of subselect.c)."""
+        self._next += 1
+        rel = Rel(self._next, "subquery", "ANY_subquery", role=self.role, subquery=query, join="semi")
+        rel.after = frozenset(
+            node.varno for node, level in walk_query(query, 1) if isinstance(node, Var) and node.levelsup == level
+        )
+        self.flat.rels.append(rel)
+        columns = [
+            Var(type=target.expr.type, varno=rel.rtindex, attnum=number)
+            for number, target in enumerate(query.targets, 1)
+        ]
+        return [
+            OpExpr(type=16, opno=opno, args=(left, column), location=sublink.location)
+            for opno, left, column in zip(sublink.opnos, sublink.lefthand, columns, strict=False)
+        ]
 
 
 def _deeper(levels: int) -> Callable[[Expr, int], Expr]:

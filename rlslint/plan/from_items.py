@@ -4,7 +4,7 @@ prepjointree.c, inline_set_returning_function() of clauses.c."""
 from __future__ import annotations
 
 from rlslint.analyze.entry import analyze_function_body
-from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.catalog import PG_CATALOG, Catalog
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, FuncExpr, Param, SubLink, walk
 from rlslint.plan import clauses
@@ -13,7 +13,7 @@ from rlslint.rewrite.functions import function_search_path
 
 
 def simple_subquery(catalog: Catalog, query: Query) -> bool:
-    """Whether a subquery in FROM can become part of the query above it (issimple_subquery)."""
+    """Whether a subquery in FROM can become part of the query above it (is_simple_subquery)."""
     plain = not (
         query.setop
         or query.has_aggs
@@ -28,7 +28,7 @@ def simple_subquery(catalog: Catalog, query: Query) -> bool:
         or query.ctes
         or query.recursive
     )
-    if not plain or not query.fromlist:
+    if not plain:
         return False
     return not any(
         clauses.contain_volatile(catalog, target.expr) or (isinstance(target.expr, FuncExpr) and target.expr.retset)
@@ -59,6 +59,17 @@ def inline_set_function(catalog: Catalog, call: FuncExpr) -> Query | None:
 
 def _has_sublink(expr: Expr) -> bool:
     return any(isinstance(node, SubLink) for node in walk(expr))
+
+
+def function_rows(catalog: Catalog, expr: Expr | None) -> float:
+    """Rows that a function returns: 1,000 where CREATE FUNCTION says nothing (prorows), 100 of those built in, which mostly
+    take a list apart."""
+    if not isinstance(expr, FuncExpr):
+        return 100.0
+    proc = catalog.procs.get(expr.funcid)
+    if not expr.retset:
+        return 1.0
+    return 100.0 if proc is not None and proc.pronamespace == PG_CATALOG else 1000.0
 
 
 def function_name(catalog: Catalog, expr: Expr) -> str:

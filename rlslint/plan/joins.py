@@ -18,6 +18,8 @@ from rlslint.plan.paths import Path, RelPaths
 
 MAX_EXHAUSTIVE = 7
 """Joins of more relations are searched greedily."""
+UNKNOWN_VALUES = 200.0
+"""Distinct values of a column without statistics (DEFAULT_NUM_DISTINCT)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,11 @@ def best_join(catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], fraction
     for rel in rels:
         if not rel.after:
             for path in paths[rel.rtindex].paths():
-                _add(best, frozenset({rel.rtindex}), JoinPath(path.cost, ((rel.rtindex, path),)))
+                first = path.cost
+                if rel.join == "semi" and rel.relation is None:
+                    # each value once (create_unique_path)
+                    first = replace(first, rows=min(first.rows, UNKNOWN_VALUES))
+                _add(best, frozenset({rel.rtindex}), JoinPath(first, ((rel.rtindex, path),)))
     todo = sorted(best, key=sorted)
     for _ in range(len(rels) - 1):
         grown: dict[frozenset[int], list[JoinPath]] = {}
@@ -252,6 +258,8 @@ def _joined(
     rows = cost.clamp(outer.cost.rows * inner.rows * share)
     if rel.join == "left":
         rows = max(rows, outer.cost.rows)
+    elif rel.join == "semi":
+        rows = min(rows, outer.cost.rows)
     made: list[JoinPath] = []
     once = rel.join in ("semi", "anti")
     for path in inner.paths(quals, max(1.0, outer.cost.rows)):

@@ -14,6 +14,7 @@ from rlslint.plan import cost
 from rlslint.plan.bitmaps import Bitmap, bitmaps
 from rlslint.plan.cost import Cost, Size
 from rlslint.plan.flat import Qual, Rel
+from rlslint.plan.from_items import function_rows
 from rlslint.plan.indexes import IndexClause, IndexInfo, index_infos
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.rel_indexes import RelIndexes
@@ -102,7 +103,9 @@ class RelPaths(RelIndexes):
         rel = self.rel
         if rel.relation is None:
             method: Literal["function_scan", "none"] = "function_scan" if rel.kind == "function" else "none"
-            own = self._computed(self.of_subquery) if self.of_subquery is not None else Cost(0.0, 10.0, 100.0)
+            own = Cost(0.0, self.size.rows * cost.CPU_TUPLE, self.size.rows)
+            if self.of_subquery is not None:
+                own = self._computed(self.of_subquery)
             return [Path(own, method, filters=tuple(q.expr for q in rel.quals))]
         quals = [*rel.quals, *joins]
         exprs = tuple(qual.expr for qual in quals)
@@ -192,7 +195,8 @@ class RelPaths(RelIndexes):
 def rel_paths(catalog: Catalog, simplifier: Simplifier, rel: Rel, rows: float, used: frozenset[int]) -> RelPaths:
     """The relation prepared: its size and its indexes."""
     if rel.relation is None:
-        return RelPaths(catalog, rel, Size(100.0, 1.0), used)
+        rows = function_rows(catalog, rel.function) if rel.kind == "function" else 100.0
+        return RelPaths(catalog, rel, Size(rows, 1.0), used)
     size = cost.relation_size(rel.relation, rows)
     return RelPaths(catalog, rel, size, used, index_infos(catalog, simplifier, rel.relation.oid, rel.rtindex))
 

@@ -25,6 +25,7 @@ from rlslint.plan.cost import Cost
 from rlslint.plan.exists import exists_to_any, simplify_exists
 from rlslint.plan.flat import Flat, Rel
 from rlslint.plan.flatten import Flattener
+from rlslint.plan.from_items import function_rows
 from rlslint.plan.joins import JoinPath, best_join, close_alternatives, equivalences, needed_outside, remove_useless
 from rlslint.plan.key_columns import key_columns
 from rlslint.plan.minmax import end_scans, scan_in_order
@@ -52,6 +53,8 @@ class Planned:
     """Policies of its relations."""
     close: tuple[str, ...] = ()
     """Relations that it could read otherwise at about the same cost."""
+    inside: tuple[Planned, ...] = ()
+    """Subqueries in FROM, WITH queries and arms of a set operation, planned by themselves; what they read is in ``scans``."""
 
     def every_scan(self) -> Iterator[RelationScan]:
         """Its relations and those of its subqueries."""
@@ -152,7 +155,7 @@ class Planner:
         below: list[Path] = []
         for rtindex, path in joined.scans:
             rel = flat.rel(rtindex)
-            if rel.kind not in ("subquery", "cte"):
+            if rel.kind in ("relation", "function"):
                 scans.append(self.scan(rel, path, paths[rtindex], flat))
                 below.append(path)
             for qual in rel.quals:
@@ -172,7 +175,9 @@ class Planner:
         sublinks = shared([*sublinks, *[one for one in left if one.evaluation == "init_plan"]])
         total = joined.cost
         if not flat.rels:
-            total = Cost(0.0, 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs), 1.0)
+            each = 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs)
+            sets = [expr for expr in flat.outputs if isinstance(expr, FuncExpr) and expr.retset]
+            total = Cost(0.0, each, max((function_rows(self.catalog, expr) for expr in sets), default=1.0))
         charged = sum(one.plan.cost.total for one in sublinks if one.evaluation == "init_plan")
         total = Cost(total.startup + charged, total.total + charged, total.rows)
         own = [q.clause for rel in flat.rels for q in rel.security if q.clause is not None]
@@ -190,7 +195,7 @@ class Planner:
         elif query.limit is not None:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
-        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, nested, close)
+        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, nested, close, tuple(inner.values()))
 
     def _in_order(
         self, query: Query, flat: Flat, paths: dict[int, RelPaths], joined: JoinPath
@@ -262,6 +267,7 @@ class Planner:
             flat,
             tuple(dict.fromkeys(clause for arm in arms for clause in arm.clauses)),
             tuple(text for arm in arms for text in arm.close),
+            tuple(arms),
         )
 
     def _expressions(self, flat: Flat) -> list[Expr]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
 from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, RelationScan, SubqueryPlan
 from rlslint.plan.visits import row_visits
 from rlslint.report.escape import printable
-from rlslint.rewrite.model import STATEMENTS
+from rlslint.rewrite.model import STATEMENTS, PolicyClause
 from rlslint.source.model import Span
 
 _WIDEST: Final = 72
@@ -110,8 +110,7 @@ def _policies(plans: Iterable[AccessPlan]) -> list[Policy]:
     """Those that apply somewhere, in order of creation."""
     found: dict[Policy, None] = {}
     for plan in plans:
-        for quals in (*plan.row_security.security_quals, *(one.quals for one in plan.row_security.with_check_options)):
-            found.update(dict.fromkeys(clause.policy for clause in quals.clauses))
+        found.update(dict.fromkeys(clause.policy for clause in _clauses(plan)))
     return sorted(found, key=lambda policy: policy.oid)
 
 
@@ -121,7 +120,7 @@ def _tree(catalog: Catalog, policy: Policy, plans: Sequence[AccessPlan]) -> list
     best = max(plans, key=lambda plan: len(_parts(catalog, policy, plan)))
     parts = _parts(catalog, policy, best)
     if not parts:
-        return [*lines, "  └─ a constant, or a comparison with the new row alone"]
+        return [*lines, f"  └─ {_plain(policy, plans)}"]
     for number, (text, below) in enumerate(parts):
         last = number == len(parts) - 1
         lines.append(f"  {'└─' if last else '├─'} {text}")
@@ -129,19 +128,37 @@ def _tree(catalog: Catalog, policy: Policy, plans: Sequence[AccessPlan]) -> list
     return lines
 
 
+def _plain(policy: Policy, plans: Iterable[AccessPlan]) -> str:
+    """Of a policy of which nothing is to be told: what it is."""
+    applied = [(plan, clause) for plan in plans for clause in _clauses(plan) if clause.policy is policy]
+    if all(plan.error is not None and plan.scan.method == "none" for plan, _ in applied):
+        return "not planned: the statement fails"
+    values = {clause.expr.value for _, clause in applied if isinstance(clause.expr, Const)}
+    if len(values) == 1 and all(isinstance(clause.expr, Const) for _, clause in applied):
+        return f"always {values.pop() or 'NULL'}"
+    return "a comparison with the row alone"
+
+
+def _clauses(plan: AccessPlan) -> Iterator[PolicyClause]:
+    for quals in (*plan.row_security.security_quals, *(one.quals for one in plan.row_security.with_check_options)):
+        yield from quals.clauses
+
+
 _COMMANDS: Final = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 
 def _parts(catalog: Catalog, policy: Policy, plan: AccessPlan) -> list[tuple[str, list[str]]]:
-    arms = [_arm(catalog, arm) for arm in plan.arms if arm.clause.policy is policy]
+    arms = [_arm(catalog, arm, plan.scan) for arm in plan.arms if arm.clause.policy is policy]
     subqueries = [_subquery(catalog, one) for one in plan.subqueries if one.clause.policy is policy]
     calls = [_call(one) for one in plan.calls if one.clause.policy is policy]
     return list({text: (text, below) for text, below in [*arms, *subqueries, *calls]}.values())
 
 
-def _arm(catalog: Catalog, arm: ArmMatch) -> tuple[str, list[str]]:
+def _arm(catalog: Catalog, arm: ArmMatch, scan: RelationScan) -> tuple[str, list[str]]:
     index = catalog.indexes.get(arm.index)
-    said = f"index {index.relname}" if index is not None else _OBSTACLES.get(arm.obstacle, "no index serves it")
+    said = _OBSTACLES.get(arm.obstacle, "no index serves it")
+    if index is not None:
+        said = f"index {index.relname}" + (" could serve it" if scan.method == "seq_scan" else "")
     near = catalog.indexes.get(arm.near_index)
     if index is None and near is not None:
         said += f" ({near.relname})"

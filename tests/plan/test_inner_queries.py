@@ -1,0 +1,139 @@
+"""What stands in a policy's subquery beside tables: WITH queries by the name of a table, subqueries without FROM, IN over
+subqueries that group, combine or sort, functions that return sets; predicted and put to the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlslint import pipeline
+from rlslint.config import Options
+from rlslint.plan.model import AccessPlan
+from rlslint.plan.predict import Predictor
+from rlslint.report.plan import plan_json
+from rlslint.rewrite.model import StatementName
+from tests.conftest import Server
+from tests.plan.observed import Compact, compact_prediction, explain, same
+
+SCHEMA = """CREATE ROLE reader;
+CREATE TABLE items (id int PRIMARY KEY, owner int, team int, org int, body text);
+CREATE INDEX items_owner ON items (owner); CREATE INDEX items_team ON items (team);
+CREATE TABLE members (id int PRIMARY KEY, usr int, team int, org int, body text);
+CREATE INDEX members_usr ON members (usr); CREATE INDEX members_team_usr ON members (team, usr);
+CREATE TABLE teams (id int PRIMARY KEY, org int, owner int, name text); CREATE INDEX teams_owner ON teams (owner);
+CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
+CREATE FUNCTION me() RETURNS int LANGUAGE sql STABLE AS 'SELECT current_setting(''app.me'')::int';
+CREATE FUNCTION teams_of(u int) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT team FROM members WHERE usr = u';
+CREATE FUNCTION hidden_teams(u int) RETURNS SETOF int LANGUAGE sql STABLE SECURITY DEFINER
+  AS 'SELECT team FROM members WHERE usr = u';
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; ALTER TABLE items ENABLE ROW LEVEL SECURITY;"""
+ROWS = """SELECT set_config('app.me', '7', false);
+INSERT INTO items SELECT i, i * 7 % 2000, i * 31 % 2000, i * 17 % 2000, repeat('x', 40) FROM generate_series(1, 100000) i;
+INSERT INTO members SELECT i, i * 31 % 2000, i * 7 % 2000, i * 17 % 2000, 'x' FROM generate_series(1, 100000) i;
+INSERT INTO teams SELECT i, i % 2000, i * 3 % 2000, 'n' || i FROM generate_series(1, 100000) i; """
+CONDITIONS = (
+    "team IN (WITH members AS (SELECT * FROM members) SELECT team FROM members WHERE usr = me())",
+    "EXISTS (WITH members AS (SELECT * FROM members) SELECT 1 FROM members WHERE usr = me() AND team = items.team)",
+    "team IN (WITH a AS (SELECT * FROM members), b AS (SELECT * FROM a) SELECT team FROM b WHERE usr = me())",
+    "team IN (WITH a AS (SELECT * FROM members), b AS (SELECT * FROM a) SELECT b.team FROM b, a WHERE b.usr = me() AND a.id = 3)",
+    "team IN (WITH RECURSIVE b AS (SELECT * FROM a), a AS (SELECT * FROM members) SELECT team FROM b WHERE usr = me())",
+    "team IN (WITH RECURSIVE a AS (SELECT * FROM members) SELECT team FROM a WHERE usr = me())",
+    "EXISTS (SELECT 1 FROM (SELECT me() AS usr) u JOIN members m ON m.usr = u.usr WHERE m.team = items.team)",
+    "EXISTS (SELECT 1 FROM members m LEFT JOIN (SELECT me() AS usr) u ON m.usr = u.usr WHERE m.team = items.team)",
+    "EXISTS (SELECT 1 FROM (SELECT me() AS usr) u LEFT JOIN members m ON m.usr = u.usr WHERE m.team = items.team)",
+    "EXISTS (SELECT 1 FROM members m JOIN LATERAL (SELECT m.org AS o) l ON true WHERE l.o = items.org AND m.usr = me())",
+    "team IN (SELECT x.u FROM (SELECT me() u) x)",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT me()))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT teams_of(me())))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.org IN"
+    " (SELECT t.org FROM teams t WHERE t.owner = me() UNION SELECT t.id FROM teams t WHERE t.owner = 5))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.org IN (SELECT max(t.org) FROM teams t GROUP BY t.owner))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team"
+    " AND m.org IN (SELECT t.org FROM teams t ORDER BY t.owner LIMIT 5))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team"
+    " AND m.org IN (SELECT t.org FROM teams t WHERE t.owner = m.usr LIMIT 5))",
+    "team IN (SELECT m.team FROM members m WHERE (m.usr, m.org) IN (SELECT DISTINCT owner, org FROM teams WHERE owner = me()))",
+    "team IN (SELECT m.team FROM members m WHERE m.usr = me() AND m.org IN"
+    " (WITH w AS (SELECT org FROM teams WHERE owner = me()) SELECT org FROM w))",
+    "team IN (SELECT m.team FROM members m WHERE m.usr = me() AND m.org NOT IN (SELECT DISTINCT org FROM teams))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.org = items.org AND m.team IN (SELECT t FROM hidden_teams(me()) t))",
+    "team IN (SELECT t.id FROM teams t WHERE t.id IN (SELECT hidden_teams(me())))",
+    "team IN (SELECT t FROM teams_of(me()) t)",
+)
+
+
+def _predicted(condition: str, statement: StatementName) -> tuple[str, AccessPlan, Compact]:
+    sql = f"CREATE POLICY p ON items TO reader USING ({condition});"
+    options = Options(paths=("-",), preset="none", pg_version=18)
+    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + sql)[1].catalog
+    table, role = catalog.find_relation(None, "items", ("public",)), catalog.find_role("reader")
+    assert table is not None
+    assert role is not None
+    plan = Predictor(catalog).predict(table.oid, role.oid, statement)
+    return sql, plan, compact_prediction(plan_json(catalog, plan))
+
+
+@pytest.mark.server
+def test_the_server_does_the_same(server: Server) -> None:
+    different: list[tuple[str, str, Compact, Compact]] = []
+    statements: dict[StatementName, str] = {
+        "select": "SELECT * FROM items",
+        "select_by_key": "SELECT * FROM items WHERE id = 5",
+    }
+    with server.database() as connection:
+        for sql in (SCHEMA, ROWS, "VACUUM ANALYZE items, members, teams", "SET max_parallel_workers_per_gather = 0"):
+            for one in sql.split(";") if sql is ROWS else [sql]:
+                connection.execute(one.encode())
+        for condition in CONDITIONS:
+            for name, statement in statements.items():
+                policy, _, predicted = _predicted(condition, name)
+                with connection.transaction(force_rollback=True):
+                    connection.execute(policy.encode())
+                    observed = explain(connection, "reader", statement, "items")
+                if not same(observed, predicted):
+                    different.append((condition, name, observed, predicted))
+    assert different == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "calls"),
+    [
+        # inlined as a subquery in FROM; asked for its argument once, for the index
+        ("team IN (SELECT t FROM teams_of(me()) t)", ["inlined", "index_condition"]),
+        ("team IN (SELECT t FROM hidden_teams(me()) t)", ["init_plan", "init_plan"]),
+        (
+            "EXISTS (SELECT 1 FROM hidden_teams(me()) s JOIN members m ON m.team = s WHERE m.org = items.org)",
+            ["init_plan", "init_plan"],
+        ),
+        ("team IN (SELECT me() UNION SELECT id FROM teams)", ["init_plan"]),
+        (
+            "team IN (WITH w AS MATERIALIZED (SELECT me() AS u) SELECT m.team FROM members m, w WHERE m.usr = w.u)",
+            ["init_plan"],
+        ),
+        (
+            "EXISTS (SELECT 1 FROM (SELECT me() AS u) w JOIN members m ON m.usr = w.u WHERE m.team = items.team)",
+            ["index_condition"],
+        ),
+        ("EXISTS (SELECT 1 FROM hidden_teams(owner) t WHERE t > team)", ["per_row"]),
+    ],
+)
+def test_calls_in_from(condition: str, calls: list[str]) -> None:
+    assert calls == [call.evaluation for call in _predicted(condition, "select")[1].calls]
+
+
+@pytest.mark.parametrize(
+    ("condition", "growth"),
+    [
+        ("team IN (SELECT a FROM pairs WHERE b = me())", "O(n + m)"),
+        ("team IN (SELECT b FROM pairs WHERE a = me())", "O(n + log m)"),
+        ("team = ANY (ARRAY(SELECT a FROM pairs WHERE b = me()))", "O(log n + m)"),
+    ],
+)
+def test_an_index_that_is_read_from_end_to_end_grows_with_its_table(condition: str, growth: str) -> None:
+    assert growth == _predicted(condition, "select")[1].growth
+
+
+def test_values_are_no_table() -> None:
+    plan = _predicted("EXISTS (SELECT 1 FROM (VALUES (1), (2)) v (x) WHERE v.x = items.team)", "select")[1]
+    assert [()] == [subquery.relations for subquery in plan.subqueries]
