@@ -66,6 +66,7 @@ def _plain(scope: Scope, node: Raw, *, resolve_unknown: bool) -> Query:
         has_aggs=scope.aggregates,
         has_windows=scope.windows,
         distinct="distinctClause" in node,
+        distinct_on=bool(distinct_on),
         order_by=order_by,
         limit=bound(scope, node, "limitCount", "LIMIT"),
         offset=bound(scope, node, "limitOffset", "OFFSET"),

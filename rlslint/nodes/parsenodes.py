@@ -79,6 +79,8 @@ class Query:
     has_aggs: bool = False
     has_windows: bool = False
     distinct: bool = False
+    distinct_on: bool = False
+    """Of the rows that are alike in some columns one is kept."""
     order_by: tuple[Expr, ...] = ()
     limit: Expr | None = None
     offset: Expr | None = None

@@ -82,6 +82,8 @@ def _beside_scans(plan: Planned, *, once: bool) -> Iterator[Use]:
     method: ScanMethod = plan.scans[0].method if plan.scans else "none"
     rest = [qual.expr for qual in [*plan.flat.constant, *plan.flat.joins]]
     rest += [qual.expr for rel in plan.flat.rels for qual in rel.late]
+    # the filter of a subquery, of a WITH query
+    rest += [qual.expr for rel in plan.flat.rels if rel.relation is None for qual in rel.quals]
     for expr in [*plan.flat.outputs, *rest]:
         for node in walk(expr):
             yield Use(node, "init_plan" if once and bare else "per_row", method)

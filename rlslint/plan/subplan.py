@@ -31,6 +31,7 @@ from rlslint.plan.key_columns import key_columns
 from rlslint.plan.minmax import end_scans, scan_in_order
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
+from rlslint.plan.push_down import push_down
 from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.model import PolicyClause
 
@@ -131,6 +132,8 @@ class Planner:
         if flat.dummy:
             return Planned(Cost(0.0, 0.0, 0.0), (), (), (), flat)
         equivalences(self.catalog, flat)
+        for rel in flat.rels:
+            push_down(self.catalog, rel)
         everything = self._expressions(flat)
         paths = {
             rel.rtindex: rel_paths(

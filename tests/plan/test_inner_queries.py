@@ -1,5 +1,6 @@
 """What stands in a policy's subquery beside tables: WITH queries by the name of a table, subqueries without FROM, IN over
-subqueries that group, combine or sort, functions that return sets; predicted and put to the server."""
+subqueries that group, combine or sort, functions that return sets, conditions on what a subquery in FROM returns; predicted
+and put to the server."""
 
 from __future__ import annotations
 
@@ -36,30 +37,59 @@ CONDITIONS = (
     "team IN (WITH members AS (SELECT * FROM members) SELECT team FROM members WHERE usr = me())",
     "EXISTS (WITH members AS (SELECT * FROM members) SELECT 1 FROM members WHERE usr = me() AND team = items.team)",
     "team IN (WITH a AS (SELECT * FROM members), b AS (SELECT * FROM a) SELECT team FROM b WHERE usr = me())",
-    "team IN (WITH a AS (SELECT * FROM members), b AS (SELECT * FROM a) SELECT b.team FROM b, a WHERE b.usr = me() AND a.id = 3)",
+    "team IN (WITH a AS (SELECT * FROM members), b AS (SELECT * FROM a) SELECT b.team FROM b, a WHERE"
+    " b.usr = me() AND a.id = 3)",
     "team IN (WITH RECURSIVE b AS (SELECT * FROM a), a AS (SELECT * FROM members) SELECT team FROM b WHERE usr = me())",
     "team IN (WITH RECURSIVE a AS (SELECT * FROM members) SELECT team FROM a WHERE usr = me())",
     "EXISTS (SELECT 1 FROM (SELECT me() AS usr) u JOIN members m ON m.usr = u.usr WHERE m.team = items.team)",
     "EXISTS (SELECT 1 FROM members m LEFT JOIN (SELECT me() AS usr) u ON m.usr = u.usr WHERE m.team = items.team)",
     "EXISTS (SELECT 1 FROM (SELECT me() AS usr) u LEFT JOIN members m ON m.usr = u.usr WHERE m.team = items.team)",
-    "EXISTS (SELECT 1 FROM members m JOIN LATERAL (SELECT m.org AS o) l ON true WHERE l.o = items.org AND m.usr = me())",
+    "EXISTS (SELECT 1 FROM members m JOIN LATERAL (SELECT m.org AS o) l ON true WHERE l.o = items.org"
+    " AND m.usr = me())",
     "team IN (SELECT x.u FROM (SELECT me() u) x)",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT me()))",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT teams_of(me())))",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.org IN"
     " (SELECT t.org FROM teams t WHERE t.owner = me() UNION SELECT t.id FROM teams t WHERE t.owner = 5))",
-    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.org IN (SELECT max(t.org) FROM teams t GROUP BY t.owner))",
+    "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.org IN (SELECT max(t.org) FROM"
+    " teams t GROUP BY t.owner))",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team"
     " AND m.org IN (SELECT t.org FROM teams t ORDER BY t.owner LIMIT 5))",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team"
     " AND m.org IN (SELECT t.org FROM teams t WHERE t.owner = m.usr LIMIT 5))",
-    "team IN (SELECT m.team FROM members m WHERE (m.usr, m.org) IN (SELECT DISTINCT owner, org FROM teams WHERE owner = me()))",
+    "team IN (SELECT m.team FROM members m WHERE (m.usr, m.org) IN (SELECT DISTINCT owner, org FROM"
+    " teams WHERE owner = me()))",
     "team IN (SELECT m.team FROM members m WHERE m.usr = me() AND m.org IN"
     " (WITH w AS (SELECT org FROM teams WHERE owner = me()) SELECT org FROM w))",
     "team IN (SELECT m.team FROM members m WHERE m.usr = me() AND m.org NOT IN (SELECT DISTINCT org FROM teams))",
     "EXISTS (SELECT 1 FROM members m WHERE m.org = items.org AND m.team IN (SELECT t FROM hidden_teams(me()) t))",
     "team IN (SELECT t.id FROM teams t WHERE t.id IN (SELECT hidden_teams(me())))",
     "team IN (SELECT t FROM teams_of(me()) t)",
+    "EXISTS (SELECT 1 FROM (SELECT DISTINCT team, usr FROM members) v WHERE v.usr = me() AND v.team = items.team)",
+    "EXISTS (SELECT 1 FROM (SELECT team, usr FROM members UNION ALL SELECT id, owner FROM teams) v WHERE"
+    " v.usr = me() AND v.team = items.team)",
+    "EXISTS (SELECT 1 FROM (SELECT team, usr FROM members UNION SELECT id, owner FROM teams UNION SELECT"
+    " org, id FROM teams) v WHERE v.usr = me() AND v.team = items.team)",
+    "EXISTS (SELECT 1 FROM (SELECT team, usr FROM members EXCEPT SELECT id, owner FROM teams) v WHERE"
+    " v.usr = me() AND v.team = items.team)",
+    "team IN (SELECT v.team FROM (SELECT team, usr, count(*) FROM members GROUP BY 1, 2) v WHERE v.usr = me())",
+    "team IN (SELECT v.team FROM (SELECT team, usr, count(*) AS n FROM members GROUP BY 1, 2) v WHERE"
+    " v.usr = me() AND v.n > 1)",
+    "team IN (SELECT v.team FROM (SELECT team, usr FROM members ORDER BY id LIMIT 100) v WHERE v.usr = me())",
+    "team IN (SELECT v.team FROM (SELECT team, usr, row_number() OVER (ORDER BY id) AS n FROM members) v"
+    " WHERE v.usr = me())",
+    "team IN (WITH a AS (SELECT DISTINCT team, usr FROM members) SELECT team FROM a WHERE usr = (SELECT me()))",
+    "team IN (WITH a AS MATERIALIZED (SELECT DISTINCT team, usr FROM members) SELECT team FROM a WHERE"
+    " usr = (SELECT me()))",
+    "team IN (SELECT v.team FROM (WITH a AS (SELECT * FROM members) SELECT * FROM a) v WHERE v.usr = me())",
+    "EXISTS (SELECT 1 FROM teams t LEFT JOIN (SELECT DISTINCT team, usr FROM members) v ON v.team = t.id"
+    " AND v.usr = me() WHERE t.owner = items.owner)",
+    "EXISTS (SELECT 1 FROM teams t JOIN (SELECT team, usr FROM members UNION ALL SELECT id, owner FROM"
+    " teams) v ON v.team = t.id WHERE v.usr = me() AND t.org = items.org)",
+    "EXISTS (SELECT 1 FROM members m, LATERAL (SELECT t.org FROM teams t WHERE t.id = m.team UNION ALL"
+    " SELECT m.org) x WHERE m.usr = me() AND x.org = items.org)",
+    "team IN (WITH a AS (SELECT * FROM members) SELECT x.team FROM (WITH a AS (SELECT * FROM a) SELECT *"
+    " FROM a) x WHERE x.usr = me())",
 )
 
 
@@ -114,6 +144,10 @@ def test_the_server_does_the_same(server: Server) -> None:
         (
             "EXISTS (SELECT 1 FROM (SELECT me() AS u) w JOIN members m ON m.usr = w.u WHERE m.team = items.team)",
             ["index_condition"],
+        ),
+        (
+            "team IN (SELECT v.team FROM (SELECT team, usr FROM members ORDER BY id LIMIT 9) v WHERE v.usr = me())",
+            ["inlined"],
         ),
         ("EXISTS (SELECT 1 FROM hidden_teams(owner) t WHERE t > team)", ["per_row"]),
     ],
