@@ -4,12 +4,15 @@ add_with_check_options() of rowsecurity.c), each with the policies it was writte
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, OpExpr, SubLink, Var
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, SubLink, Var
 from rlslint.rewrite.model import PolicyClause, Quals, WithCheckOption
+
+BTREE_EQUAL: Final = 3
 
 
 class Owners:
@@ -67,17 +70,26 @@ def primary_key(catalog: Catalog, relation: Relation) -> tuple[Expr, ...]:
     """``key = literal`` for each column of the primary key."""
     for constraint in catalog.constraints_of(relation.oid):
         if constraint.contype == "p":
-            return tuple(_equals(catalog, relation, attnum) for attnum in constraint.conkey)
+            index = catalog.indexes.get(constraint.conindid)
+            classes = {} if index is None else {key.attnum: key.opclass for key in index.keys}
+            return tuple(_equals(catalog, relation, attnum, classes.get(attnum, 0)) for attnum in constraint.conkey)
     return ()
 
 
-def _equals(catalog: Catalog, relation: Relation, attnum: int) -> Expr:
+def _equals(catalog: Catalog, relation: Relation, attnum: int, opclass: Oid) -> Expr:
     attribute = relation.column(attnum)
-    kind = 25 if attribute.atttypid == 1043 else attribute.atttypid
-    opno = 0
-    for operator in catalog.operators.find("name", "="):
-        if operator.oprleft == kind and operator.oprright == kind:
-            opno = operator.oid
-            break
+    # the literal's type stands for a value that finds one row
     left = Var(type=attribute.atttypid, varno=1, attnum=attnum, collation=attribute.attcollation)
-    return OpExpr(type=16, opno=opno, args=(left, Const(type=2950, value="key")))
+    return OpExpr(type=16, opno=_equality(catalog, opclass), args=(left, Const(type=2950, value="key")))
+
+
+def _equality(catalog: Catalog, opclass: Oid) -> Oid:
+    """``=`` of the type that an operator class is for: a domain's base type, anyenum, anyarray; 0 where it is not known."""
+    row = catalog.opclasses.get(opclass)
+    if row is None:
+        return 0
+    for amop in catalog.amops.find("family", row.opcfamily):
+        same = amop.amoplefttype == amop.amoprighttype == row.opcintype
+        if same and amop.amoppurpose == "s" and amop.amopstrategy == BTREE_EQUAL:
+            return amop.amopopr
+    return 0

@@ -64,7 +64,8 @@ def predict(catalog: Catalog, relid: Oid, role: Oid, statement: StatementName) -
 
 
 def roles_of(catalog: Catalog, relation: Relation) -> tuple[Oid, ...]:
-    """Roles that a policy or a grant on the table names; PUBLIC stands for itself where nothing names a role."""
+    """Roles that a policy or a grant on the table names and that do not bypass row security; PUBLIC stands for itself where
+    nothing names a role."""
     named: set[Oid] = set()
     for policy in catalog.policies_of(relation.oid):
         named.update(policy.polroles)
@@ -78,7 +79,7 @@ def roles_of(catalog: Catalog, relation: Relation) -> tuple[Oid, ...]:
         if (row := catalog.roles.get(role)) is not None
         and not row.rolsuper
         and not row.rolbypassrls
-        and role != relation.relowner
+        and (role != relation.relowner or relation.relforcerowsecurity)
     )
     return tuple(roles) or (PUBLIC,)
 
