@@ -12,8 +12,8 @@ from rlslint.plan import clauses
 from rlslint.plan.from_items import inline_set_function
 from rlslint.plan.model import CallEvaluation, CallPlan, ScanMethod
 from rlslint.plan.mutate import outer_vars, relids
+from rlslint.plan.planned import Planned, PlannedSubLink
 from rlslint.plan.simplify import Simplifier
-from rlslint.plan.subplan import Planned, PlannedSubLink
 from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause
 

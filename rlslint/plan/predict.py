@@ -20,8 +20,9 @@ from rlslint.plan.joins import equivalences, range_words
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
 from rlslint.plan.nullable import restriction
 from rlslint.plan.paths import Path, RelPaths, rel_paths
+from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.simplify import Simplifier
-from rlslint.plan.subplan import PlannedSubLink, Planner, shared
+from rlslint.plan.subplan import Planner, shared
 from rlslint.plan.trees import read_with
 from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName

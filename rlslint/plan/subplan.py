@@ -4,7 +4,7 @@ cost_subplan() of costsize.c and fix_alternative_subplan() of setrefs.c."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -31,74 +31,12 @@ from rlslint.plan.key_columns import key_columns
 from rlslint.plan.minmax import end_scans, scan_in_order
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
+from rlslint.plan.planned import Parts, Planned, PlannedSubLink, Ways
 from rlslint.plan.push_down import push_down
 from rlslint.plan.simplify import Simplifier
 from rlslint.rewrite.model import PolicyClause
 
 _TOO_LARGE: Final = "its rows would not fit in memory"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A planned query."""
-
-    cost: Cost
-    scans: tuple[RelationScan, ...]
-    """Relations of its own FROM, joined ones included."""
-    paths: tuple[Path, ...]
-    """How each of ``scans`` is read."""
-    sublinks: tuple[PlannedSubLink, ...]
-    """Subqueries in its expressions."""
-    flat: Flat
-    clauses: tuple[PolicyClause, ...] = ()
-    """Policies of its relations."""
-    close: tuple[str, ...] = ()
-    """Relations that it could read otherwise at about the same cost."""
-    inside: tuple[Planned, ...] = ()
-    """Subqueries in FROM, WITH queries and arms of a set operation, planned by themselves; what they read is in ``scans``."""
-
-    def every_scan(self) -> Iterator[RelationScan]:
-        """Its relations and those of its subqueries."""
-        yield from self.scans
-        for sublink in self.sublinks:
-            yield from sublink.plan.every_scan()
-
-    def every_clause(self) -> Iterator[PolicyClause]:
-        """Policies of all relations below."""
-        yield from self.clauses
-        for sublink in self.sublinks:
-            yield from sublink.plan.every_clause()
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedSubLink:
-    """A subquery as it runs."""
-
-    sublink: SubLink
-    evaluation: Evaluation
-    plan: Planned
-    correlated: bool
-    nested: PolicyClause | None = None
-    """The policy of a table inside that it belongs to."""
-    not_hashed_because: str | None = None
-    close: bool = False
-    """The alternative costs about the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ways:
-    """The plans that a subquery may run by; which of them does hangs on how often it is evaluated."""
-
-    sublink: SubLink
-    correlated: bool
-    plan: Planned
-    table: Planned | None = None
-    """The hash table's, where there may be one."""
-    outer: tuple[Expr, ...] = ()
-    """What is looked up in it."""
-    not_hashed_because: str | None = None
-    reads: frozenset[Oid] = frozenset()
-    """Tables whose indexes and policies the plans hang on."""
 
 
 @dataclass(slots=True)
@@ -108,7 +46,7 @@ class Planner:
     catalog: Catalog
     simplifier: Simplifier
     role: Oid
-    _known: dict[int, _Ways] = field(default_factory=dict)
+    _known: dict[int, Ways] = field(default_factory=dict)
     """By the identity of the subquery, which is kept alive here."""
     _met: set[Oid] = field(default_factory=set)
     """Tables that the subquery being planned has come by."""
@@ -134,16 +72,8 @@ class Planner:
         equivalences(self.catalog, flat)
         for rel in flat.rels:
             push_down(self.catalog, rel)
-        everything = self._expressions(flat)
-        paths = {
-            rel.rtindex: rel_paths(
-                self.catalog, self.simplifier, rel, cost.INNER_ROWS, columns_used(rel.rtindex, everything)
-            )
-            for rel in flat.rels
-        }
         inner = {rel.rtindex: self.query(rel.subquery, 0.0) for rel in flat.rels if rel.subquery is not None}
-        for rtindex, below_it in inner.items():
-            paths[rtindex].stand_for(below_it.cost)
+        paths = self._paths(flat, inner)
         late = [qual.expr for rel in flat.rels for qual in rel.late]
         remove_useless(flat, paths, needed_outside([*flat.outputs, *late]))
         bare = not query.group_by and not query.has_aggs and not query.distinct
@@ -153,38 +83,15 @@ class Planner:
         if bare and query.limit is not None and query.order_by and flat.rels:
             joined, near = self._in_order(query, flat, paths, joined)
             close += near
-        sublinks: list[PlannedSubLink] = []
-        scans: list[RelationScan] = []
-        below: list[Path] = []
-        for rtindex, path in joined.scans:
-            rel = flat.rel(rtindex)
-            if rel.kind in ("relation", "function"):
-                scans.append(self.scan(rel, path, paths[rtindex], flat))
-                below.append(path)
-            for qual in rel.quals:
-                sublinks += self.sublinks(qual.expr, path.cost.rows * 2.0, qual.clause)
-            if rel.function is not None:
-                sublinks += self.sublinks(rel.function, 1.0, None)
-        for computed in _once([rel for rel in flat.rels if rel.subquery is not None]):
-            scans += inner[computed].scans
-            below += inner[computed].paths
-            sublinks += inner[computed].sublinks
-            close += inner[computed].close
-        for qual in [*flat.joins, *flat.constant, *[q for rel in flat.rels for q in rel.late]]:
-            sublinks += self.sublinks(qual.expr, joined.cost.rows * 2.0, None)
-        for expr in flat.outputs:
-            sublinks += self.sublinks(expr, joined.cost.rows, None)
-        left = [one for expr in flat.dropped for one in self.sublinks(expr, 1.0, None)]
-        sublinks = shared([*sublinks, *[one for one in left if one.evaluation == "init_plan"]])
+        parts = self._parts(flat, paths, inner, joined)
+        parts.close[:0] = close
         total = joined.cost
         if not flat.rels:
             each = 0.01 + sum(cost.expression_cost(self.catalog, expr) for expr in flat.outputs)
             sets = [expr for expr in flat.outputs if isinstance(expr, FuncExpr) and expr.retset]
             total = Cost(0.0, each, max((function_rows(self.catalog, expr) for expr in sets), default=1.0))
-        charged = sum(one.plan.cost.total for one in sublinks if one.evaluation == "init_plan")
+        charged = sum(one.plan.cost.total for one in parts.sublinks if one.evaluation == "init_plan")
         total = Cost(total.startup + charged, total.total + charged, total.rows)
-        own = [q.clause for rel in flat.rels for q in rel.security if q.clause is not None]
-        nested = tuple(dict.fromkeys([*own, *[clause for plan in inner.values() for clause in plan.clauses]]))
         if query.has_aggs and not query.group_by:
             total = Cost(total.total + total.rows * cost.CPU_OPERATOR, total.total + 0.01, 1.0)
             ends = end_scans(self.catalog, query, flat, paths[flat.rels[0].rtindex] if flat.rels else None)
@@ -192,13 +99,49 @@ class Planner:
                 others = charged + sum(first for _, _, first in ends)
                 if max(others, total.startup) < cost.CLOSE * min(others, total.startup):
                     name = flat.rels[0].name
-                    close += (f"{name}: an index from one end and the rows themselves cost about the same",)
+                    parts.close.append(f"{name}: an index from one end and the rows themselves cost about the same")
                 if others < total.startup:
-                    return self._from_ends(query, flat, paths, ends, sublinks, nested, close)
+                    return self._from_ends(query, flat, paths, ends, parts)
         elif query.limit is not None:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
-        return Planned(total, tuple(scans), tuple(below), tuple(sublinks), flat, nested, close, tuple(inner.values()))
+        return parts.planned(total, flat, tuple(inner.values()))
+
+    def _paths(self, flat: Flat, inner: Mapping[int, Planned]) -> dict[int, RelPaths]:
+        """The ways to read each relation; ``inner`` are the subqueries among them that are planned by themselves."""
+        everything = self._expressions(flat)
+        found: dict[int, RelPaths] = {}
+        for rel in flat.rels:
+            used = columns_used(rel.rtindex, everything)
+            found[rel.rtindex] = rel_paths(self.catalog, self.simplifier, rel, cost.INNER_ROWS, used)
+            if rel.rtindex in inner:
+                found[rel.rtindex].stand_for(inner[rel.rtindex].cost)
+        return found
+
+    def _parts(
+        self, flat: Flat, paths: Mapping[int, RelPaths], inner: Mapping[int, Planned], joined: JoinPath
+    ) -> Parts:
+        """What the relations and the expressions on them come to, read and joined in this way."""
+        parts = Parts()
+        for rtindex, path in joined.scans:
+            rel = flat.rel(rtindex)
+            if rel.kind in ("relation", "function"):
+                parts.scans.append(self.scan(rel, path, paths[rtindex], flat))
+                parts.paths.append(path)
+            for qual in rel.quals:
+                parts.sublinks += self.sublinks(qual.expr, path.cost.rows * 2.0, qual.clause)
+            if rel.function is not None:
+                parts.sublinks += self.sublinks(rel.function, 1.0, None)
+        for computed in _once([rel for rel in flat.rels if rel.subquery is not None]):
+            parts.take(inner[computed])
+        for qual in [*flat.joins, *flat.constant, *[q for rel in flat.rels for q in rel.late]]:
+            parts.sublinks += self.sublinks(qual.expr, joined.cost.rows * 2.0, None)
+        for expr in flat.outputs:
+            parts.sublinks += self.sublinks(expr, joined.cost.rows, None)
+        left = [one for expr in flat.dropped for one in self.sublinks(expr, 1.0, None)]
+        parts.sublinks = shared([*parts.sublinks, *[one for one in left if one.evaluation == "init_plan"]])
+        parts.clauses[:0] = [q.clause for rel in flat.rels for q in rel.security if q.clause is not None]
+        return parts
 
     def _in_order(
         self, query: Query, flat: Flat, paths: dict[int, RelPaths], joined: JoinPath
@@ -227,21 +170,20 @@ class Planner:
         flat: Flat,
         paths: dict[int, RelPaths],
         ends: Sequence[tuple[Aggref, Path, float]],
-        sublinks: Sequence[PlannedSubLink],
-        nested: tuple[PolicyClause, ...],
-        close: tuple[str, ...],
+        parts: Parts,
     ) -> Planned:
         """min() and max() as InitPlans of one row each (SS_make_initplan_from_plan)."""
         (rel,) = flat.rels
-        made = [one for one in sublinks if one.evaluation == "init_plan"]
-        inside = tuple(one for one in sublinks if one.evaluation != "init_plan")
+        clauses = tuple(dict.fromkeys(parts.clauses))
+        made = [one for one in parts.sublinks if one.evaluation == "init_plan"]
+        inside = tuple(one for one in parts.sublinks if one.evaluation != "init_plan")
         total = sum(one.plan.cost.total for one in made) + sum(first for _, _, first in ends)
         for aggregate, path, first in ends:
             scan = self.scan(rel, path, paths[rel.rtindex], flat)
-            plan = Planned(Cost(0.0, first, 1.0), (scan,), (path,), inside, flat, nested)
+            plan = Planned(Cost(0.0, first, 1.0), (scan,), (path,), inside, flat, clauses)
             sublink = SubLink(type=aggregate.type, kind=SubLinkType.EXPR, subselect=query, raw=aggregate.raw)
             made.append(PlannedSubLink(sublink, "init_plan", plan, False))
-        return Planned(Cost(total, total + 0.01, 1.0), (), (), tuple(made), flat, nested, close)
+        return Planned(Cost(total, total + 0.01, 1.0), (), (), tuple(made), flat, clauses, tuple(parts.close))
 
     def _limit(self, query: Query) -> float:
         limit = query.limit
@@ -327,7 +269,7 @@ class Planner:
         reason = "for so few rows probing an index is cheaper than a hash table"
         return PlannedSubLink(sublink, "subplan", plan, True, nested, reason, close=close)
 
-    def _ways(self, sublink: SubLink) -> _Ways:
+    def _ways(self, sublink: SubLink) -> Ways:
         ways = self._known.get(id(sublink))
         if ways is None:
             above, self._met = self._met, set()
@@ -336,28 +278,28 @@ class Planner:
         self._met |= ways.reads
         return ways
 
-    def _plan_ways(self, sublink: SubLink) -> _Ways:
+    def _plan_ways(self, sublink: SubLink) -> Ways:
         query = sublink.subselect
         correlated = clauses.correlated(sublink)
         if sublink.kind is not SubLinkType.EXISTS:
             fraction = 0.5 if sublink.kind in (SubLinkType.ANY, SubLinkType.ALL) else 0.0
             plan = self.query(query, fraction)
             reason = "ALL is never hashed" if sublink.kind is SubLinkType.ALL else "a scalar subquery is never hashed"
-            return _Ways(sublink, correlated, plan, not_hashed_because=reason)
+            return Ways(sublink, correlated, plan, not_hashed_because=reason)
         simple = simplify_exists(query)
         plan = self.query(simple or query, 1.0)
         if not correlated:
-            return _Ways(sublink, correlated, plan)
+            return Ways(sublink, correlated, plan)
         if simple is None:
             reason = "it groups, aggregates, combines or skips rows"
-            return _Ways(sublink, correlated, plan, not_hashed_because=reason)
+            return Ways(sublink, correlated, plan, not_hashed_because=reason)
         hashed = exists_to_any(self.catalog, self.simplifier, simple, self.role)
         if isinstance(hashed, str):
-            return _Ways(sublink, correlated, plan, not_hashed_because=hashed)
+            return Ways(sublink, correlated, plan, not_hashed_because=hashed)
         table = self.query(hashed.query, 0.0)
         if not self._fits(hashed.query, table):
-            return _Ways(sublink, correlated, plan, not_hashed_because=_TOO_LARGE)
-        return _Ways(sublink, correlated, plan, table, tuple(hashed.outer))
+            return Ways(sublink, correlated, plan, not_hashed_because=_TOO_LARGE)
+        return Ways(sublink, correlated, plan, table, tuple(hashed.outer))
 
     def _fits(self, query: Query, plan: Planned) -> bool:
         """Whether a hash table of the rows is expected to stay in memory (subplan_is_hashable)."""
