@@ -15,7 +15,11 @@ def check(facts: Facts) -> Iterator[Match]:
         for subquery in plan.subqueries:
             if subquery.in_check or subquery.depth or subquery.evaluation != "subplan" or not subquery.outer_column:
                 continue
-            if not subquery.relations or all(facts.small(scan.relid) for scan in subquery.relations):
+            if (
+                not subquery.correlated
+                or not subquery.relations
+                or all(facts.small(scan.relid) for scan in subquery.relations)
+            ):
                 continue
             yield Match(
                 span=subquery.span,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from rlslint.analyze import types as t
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.checks.model import Facts, Need, NeedIndex, NeedWrap
+from rlslint.nodes.primnodes import Var
 from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
 
 
@@ -62,6 +64,42 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
             )
             if subquery.nested_clauses and wraps:
                 yield FullScan(subquery, scan, "barrier", index, wraps)
+
+
+_KEYS: Final = frozenset({t.UUID, t.INT2, t.INT4, t.INT8})
+"""Types of what names one row of many: a list of words that a column may hold is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """A table of which every key is read to see whether one is among them: ``key IN (SELECT id FROM parents)``."""
+
+    subquery: SubqueryPlan
+    scan: RelationScan
+    key: str
+    index: str
+    """The index that would find the one key."""
+
+
+def key_lists(facts: Facts, plan: AccessPlan) -> Iterator[KeyList]:
+    """Those in a check on new rows. IN over an uncorrelated subquery makes the list first, EXISTS looks for the row."""
+    for subquery in plan.subqueries:
+        query = subquery.sublink.subselect
+        if not subquery.in_check or subquery.depth or subquery.kind != "any" or subquery.correlated:
+            continue
+        if len(subquery.relations) != 1 or len(query.targets) != 1 or len(query.rtable) != 1 or query.limit is not None:
+            continue
+        (scan,) = subquery.relations
+        column = query.targets[0].expr
+        if scan.method != "seq_scan" or scan.key_columns or facts.small(scan.relid) or scan.relid < FIRST_NORMAL_OID:
+            continue
+        if not isinstance(column, Var) or column.type not in _KEYS or query.rtable[0].relid != scan.relid:
+            continue
+        for index in facts.catalog.indexes_of(scan.relid):
+            if index.indisvalid and index.indpred is None and index.keys and index.keys[0].attnum == column.attnum:
+                name = facts.catalog.relations[scan.relid].column(column.attnum).attname
+                yield KeyList(subquery, scan, name, index.relname)
+                break
 
 
 def _leading(facts: Facts, scan: RelationScan) -> str | None:

@@ -42,6 +42,8 @@ class Rel:
     role: Oid = 0
     subquery: Query | None = None
     function: Expr | None = None
+    barrier: bool = False
+    """A security_barrier view: only leakproof conditions are asked inside it."""
     security: tuple[Qual, ...] = ()
     after: frozenset[int] = frozenset()
     """Relations that must be joined first: it is the inner side of an outer or anti join."""

@@ -15,11 +15,19 @@ from rlslint.plan.conditions import conditions_of
 from rlslint.plan.exists import simplify_exists
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.from_items import function_name, inline_set_function, simple_subquery
-from rlslint.plan.mutate import has_vars_of_level, mutate_query, relids, replace_vars, shift_levels, shift_levels_out
+from rlslint.plan.mutate import (
+    has_vars_of_level,
+    mutate,
+    mutate_query,
+    relids,
+    replace_vars,
+    shift_levels,
+    shift_levels_out,
+)
 from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.plan.volatility import volatile_expression, volatile_query
-from rlslint.rewrite.access import role_behind_view
+from rlslint.rewrite.access import is_security_barrier, role_behind_view
 from rlslint.rewrite.rowsecurity import row_security
 
 BASE = 1000
@@ -39,6 +47,8 @@ class Flattener:
         self._next = BASE
         self._where: list[tuple[Expr, frozenset[int], str]] = []
         self._security_levels = 0
+        self._secured: set[Oid] = set()
+        """Tables whose row security is in: of one that is read twice each has subqueries of its own."""
         self._nullable = 0
         """Outer joins on whose nullable side the FROM member at hand stands."""
 
@@ -166,12 +176,13 @@ class Flattener:
         if inner is not None and rte.ctelevelsup:
             inner = mutate_query(inner, _deeper(rte.ctelevelsup))
         # one without FROM has no relation that could be the nullable side of an outer join
-        mergeable = not computed and inner is not None and (bool(inner.fromlist) or not self._nullable)
+        barrier = relation is not None and is_security_barrier(relation)
+        mergeable = not computed and not barrier and inner is not None and (bool(inner.fromlist) or not self._nullable)
         if inner is not None and mergeable and simple_subquery(self.catalog, inner):
             return self._pull_up(rtindex, inner, inner_role, mapping, substitute, quals)
         self._next += 1
         mapping[rtindex] = self._next
-        rel = Rel(self._next, "other", rte.eref, role=inner_role)
+        rel = Rel(self._next, "other", rte.eref, role=inner_role, barrier=barrier)
         if inner is not None:
             rel.kind, rel.subquery = "cte" if computed else "subquery", mutate_query(inner, _own(substitute))
         elif rte.kind == "cte":
@@ -225,10 +236,13 @@ class Flattener:
                         self.flat.dropped.append(part)
                         continue
                     moved = replace_vars(conjunct, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
+                    if relation.oid in self._secured:
+                        moved = mutate(moved, _copied)
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, moved)
                     found.append(Qual(moved, level, leaky, own[0] if own else None))
                 level += 1
         self._security_levels = max(self._security_levels, level)
+        self._secured.add(relation.oid)
         return tuple(found)
 
     # WHERE ------------------------------------------------------------------------------------------------------------
@@ -354,6 +368,10 @@ class Flattener:
             OpExpr(type=16, opno=opno, args=(left, column), location=sublink.location)
             for opno, left, column in zip(sublink.opnos, sublink.lefthand, columns, strict=False)
         ]
+
+
+def _copied(node: Expr, level: int) -> Expr:
+    return replace(node) if isinstance(node, SubLink) else node
 
 
 def _deeper(levels: int) -> Callable[[Expr, int], Expr]:

@@ -125,7 +125,7 @@ class Predictor:
         return plan
 
     def _key(self, security: RowSecurity) -> tuple[object, ...]:
-        """Plans are shared by roles to which the same conditions apply, unless subqueries meet policies of their own."""
+        """What a plan hangs on. The role is part of it: it decides which policies subqueries meet and what may be inlined."""
         conditions = tuple(
             (id(clause.stored), clause.clause, clause.policy.polpermissive)
             for quals in [*security.security_quals, *[option.quals for option in security.with_check_options]]
@@ -391,7 +391,8 @@ class Predictor:
         )
         if planned.close:
             names = ", ".join(scan.name for scan in planned.plan.scans)
-            work.assumptions[f"the EXISTS over {names}: a hash table and a search per row cost about the same"] = None
+            what = f"the EXISTS over {names}" if names else "an EXISTS"
+            work.assumptions[f"{what}: a hash table and a search per row cost about the same"] = None
         work.assumptions.update(dict.fromkeys(planned.plan.close))
         for path in planned.plan.paths:
             work.assumptions.update(dict.fromkeys(path.remarks()))

@@ -20,6 +20,7 @@ def push_down(catalog: Catalog, rel: Rel) -> None:
     kept = []
     for qual in rel.quals:
         moved = clauses.has_subplan(qual.expr) or clauses.contain_volatile(catalog, qual.expr)
+        moved = moved or (rel.barrier and clauses.contain_leaked_vars(catalog, qual.expr))
         pushed = None if moved else _push(catalog, rel.subquery, qual.expr, rel.rtindex)
         if pushed is None:
             kept.append(qual)

@@ -67,10 +67,16 @@ def query_tables(
 
 def role_behind_view(view: Relation, role: Oid) -> Oid:
     """The role whose rights count on the tables of a view: its owner, unless it is security_invoker (15 and later)."""
-    options = dict(view.reloptions)
-    if options.get("security_invoker", "false").lower() in ("true", "on", "1", "yes"):
-        return role
-    return view.relowner
+    return role if _is_set(view, "security_invoker") else view.relowner
+
+
+def is_security_barrier(relation: Relation) -> bool:
+    """Whether it is a view whose conditions come before those of who reads it."""
+    return relation.relkind == "v" and _is_set(relation, "security_barrier")
+
+
+def _is_set(relation: Relation, option: str) -> bool:
+    return dict(relation.reloptions).get(option, "false").lower() in ("true", "on", "1", "yes")
 
 
 def function_calls(expr: Expr) -> Iterator[FuncExpr]:

@@ -31,5 +31,6 @@ CREATE FUNCTION app.in_team(t int) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT 1 FROM members m WHERE m.team = t AND m.usr = app.uid()) $$;
 CREATE VIEW my_teams AS SELECT team, org FROM members WHERE usr = app.uid();
 CREATE VIEW my_teams_invoker WITH (security_invoker = true) AS SELECT team, org FROM members WHERE usr = app.uid();
-GRANT ALL ON items, members, teams, my_teams, my_teams_invoker TO app_user, app_admin;
+CREATE VIEW kept WITH (security_barrier = true) AS SELECT team, usr, role FROM members WHERE active IS NOT NULL;
+GRANT ALL ON items, members, teams, my_teams, my_teams_invoker, kept TO app_user, app_admin;
 ALTER TABLE items ENABLE ROW LEVEL SECURITY;
