@@ -58,6 +58,14 @@ class Finding:
     """Rows visited because of it, where statistics tell: what orders the findings. 0 where they do not."""
     includes: tuple[str, ...] = ()
     """Codes of findings with the same cause that gave way to this one."""
+    cause: Span | None = None
+    """The statement of the change that causes it, where only a change is reported and it stands in a file that the change
+    leaves alone."""
+
+    @property
+    def anchor(self) -> Span:
+        """Where those see it who are shown a change's lines only."""
+        return self.cause or self.span
 
     @property
     def place(self) -> tuple[str, int, int]:

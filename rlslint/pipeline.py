@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlslint.baseline import Ratchet, ratchet
 from rlslint.catalog.catalog import Catalog
-from rlslint.change import Look, Reading, named, since
+from rlslint.change import Look, Reading, at_cause, named, since
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.config import Options
 from rlslint.databases import each, single
@@ -20,8 +20,8 @@ from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, predict_all
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.replay.presets.presets import exposed_schemas, preset_statements, preset_superusers
-from rlslint.replay.replay import Replayed, replay
+from rlslint.replay.presets.presets import choose_preset, exposed_schemas, preset_statements, preset_superusers
+from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
 from rlslint.source.changed import changes_since
@@ -32,6 +32,7 @@ from rlslint.suggest.cure import Cure, cure
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
 from rlslint.suggest.trial import SUGGESTED
+from rlslint.touched import Causes, Notes
 
 if TYPE_CHECKING:
     from rlslint.verify.against import Comparison
@@ -48,10 +49,10 @@ def check(
     runs: list[_Run] = []
     tell("reading files", 0, 0)
     for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
-        replayed = replay(project, preset=one.preset, pg_version=one.pg_version, tell=tell)
         newest = project.reported
         if changes is not None:
             newest = frozenset(shown_path(path, cwd) for path in changes.added | changes.altered)
+        replayed, causes = _replayed(project, one, newest or frozenset(), tell)
         facts = gather(project, replayed, one, newest, tell=tell)
         tell("looking for findings", 0, 0)
         findings = lint(facts, project, one, chosen, cwd)
@@ -62,6 +63,8 @@ def check(
             findings, cured = since(changes, findings, project, reading, look, cwd)
         elif project.reported is not None:
             findings, cured = named(findings, project, look)
+        if newest:
+            findings = at_cause(findings, newest, causes, replayed.catalog)
         runs.append(_Run(project, replayed, facts, findings, cured))
     held = None
     if options.baseline:
@@ -82,6 +85,24 @@ class _Run:
     findings: list[Finding]
     cured: list[Finding] | None
     """None where everything was reported on."""
+
+
+def _replayed(project: Project, options: Options, watched: frozenset[str], tell: Tell) -> tuple[Replayed, Causes]:
+    """The project replayed, and what the statements of the ``watched`` files change."""
+    if not watched:
+        return replay(project, preset=options.preset, pg_version=options.pg_version, tell=tell), ()
+    preset = choose_preset(project) if options.preset == "auto" else options.preset
+    session, replayed = begin(preset, pg_version=options.pg_version)
+    notes = Notes(session.catalog)
+    for number, migration in enumerate(project.migrations):
+        tell("replaying migrations", number, len(project.migrations))
+        if migration.source.path in watched:
+            notes.resume()
+            run_migration(session, replayed, number, migration, notes.note)
+        else:
+            run_migration(session, replayed, number, migration)
+    finish(session)
+    return replayed, notes.causes
 
 
 def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule], cwd: Path) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from rlslint.config import Options
 from rlslint.pipeline import check
+from rlslint.report.formats import render
 from rlslint.report.model import Result
 from rlslint.source.model import InputError
 
@@ -101,6 +103,38 @@ def test_a_dropped_index_is_reported_at_the_old_policy(repository: Repository, c
     for result in (since(repository), named(repository, path)):
         assert places(result) == {("RLS106", "migrations/002_policies.sql", 1)}
         assert result.cured == ()
+
+
+def test_a_finding_elsewhere_names_the_statement_that_causes_it(repository: Repository) -> None:
+    """Hosts show what stands in lines of the change; the old policy is linked from there."""
+    path = add(repository, "003_drop.sql", "SELECT 1;\nDROP INDEX\n  notes_owner_idx;\nSELECT 2;\n")
+    for result in (since(repository), named(repository, path)):
+        (finding,) = result.findings
+        assert finding.cause is not None
+        assert finding.cause.text == "DROP INDEX\n  notes_owner_idx"
+        assert f"cause: {path}:2:1\n" in render(result, "text")
+        (entry,) = json.loads(render(result, "json"))["findings"]
+        assert (entry["path"], entry["line"]) == ("migrations/002_policies.sql", 1)
+        assert entry["facts"]["cause"] == {"path": path, "line": 2, "column": 1}
+        (alert,) = json.loads(render(result, "sarif"))["runs"][0]["results"]
+        region = alert["locations"][0]["physicalLocation"]["region"]
+        assert alert["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == path
+        assert (region["startLine"], region["endLine"]) == (2, 3)
+        (old,) = alert["relatedLocations"]
+        assert old["physicalLocation"]["artifactLocation"]["uri"] == "migrations/002_policies.sql"
+        assert render(result, "github").startswith(f"::warning file={path},line=2,endLine=3,")
+        (quality,) = json.loads(render(result, "gitlab"))
+        assert quality["location"] == {"path": path, "lines": {"begin": 2, "end": 3}}
+        assert f"caused by `{path}:2`" in render(result, "markdown")
+    # in a run over everything there is no change to blame
+    assert all(one.cause is None for one in check(Options(preset="none"), cwd=repository).findings)
+
+
+def test_what_the_change_brings_has_no_other_cause(repository: Repository) -> None:
+    add(repository, "003_policy.sql", POLICY.replace("own", "team", 1).replace("(owner =", "(team ="))
+    result = since(repository)
+    assert result.findings
+    assert {finding.cause for finding in result.findings} == {None}
 
 
 def test_a_lost_primary_key_is_reported_at_the_old_policy(repository: Repository) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 STAGES = (
     "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "registry",
-    "findings", "ignores", "change", "baseline", "suggest", "verify", "report", "settings", "config", "databases", "shown",
-    "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli", "__main__",
+    "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report", "settings",
+    "config", "databases", "shown", "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli", "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},

@@ -19,6 +19,7 @@ from rlslint.registry import Rule
 from rlslint.source.model import SourceFile, Statement
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
+from rlslint.touched import cause
 
 
 @dataclass(slots=True)
@@ -62,7 +63,11 @@ def analyse(history: History, file: Path, rules: Sequence[Rule], before: Before)
     here = [one for one in findings if one.span.source.path in edited.paths]
     rest = [one for one in findings if one.span.source.path not in edited.paths and one.rule.code != "RLS003"]
     new, _ = caused(before.findings, rest, lambda finding: False)
-    elsewhere = [(one, cause) for one in new if (cause := _cause(history, edited, one)) is not None]
+    elsewhere = [
+        (one, statement)
+        for one in new
+        if (statement := cause(edited.causes, history.dependents, one.relid)) is not None
+    ]
     source = next((one for one in edited.project.sources if one.path in edited.paths), None)
     return Analysis(edited, facts, rules, source, here, elsewhere)
 
@@ -81,16 +86,3 @@ def _look_before(history: History, file: Path, rules: Sequence[Rule], before: Be
 def _look(history: History, edited: Edited, rules: Sequence[Rule]) -> tuple[Facts, list[Finding]]:
     facts = gather(edited.project, edited.replayed, history.options, edited.paths, edited.affected)
     return facts, lint(facts, edited.project, history.options, rules, history.cwd)
-
-
-def _cause(history: History, edited: Edited, finding: Finding) -> Statement | None:
-    """The statement of the file that a finding in another one comes from: the last that takes something from its table or
-    changes it, else the last that touches the table, else the last that reaches it."""
-    direct = [statement for statement, touched in edited.causes if finding.relid in touched.tables]
-    taking = [statement for statement in direct if statement.kind.startswith(("Drop", "Alter"))]
-    if direct:
-        return (taking or direct)[-1]
-    for statement, touched in reversed(edited.causes):
-        if finding.relid in history.dependents.affected(touched):
-            return statement
-    return None

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlslint.config import Options
-from rlslint.lsp.touched import Dependents, Touched, Watch
 from rlslint.nodes.primnodes import Oid
 from rlslint.pipeline import limits
 from rlslint.replay.checkpoint import Checkpoint, checkpoint, rewind
@@ -20,6 +19,7 @@ from rlslint.replay.replay import Replayed, begin, finish, run_migration
 from rlslint.replay.session import Session
 from rlslint.source.model import Migration, Project, Statement
 from rlslint.source.read import read_again, shown_path
+from rlslint.touched import Causes, Dependents, Notes, Touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Edited:
     """The edited file, as findings name it."""
     affected: frozenset[Oid]
     """Tables whose statements may run otherwise for it."""
-    causes: tuple[tuple[Statement, Touched], ...]
+    causes: Causes
     """The file's statements that changed something, in order."""
 
 
@@ -87,26 +87,16 @@ class History:
         """Replay everything, watching what the file's statements change."""
         shown = self.path(file)
         mine = [n for n, one in enumerate(self.project.migrations) if one.source.path == shown]
-        touched = Touched()
-        causes: list[tuple[Statement, Touched]] = []
+        notes: Notes | None = None
         if mine:
             self._go_to(mine[0])
-            watch = Watch(self.session.catalog)
-
-            def note(statement: Statement) -> None:
-                changed = watch.changes()
-                if changed.tables or changed.functions or changed.everything:
-                    causes.append((statement, changed))
-                touched.tables |= changed.tables
-                touched.functions |= changed.functions
-                touched.everything |= changed.everything
-
+            notes = Notes(self.session.catalog)
             for number in range(mine[0], mine[-1] + 1):
-                self._run(number, note if number in mine else None)
+                self._run(number, notes.note if number in mine else None)
         self._go_to(len(self.project.migrations))
         finish(self.session)
-        affected = self.dependents.affected(touched)
-        return Edited(self.project, self.replayed, frozenset({shown}), affected, tuple(causes))
+        affected = self.dependents.affected(Touched() if notes is None else notes.touched)
+        return Edited(self.project, self.replayed, frozenset({shown}), affected, () if notes is None else notes.causes)
 
     def without(self, file: Path) -> tuple[Project, Replayed]:
         """The catalog as it is without the file; it holds until the next edit."""

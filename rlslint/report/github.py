@@ -21,10 +21,11 @@ def render(result: Result) -> str:
 
 
 def _command(result: Result, finding: Finding) -> str:
-    path, line, column = finding.place
-    end_line, end_column = finding.span.source.position(finding.span.end)
+    source, start, end = finding.anchor.source, finding.anchor.start, finding.anchor.end
+    line, column = source.position(start)
+    end_line, end_column = source.position(end)
     properties = {
-        "file": result.in_repository(path),
+        "file": result.in_repository(source.path),
         "line": str(line),
         "endLine": str(end_line),
         "title": f"{finding.rule.code} {finding.rule.name}",
@@ -32,5 +33,6 @@ def _command(result: Result, finding: Finding) -> str:
     if end_line == line:
         properties |= {"col": str(column), "endColumn": str(end_column)}
     given = ",".join(f"{key}={workflow_property(value)}" for key, value in properties.items())
-    lines = [finding.message, *(one.up or one.title for one in finding.suggestions)]
+    about = "" if finding.cause is None else f"about {result.in_repository(finding.place[0])}:{finding.place[1]}"
+    lines = [finding.message, *([about] if about else []), *(one.up or one.title for one in finding.suggestions)]
     return f"::{_COMMANDS[finding.severity]} {given}::{workflow_data(chr(10).join(lines))}\n"

@@ -17,15 +17,16 @@ def render(result: Result) -> str:
 
 
 def _entry(result: Result, finding: Finding) -> dict[str, Any]:
-    path, line, _ = finding.place
+    anchor = finding.anchor
+    about = "" if finding.cause is None else f" ({finding.place[0]}:{finding.place[1]})"
     return {
-        "description": f"{finding.rule.code}: {finding.message}",
+        "description": f"{finding.rule.code}: {finding.message}{about}",
         "check_name": finding.rule.name,
         # of two entries with one fingerprint GitLab shows one; ours are told apart already
         "fingerprint": finding.fingerprint,
         "severity": _SEVERITIES[finding.severity],
         "location": {
-            "path": result.in_repository(path),
-            "lines": {"begin": line, "end": finding.span.source.position(finding.span.end)[0]},
+            "path": result.in_repository(anchor.source.path),
+            "lines": {"begin": anchor.source.position(anchor.start)[0], "end": anchor.source.position(anchor.end)[0]},
         },
     }

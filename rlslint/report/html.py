@@ -174,11 +174,22 @@ def _finding(result: Result, finding: Finding) -> str:
         f"<p><code>{xml(result.in_repository(path))}:{line}:{column}</code>"
         + (f" policy <b>{xml(finding.policy)}</b>" if finding.policy is not None else "")
         + f"</p><pre>{xml(code)}</pre>",
+        _places(result, finding),
         *(_suggestion(one) for one in finding.suggestions),
         f"<details><summary>Why it matters</summary><p>{xml(finding.rule.rationale)}</p><p>{xml(finding.rule.help)}</p>"
         "</details></details>",
     ]
     return "".join(parts)
+
+
+def _places(result: Result, finding: Finding) -> str:
+    """What a change does to cause it, then the other places that it speaks of."""
+    named = [*([(finding.cause, "caused by")] if finding.cause is not None else []), *finding.related]
+    items = "".join(
+        f"<li>{xml(text)}: <code>{xml(result.in_repository(span.source.path))}:{span.source.position(span.start)[0]}</code></li>"
+        for span, text in named
+    )
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _suggestion(suggestion: Suggestion) -> str:

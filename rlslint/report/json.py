@@ -50,7 +50,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "policy": finding.policy,
         "statements": list(finding.statements),
         "roles": list(finding.roles),
-        "facts": {**finding.facts, **({"includes": list(finding.includes)} if finding.includes else {})},
+        "facts": {**finding.facts, **_beside(finding)},
         "suggestions": [
             {
                 "kind": one.kind,
@@ -64,3 +64,12 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         ],
         "fingerprint": finding.fingerprint,
     }
+
+
+def _beside(finding: Finding) -> dict[str, Any]:
+    """What a finding knows beside its rule's facts."""
+    said: dict[str, Any] = {"includes": list(finding.includes)} if finding.includes else {}
+    if finding.cause is not None:
+        line, column = finding.cause.source.position(finding.cause.start)
+        said["cause"] = {"path": finding.cause.source.path, "line": line, "column": column}
+    return said

@@ -27,7 +27,9 @@ def render(result: Result) -> str:
 def _case(finding: Finding) -> str:
     path, line, column = finding.place
     name = f"{finding.rule.code} {finding.rule.name}"
-    details = [f"{path}:{line}:{column}", *(one.up or one.title for one in finding.suggestions)]
+    cause = finding.cause
+    caused = [] if cause is None else [f"caused by {cause.source.path}:{cause.source.position(cause.start)[0]}"]
+    details = [f"{path}:{line}:{column}", *caused, *(one.up or one.title for one in finding.suggestions)]
     text = "\n".join(details)
     return (
         f'<testcase name="{xml(f"{name} {line}:{column}")}" classname="{xml(path)}" file="{xml(path)}" line="{line}">'

@@ -53,13 +53,21 @@ def _finding(result: Result, finding: Finding) -> str:
         "",
         markdown(finding.message) + ".",
         "",
-        code(place),
+        code(place) + _cause(result, finding),
         "",
         fenced(_lines(finding)),
         *(one for suggestion in finding.suggestions for one in _suggestion(suggestion)),
         "</details>",
     ]
     return "\n" + "\n".join(parts) + "\n"
+
+
+def _cause(result: Result, finding: Finding) -> str:
+    """The statement that a reviewer sees in the change."""
+    if finding.cause is None:
+        return ""
+    source = finding.cause.source
+    return f", caused by {code(f'{result.in_repository(source.path)}:{source.position(finding.cause.start)[0]}')}"
 
 
 def _html(text: str) -> str:

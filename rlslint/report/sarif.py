@@ -83,7 +83,7 @@ def _result(result: Result, finding: Finding, number: int) -> dict[str, Any]:
         "ruleIndex": number,
         "level": _LEVELS[finding.severity],
         "message": {"text": _message(finding)},
-        "locations": [_location(result, finding.span)],
+        "locations": [_location(result, finding.anchor)],
         "partialFingerprints": {
             "primaryLocationLineHash": f"{finding.fingerprint}:1",
             "rlslint/v1": finding.fingerprint,
@@ -97,18 +97,25 @@ def _result(result: Result, finding: Finding, number: int) -> dict[str, Any]:
             "roles": list(finding.roles),
         },
     }
-    if finding.related:
+    related = _related(finding)
+    if related:
         entry["relatedLocations"] = [
             {"id": index, **_location(result, span), "message": {"text": _plain(text)}}
-            for index, (span, text) in enumerate(finding.related, 1)
+            for index, (span, text) in enumerate(related, 1)
         ]
     return entry
+
+
+def _related(finding: Finding) -> list[tuple[Span, str]]:
+    """An alert shows on a pull request where the lines are that it adds: what is old is linked from there."""
+    moved = [] if finding.cause is None else [(finding.span, f"{finding.rule.code} is about this")]
+    return [*moved, *finding.related]
 
 
 def _message(finding: Finding) -> str:
     parts = [f"{_plain(finding.message)}."]
     parts += [_plain(one.up or one.title) for one in finding.suggestions]
-    parts += [f"[{_plain(text)}]({index})" for index, (_, text) in enumerate(finding.related, 1)]
+    parts += [f"[{_plain(text)}]({index})" for index, (_, text) in enumerate(_related(finding), 1)]
     return "\n".join(parts)
 
 

@@ -45,6 +45,9 @@ def _finding(finding: Finding, paint: _Paint) -> str:
     head = f"{paint(f'{finding.severity}[{finding.rule.code}]', finding.severity)} {paint(finding.rule.name, 'bold')}"
     lines = [f"{head}: {printable(finding.message)}"]
     lines.append(f"  {paint('-->', 'dim')} {printable(path)}:{line}:{column}" + _subject(finding))
+    if finding.cause is not None:
+        row, col = finding.cause.source.position(finding.cause.start)
+        lines.append(f"  {paint('cause:', 'bold')} {printable(finding.cause.source.path)}:{row}:{col}")
     if finding.severity != "info":
         lines += _frame(finding, paint)
     if finding.cost:

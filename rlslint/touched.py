@@ -15,6 +15,7 @@ from rlslint.catalog.rows import Constraint, Index, Namespace, Operator, Policy,
 from rlslint.nodes.parsenodes import Query, walk_deep, walk_query
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, SubLink
 from rlslint.rewrite.functions import body_functions, body_tables
+from rlslint.source.model import Statement
 
 _KEPT: Final = 100_000
 
@@ -80,6 +81,53 @@ def _touch(catalog: Catalog, touched: Touched, row: object, *, new: bool) -> Non
             touched.everything = True
         case _:
             pass
+
+
+Causes = tuple[tuple[Statement, Touched], ...]
+"""Statements that changed something, in order, each with what it changed."""
+
+
+class Notes:
+    """What the statements of some migrations change, gathered while they are replayed: `note` after each."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._watch = Watch(catalog)
+        self._causes: list[tuple[Statement, Touched]] = []
+        self.touched = Touched()
+        """What they changed together."""
+
+    def resume(self) -> None:
+        """What others did until now is nobody's here."""
+        self._watch.changes()
+
+    def note(self, statement: Statement) -> None:
+        """What the statement that was replayed last changed."""
+        changed = self._watch.changes()
+        if changed.tables or changed.functions or changed.everything:
+            self._causes.append((statement, changed))
+        self.touched.tables |= changed.tables
+        self.touched.functions |= changed.functions
+        self.touched.everything |= changed.everything
+
+    @property
+    def causes(self) -> Causes:
+        """The statements that changed something."""
+        return tuple(self._causes)
+
+
+def cause(causes: Causes, dependents: Dependents, relid: Oid) -> Statement | None:
+    """The statement that a finding on a table comes from: the last that takes something from the table or changes it, else
+    the last that touches it, else the last that reaches it."""
+    if not relid:
+        return None
+    direct = [statement for statement, touched in causes if relid in touched.tables]
+    taking = [statement for statement in direct if statement.kind.startswith(("Drop", "Alter"))]
+    if direct:
+        return (taking or direct)[-1]
+    for statement, touched in reversed(causes):
+        if relid in dependents.affected(touched):
+            return statement
+    return None
 
 
 class Dependents:
