@@ -12,7 +12,8 @@ from typing import Final
 
 from rlslint import __version__
 from rlslint.settings import SETTINGS
-from rlslint.source.discover import search
+from rlslint.source.discover import hint, search
+from rlslint.source.layouts.detect import POSSIBLE
 
 _POLICY: Final = re.compile(rb"\bcreate\s+policy\b|\brow\s+level\s+security\b", re.IGNORECASE)
 _HOME: Final = "https://github.com/rlslint/rlslint"
@@ -28,6 +29,10 @@ class Place:
     files: int
     policies: bool
     """Whether a file speaks of policies or row security."""
+    homes: tuple[str, ...] = ()
+    """Folders that its files lie in; below them are its files and no other database's."""
+    sure: bool = True
+    """Whether it is a migration folder rather than some SQL that lies about."""
 
 
 def places(root: Path) -> list[Place]:
@@ -40,8 +45,63 @@ def places(root: Path) -> list[Place]:
         # a psql script names the files that it reads, which lie below it
         files = sorted(one.folder.rglob("*.sql")) if one.layout == "psql" else list(map(Path, one.listing.files))
         folder = Path(os.path.relpath(one.folder, root)).as_posix()
-        found.append(Place(folder, one.layout, len(files), any(_POLICY.search(_start(file)) for file in files)))
+        inside = sorted({Path(os.path.relpath(file.parent, root)).as_posix() for file in files})
+        found.append(
+            Place(
+                folder,
+                one.layout,
+                len(files),
+                any(_POLICY.search(_start(file)) for file in files),
+                # of a database that was put together from several folders, or whose files own all below theirs
+                tuple(inside) if folder == "." else (folder,),
+                one in result.databases or one.sure > POSSIBLE,
+            )
+        )
     return sorted(found, key=lambda place: (not place.policies, -place.files, place.folder))
+
+
+def chosen(found: Sequence[Place]) -> list[Place]:
+    """The databases that are worth checking: those that speak of row security, or the largest where none does."""
+    return [place for place in found if place.policies and place.sure] or list(found[:1])
+
+
+def told(found: Sequence[Place], root: Path) -> Iterator[str]:
+    """What was found, in lines for people."""
+    if not found:
+        yield f"no SQL migrations found here: name their folder in rlslint.toml ({hint(root)})"
+        return
+    taken = chosen(found)
+    for place in found:
+        where = "here" if place.folder == "." else f"in {place.folder}"
+        if place in taken:
+            yield f"found {where}: {_told(place)}"
+        else:
+            why = "some SQL, no migration folder" if place.policies else "no row security"
+            yield f"left out {where}: {_told(place)}: {why}"
+
+
+def default_branch(root: Path) -> str:
+    """The branch that pull requests go to: the remote's, else the one that is checked out, if it is called as such."""
+    remote, own = (_reference(root / ".git" / name) for name in ("refs/remotes/origin/HEAD", "HEAD"))
+    return remote or (own if own in ("master", "trunk", "develop") else "main")
+
+
+def _reference(path: Path) -> str:
+    """The branch that a symbolic reference of git names; empty where there is none."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    name = text.removeprefix("ref: refs/").removeprefix("remotes/origin/").removeprefix("heads/")
+    # it is written into a list of YAML
+    return name if text.startswith("ref: ") and re.fullmatch(r"[\w./-]+", name) else ""
+
+
+def repository_above(root: Path) -> Path | None:
+    """The repository that a folder lies in, where it is not its own folder."""
+    if (root / ".git").exists():
+        return None
+    return next((folder for folder in root.parents if (folder / ".git").exists()), None)
 
 
 def _start(path: Path) -> bytes:
@@ -49,14 +109,26 @@ def _start(path: Path) -> bytes:
         return file.read(1_000_000)
 
 
+def files(root: Path, found: Sequence[Place], *, with_hook: bool, ci: str | None) -> dict[str, str]:
+    """What is to be written, by path: the configuration, and what was asked for."""
+    made = {"rlslint.toml": configuration(found)}
+    if with_hook:
+        made[".pre-commit-config.yaml"] = pre_commit(found)
+    if ci == "github":
+        made[".github/workflows/rlslint.yml"] = github(default_branch(root))
+    elif ci == "gitlab":
+        made[".gitlab-ci.yml"] = gitlab()
+    return made
+
+
 def configuration(found: Sequence[Place]) -> str:
     """A commented rlslint.toml for the folders that speak of row security, or for the largest where none does."""
-    chosen = [place for place in found if place.policies] or list(found[:1])
-    lines = [f"# rlslint {__version__}: rlslint config --show tells what holds, rlslint rules what is looked for", ""]
-    if len(chosen) == 1:
-        lines += [f"# {_told(chosen[0])}", f"paths = {json.dumps([chosen[0].folder])}"]
-    elif not chosen:
-        lines += ["# no migration folder was found: name it here", 'paths = ["migrations"]']
+    taken = chosen(found)
+    lines = [f"# rlslint {__version__}: rlslint config --show tells what holds, rlslint rules what is looked for"]
+    if len(taken) == 1:
+        lines += ["", f"# {_told(taken[0])}", f"paths = {json.dumps([taken[0].folder])}"]
+    elif not taken:
+        lines += ["", "# no migration folder was found: name it here", '# paths = ["migrations"]']
     for key in ("pg-version", "preset", "hot", "exposed-schemas", "ignore", "fail-on", "baseline"):
         setting = SETTINGS[key]
         value = {
@@ -77,9 +149,9 @@ def configuration(found: Sequence[Place]) -> str:
         "# [rules.RLS106]",
         '# severity = "info"',
     ]
-    if len(chosen) > 1:
+    if len(taken) > 1:
         lines += ["", "# Several folders hold migrations: each is taken for a database of its own."]
-        for label, place in zip(_names([place.folder for place in chosen]), chosen, strict=True):
+        for label, place in zip(_names([place.folder for place in taken]), taken, strict=True):
             lines += [
                 f"# {_told(place)}",
                 f"[databases.{json.dumps(label)}]",
@@ -109,21 +181,21 @@ _PLAIN: Final = frozenset(
 
 def pre_commit(found: Sequence[Place]) -> str:
     """.pre-commit-config.yaml with the hook."""
-    chosen = [place.folder for place in found if place.policies] or [place.folder for place in found[:1]]
-    # a hyphen means nothing outside brackets, and is more easily read
-    folders = [re.escape(folder).replace("\\-", "-") + "/" for folder in chosen if folder != "."]
+    homes = list(dict.fromkeys(folder for place in chosen(found) for folder in place.homes))
+    # a hyphen means nothing outside brackets, and is more easily read; what lies in the repository's own folder may be any
+    folders = [] if "." in homes else [re.escape(folder).replace("\\-", "-") + "/" for folder in homes]
     pattern = folders[0] if len(folders) == 1 else f"({'|'.join(folders)})"
     files = f"        files: ^{pattern}\n" if folders else ""
     return f"repos:\n  - repo: {_HOME}\n    rev: v{__version__}\n    hooks:\n      - id: rlslint\n{files}"
 
 
-def github() -> str:
-    """.github/workflows/rlslint.yml."""
+def github(branch: str) -> str:
+    """.github/workflows/rlslint.yml; ``branch`` is the one that pull requests go to."""
     return f"""name: rlslint
 on:
   pull_request:
   push:
-    branches: [main]
+    branches: [{branch}]
 
 permissions:
   contents: read

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlslint.cache import Cache, Kept
-from rlslint.commandline import Given, Progress, remarks_on, standard_input
+from rlslint.commandline import Given, Progress, in_ci, remarks_on, standard_input
 
 if TYPE_CHECKING:
     from rlslint.config import FailOn
@@ -68,8 +68,13 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
     text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
     failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)
     if result.ratchet is not None:
-        told = keep(Path(options.baseline), result.ratchet)
-        remarks += [f"rlslint: {told}"] if told and not asked.quiet else []
+        told = keep(Path(options.baseline), result.ratchet, may_make=not in_ci())
+        made = result.ratchet.was is None
+        if made and asked.baseline is not None:
+            # only named here: the next run would not know it
+            told += f'; name it in the configuration: baseline = "{Path(options.baseline).as_posix()}"'
+        # a file that was not there is never made in silence
+        remarks += [f"rlslint: {told}"] if told and (made or not asked.quiet) else []
     said = Kept(text, tuple(remarks), int(failed))
     if cache is not None and not options.own_rules and result.ratchet is None:
         cache.keep(said)

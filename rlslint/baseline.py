@@ -6,8 +6,9 @@ The file holds fingerprints of code, table, policy and expression, never a line,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,13 +38,20 @@ class Ratchet:
 
 
 def ratchet(path: Path, findings: Sequence[Finding], *, whole: bool, codes: frozenset[str]) -> Ratchet:
-    """Compare with the file; without one, all findings are recorded.
+    """Compare with the file; without one, all findings of a ``whole`` run are recorded.
 
     Only a ``whole`` run (not of some files) drops what it no longer finds, and only for the ``codes`` that it looked
     for. Raises BaselineError.
     """
     was = _read(path)
     if was is None:
+        near = get_close_matches(path.name, _files_beside(path), n=1, cutoff=0.8)
+        if near:
+            raise BaselineError(f"{_shown(path)}: no such file: did you mean {near[0]}?")
+        if not whole:
+            raise BaselineError(
+                f"{_shown(path)}: no such file; a run over everything records it, not one over a change"
+            )
         return Ratchet([], len(findings), 0, _text([_entry(finding) for finding in findings]), None)
     entries = _entries(path, was)
     known = {entry["fingerprint"]: entry for entry in entries}
@@ -53,13 +61,18 @@ def ratchet(path: Path, findings: Sequence[Finding], *, whole: bool, codes: froz
     return Ratchet(new, len(findings) - len(new), len(entries) - len(kept), _text(kept), was)
 
 
-def keep(path: Path, ratchet: Ratchet) -> str:
-    """Write the file where it changes. What was done, in words; nothing when it stays as it is."""
+def keep(path: Path, ratchet: Ratchet, *, may_make: bool = True) -> str:
+    """Write the file where it changes. What was done, in words; nothing when it stays as it is.
+
+    Raises BaselineError where there is none and ``may_make`` says that nobody would keep it, and OSError.
+    """
     if ratchet.text == ratchet.was:
         return ""
+    if ratchet.was is None and not may_make:
+        raise BaselineError(f"{_shown(path)}: no such file; record it outside CI and commit it")
     path.write_text(ratchet.text, encoding="utf-8")
     if ratchet.was is None:
-        return f"known from now on, recorded in {path}: {ratchet.held}"
+        return f"made {path}: known from now on: {ratchet.held}"
     return f"cured and taken out of {path}: {ratchet.cured}"
 
 
@@ -92,28 +105,49 @@ def _text(entries: Sequence[Mapping[str, Any]]) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BaselineError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except UnicodeDecodeError:
+        raise BaselineError(f"{_shown(path)}: not UTF-8") from None
+    except OSError as error:
+        raise BaselineError(f"{_shown(path)}: {error.strerror or error}") from None
+
+
+def _shown(path: Path) -> str:
+    """The path as it is said: from the working directory, where it lies below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _files_beside(path: Path) -> list[str]:
+    """The JSON files that a misspelt name may mean."""
+    return [one.name for one in path.parent.glob("*.json")] if path.parent.is_dir() else []
+
+
+def held_by(path: Path) -> Callable[[Finding], bool]:
+    """Whether the file holds a finding. Raises BaselineError; without a file nothing is held."""
+    was = _read(path)
+    known = {} if was is None else {entry["fingerprint"]: entry for entry in _entries(path, was)}
+    return lambda finding: _is_held(known.get(finding.fingerprint), finding)
 
 
 def _entries(path: Path, text: str) -> list[dict[str, Any]]:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise BaselineError(f"{path}: not JSON: {error}") from None
+        raise BaselineError(f"{_shown(path)}: not JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("findings"), list):
-        raise BaselineError(f"{path}: not a baseline of rlslint")
+        raise BaselineError(f"{_shown(path)}: not a baseline of rlslint")
     if data.get("version") != VERSION:
-        raise BaselineError(f"{path}: a baseline of version {data.get('version')!r}; this rlslint knows {VERSION}")
+        raise BaselineError(
+            f"{_shown(path)}: a baseline of version {data.get('version')!r}; this rlslint knows {VERSION}"
+        )
     for entry in data["findings"]:
         if (
             not isinstance(entry, dict)
             or not all(isinstance(entry.get(key), str) for key in ("fingerprint", "code"))
             or entry.get("severity") not in SEVERITIES
         ):
-            raise BaselineError(f"{path}: an entry lacks its fingerprint, code or severity: {entry!r}")
+            raise BaselineError(f"{_shown(path)}: an entry lacks its fingerprint, code or severity: {entry!r}")
     entries: list[dict[str, Any]] = data["findings"]
     return entries

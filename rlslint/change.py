@@ -35,9 +35,16 @@ def since(
     changes: Changes, findings: list[Finding], project: Project, reading: Reading, look: Look, cwd: Path
 ) -> tuple[list[Finding], list[Finding]]:
     """What the working tree causes and cures beside the commit that it left."""
-    if not _concerns(changes, project, cwd):
-        return [], []
+    before = before_change(changes, project, reading, look, cwd)
+    if before is None:
+        # nothing that could be read was there
+        return findings, []
     added = {shown_path(path, cwd) for path in changes.added}
+    return caused(before, findings, lambda finding: finding.span.source.path in added)
+
+
+def before_change(changes: Changes, project: Project, reading: Reading, look: Look, cwd: Path) -> list[Finding] | None:
+    """The findings of the commit that the working tree left; None where nothing was there that could be read."""
     with tree_at(changes) as root:
         here = root / os.path.relpath(cwd.resolve(), changes.root)
         paths = tuple(os.path.relpath((cwd / path).resolve(), cwd.resolve()) for path in reading.paths)
@@ -50,13 +57,12 @@ def since(
             )
             earlier = next(one for one in found if one.folder == project.folder or len(found) == 1)
         except (InputError, StopIteration):
-            # nothing that could be read was there
-            return findings, []
+            return None
         _, before = look(earlier)
-    return caused(before, findings, lambda finding: finding.span.source.path in added)
+    return before
 
 
-def _concerns(changes: Changes, project: Project, cwd: Path) -> bool:
+def concerns(changes: Changes, project: Project, cwd: Path) -> bool:
     """Whether a change can bear on the project: it is SQL, or lies where the migrations do."""
     files = [(cwd / migration.source.path).resolve() for migration in project.migrations]
     homes = {folder for file in files for folder in file.parents[:2]}
@@ -67,11 +73,17 @@ def _concerns(changes: Changes, project: Project, cwd: Path) -> bool:
 def named(findings: list[Finding], project: Project, look: Look) -> tuple[list[Finding], list[Finding]]:
     """What the files named on the command line cause and cure, beside the project without them."""
     reported = project.reported or frozenset()
-    rest = tuple(one for one in project.migrations if one.source.path not in reported)
-    catalog, before = look(replace(project, migrations=rest, reported=None))
+    catalog, before = look(without(project))
     new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
     theirs = [one for one in new if one.span.source.path in reported or was_there(catalog, one)]
     return theirs, [one for one in cured if one.table is not None]
+
+
+def without(project: Project) -> Project:
+    """The project without the files that were asked for."""
+    reported = project.reported or frozenset()
+    rest = tuple(one for one in project.migrations if one.source.path not in reported)
+    return replace(project, migrations=rest, reported=None)
 
 
 def caused(

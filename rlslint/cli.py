@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 
 from rlslint import __version__
 from rlslint.commandline import (
+    Commands,
     Given,
     Progress,
     colour,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="rlslint")
 def main() -> None:
     """Predict from SQL migrations how PostgreSQL will run row-level-security policies.
@@ -197,6 +199,9 @@ def catalog(given: Given, format_: str) -> None:
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.option("--select", help="Codes or prefixes to cure, separated by commas.")
 @click.option("--ignore", help="Codes or prefixes to leave, separated by commas.")
+@click.option("--since", metavar="REF", help="Cure only what the changes since this git commit cause.")
+@click.option("--baseline", type=click.Path(), help="Leave what this file holds.")
+@click.option("--all", "everything", is_flag=True, help="Cure, too, what the configuration's baseline holds.")
 @click.option("--dry-run", is_flag=True, help="Print the SQL and write nothing.")
 @click.option("--diff", is_flag=True, help="Print each policy before and after and write nothing.")
 @click.option("--unsafe", is_flag=True, help="Make changes, too, that alter who passes.")
@@ -205,6 +210,9 @@ def fix(
     format_: str,
     select: str | None,
     ignore: str | None,
+    since: str | None,
+    baseline: str | None,
+    everything: bool,
     dry_run: bool,
     diff: bool,
     unsafe: bool,
@@ -212,7 +220,8 @@ def fix(
     """Write a new migration that cures what check finds.
 
     With its rollback, in the project's layout and under its next number; no file that exists is edited. Written is what keeps
-    every row's fate as it was; --unsafe adds what changes who passes.
+    every row's fate as it was; --unsafe adds what changes who passes. Of migrations given one by one, and with --since, only
+    what these cause is cured, in older policies too; what the baseline holds stays.
 
     \b
     Examples:
@@ -222,12 +231,17 @@ def fix(
     """
     from rlslint import pipeline
     from rlslint.report import fix as report
+    from rlslint.source.model import UsageError
     from rlslint.source.stack import with_room
     from rlslint.suggest.migration import new_migration, write_files
 
     cwd = Path.cwd()
     with one_line_errors():
-        options = given.options(select=select, ignore=ignore)
+        options = given.options(select=select, ignore=ignore, since=since, baseline=baseline)
+        if everything and baseline is not None:
+            raise UsageError("--all and --baseline are two things: choose one")
+        if everything:
+            options = replace(options, baseline="")
         stdin = standard_input(options.paths)
         with Progress() as progress:
             project, cure = with_room(
@@ -444,25 +458,23 @@ def init(pre_commit: bool, ci: str | None, dry_run: bool) -> None:
       rlslint init --pre-commit --ci github
     """
     from rlslint import adopt
+    from rlslint.source.model import UsageError
 
     with one_line_errors():
         root = Path.cwd()
+        above = adopt.repository_above(root)
+        if above is not None and (pre_commit or ci):
+            raise UsageError(f"--pre-commit and --ci write into the repository's folder: run rlslint init in {above}")
         found = adopt.places(root)
-        files = {"rlslint.toml": adopt.configuration(found)}
-        if pre_commit:
-            files[".pre-commit-config.yaml"] = adopt.pre_commit(found)
-        if ci == "github":
-            files[".github/workflows/rlslint.yml"] = adopt.github()
-        elif ci == "gitlab":
-            files[".gitlab-ci.yml"] = adopt.gitlab()
+        for line in adopt.told(found, root):
+            click.echo(f"rlslint: {line}", err=True)
+        files = adopt.files(root, found, with_hook=pre_commit, ci=ci)
         for said, shown in adopt.write(root, files, dry_run=dry_run):
             if said:
                 click.echo(f"rlslint: {said}", err=True)
             click.echo(shown, nl=False)
-        if not dry_run:
-            click.echo(
-                "rlslint: next: rlslint check; what stays, record with --baseline rlslint-baseline.json", err=True
-            )
+        if not dry_run and found:
+            click.echo("rlslint: next: rlslint check; record what stays: --baseline rlslint-baseline.json", err=True)
 
 
 @main.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -138,6 +139,41 @@ class _Process:
 
 
 process: Final = _Process()
+class Commands(click.Group):
+    """A group whose usage errors are one line, as every other error is, instead of click's four."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _one_line_usage():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _one_line_usage():
+            return super().invoke(ctx)
+
+
+_NO_ARGUMENTS: Final[type[click.UsageError]] = getattr(click.exceptions, "NoArgsIsHelpError", click.MissingParameter)
+"""Shows the help; older versions of click show it without an exception, and a group has no parameters."""
+
+
+class _UsageLine(click.ClickException):
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"rlslint: {self.message}", file=file, err=file is None)
+
+
+@contextmanager
+def _one_line_usage() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        if isinstance(error, _NO_ARGUMENTS):
+            raise
+        from rlslint.report.escape import printable
+
+        text = error.format_message().rstrip(".")
+        command = error.ctx.command_path if error.ctx is not None else "rlslint"
+        raise _UsageLine(printable(f"{text[:1].lower()}{text[1:]} ({command} --help)")) from None
 
 
 class one_line_errors:  # noqa: N801 - used as a statement
@@ -209,7 +245,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._start = self._last = monotonic()
         self._shown = False
-        self._on = not quiet and not os.environ.get("CI") and sys.stderr is not None and sys.stderr.isatty()
+        self._on = not quiet and not in_ci() and sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = monotonic()
@@ -225,6 +261,11 @@ class Progress:
         """Leave the line as it was."""
         if self._shown:
             click.echo(_CLEAR, nl=False, err=True)
+
+
+def in_ci() -> bool:
+    """Whether this runs where nobody sees what changes on the disk: every CI system sets CI."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 _REFRESH: Final = 0.1

@@ -63,6 +63,8 @@ class Options:
     """The one of them to look at; empty: all."""
     root: str = field(default="", compare=False)
     """The configuration's folder; globs of paths are relative to it."""
+    file: str = field(default="", compare=False)
+    """The configuration itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def load_configuration(cwd: Path, given: Path | None = None) -> Configuration:
         for key, value in table.items():
             values[key] = _placed(key, value, file.parent)
             origins[key] = file
-    return Configuration(Options(root=str(path.parent.absolute()), **_fields(values)), values, origins)
+    return Configuration(Options(root=str(path.parent.absolute()), file=str(path), **_fields(values)), values, origins)
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:
@@ -156,6 +158,8 @@ def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
         table = data.get("tool", {}).get("rlslint", {}) if path.name == "pyproject.toml" else data
         if not isinstance(table, dict):
             raise ConfigError(f"{path}: tool.rlslint is not a table")
+        if path.name != "pyproject.toml" and "rlslint" in table.get("tool", ()):
+            raise ConfigError(f"{path}: its keys stand alone here: [tool.rlslint] is for pyproject.toml")
         try:
             validate(table)
         except SettingError as error:
@@ -169,9 +173,11 @@ def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
     return data

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.visits import row_visits
-from rlslint.registry import Rule, Scope, by_precedence
+from rlslint.registry import Rule, Scope, by_precedence, without_rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Project, Span, Suppression
 
@@ -306,8 +306,9 @@ def unused(
     known: Mapping[str, Rule],
     ran: frozenset[str],
     newest: frozenset[int],
-) -> Iterator[tuple[Suppression, tuple[str, ...]]]:
-    """Ignore comments without a finding to suppress, each with the codes that have none (none: it names no code).
+) -> Iterator[tuple[Suppression, Mapping[str, str]]]:
+    """Ignore comments without a finding to suppress, each with the codes that have none (none: it names no code) and, of
+    those that no rule has, how to say it.
 
     Only what can be told is: codes of ``known`` rules that did not run are passed over, and rules about steps outside
     ``newest``.
@@ -323,9 +324,12 @@ def unused(
             seen.add(one.span)
             held = [f for f in by_source.get(id(one.span.source), ()) if one.start <= f.span.start <= one.end]
             there = {code for finding in held for code in (finding.rule.code, *finding.includes)}
+            if one.unknown:
+                yield one, {}
+                continue
             if not one.codes:
                 if not there and ran >= known.keys() - {_ITSELF}:
-                    yield one, ()
+                    yield one, {}
                 continue
             idle = tuple(
                 code
@@ -335,7 +339,8 @@ def unused(
                 and (number in newest or not _about_steps(code, known))
             )
             if idle:
-                yield one, idle
+                strange = without_rule(known, idle)
+                yield one, {code: strange.get(code, "") for code in idle}
 
 
 _ITSELF: Final = "RLS003"

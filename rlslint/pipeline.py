@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlslint.baseline import Ratchet, ratchet
+from rlslint.baseline import Ratchet, held_by, ratchet
 from rlslint.catalog.catalog import Catalog
-from rlslint.change import Look, Reading, at_cause, named, since
+from rlslint.change import Look, Reading, at_cause, before_change, caused, concerns, named, since, without
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.config import Options
 from rlslint.databases import each, single
@@ -24,7 +24,7 @@ from rlslint.replay.presets.presets import choose_preset, exposed_schemas, prese
 from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Result, together
-from rlslint.source.changed import changes_since
+from rlslint.source.changed import Changes, changes_since
 from rlslint.source.model import InputError, Limits, Problem, Project, Span, Tell, UsageError, silent
 from rlslint.source.read import Stdin, load_projects, shown_path
 from rlslint.source.stats import TableStats, load_stats
@@ -60,7 +60,9 @@ def check(
         look = _looker(one, replayed.preset, chosen, cwd)
         if changes is not None:
             reading = Reading(one.paths, one.layout, limits(one))
-            findings, cured = since(changes, findings, project, reading, look, cwd)
+            findings, cured = (
+                since(changes, findings, project, reading, look, cwd) if concerns(changes, project, cwd) else ([], [])
+            )
         elif project.reported is not None:
             findings, cured = named(findings, project, look)
         if newest:
@@ -136,7 +138,10 @@ def _looker(options: Options, preset: str, rules: Sequence[Rule], cwd: Path) -> 
 def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
     """Raises UsageError for a code that the configuration names and no rule has."""
     named = [code for _, codes in (*options.per_file_ignores, *options.per_object_ignores) for code in codes]
-    selected(rules, (), (*named, *(code for code, _ in options.severities)))
+    try:
+        selected(rules, (), (*named, *(code for code, _ in options.severities)))
+    except UsageError as error:
+        raise UsageError(f"{options.file}: {error}") from None
 
 
 def _chosen(options: Options) -> list[Rule]:
@@ -156,20 +161,48 @@ def fix(
     stdin_filename: str = "<stdin>",
     tell: Tell = silent,
 ) -> tuple[Project, Cure]:
-    """What cures the findings of one database, all together. Raises as `check` and `load` do."""
+    """What cures the findings of one database that `check` would report, all together. Raises as `check` and `load` do."""
     chosen = _chosen(options)
+    changes = changes_since(options.since, cwd) if options.since else None
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, tell=tell)
+    ours = _ours(project, replayed, options, chosen, changes, cwd)
 
     def look() -> tuple[Facts, list[Finding]]:
         facts = gather(project, replayed, options, tell=tell)
-        found = lint(facts, project, options, chosen, cwd)
-        if project.reported is not None:
-            asked = {*project.reported, SUGGESTED}
-            found = [finding for finding in found if finding.span.source.path in asked]
-        return facts, found
+        return facts, ours(lint(facts, project, options, chosen, cwd))
 
     facts, findings = look()
     return project, cure(facts, look, findings, lambda facts: Judge(facts, chosen), unsafe=unsafe)
+
+
+def _ours(
+    project: Project,
+    replayed: Replayed,
+    options: Options,
+    rules: Sequence[Rule],
+    changes: Changes | None,
+    cwd: Path,
+) -> Callable[[list[Finding]], list[Finding]]:
+    """Leaves of findings those that the change causes, where one is asked about, and that the baseline does not hold."""
+    is_held = held_by(cwd / options.baseline) if options.baseline else lambda finding: False
+    look = _looker(options, replayed.preset, rules, cwd)
+    before: Sequence[Finding] | None = None
+    brought: set[str] = set()
+    if changes is not None:
+        if not concerns(changes, project, cwd):
+            return lambda findings: []
+        before = before_change(changes, project, Reading(options.paths, options.layout, limits(options)), look, cwd)
+        brought = {shown_path(path, cwd) for path in changes.added}
+    elif project.reported is not None:
+        _, before = look(without(project))
+        brought = set(project.reported)
+
+    def ours(findings: list[Finding]) -> list[Finding]:
+        if before is not None:
+            findings, _ = caused(before, findings, lambda one: one.span.source.path in {*brought, SUGGESTED})
+        return [one for one in findings if not is_held(one)]
+
+    return ours
 
 
 def verify(
@@ -222,7 +255,7 @@ def verify_against(
         raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
     theirs = statements_of(against)
     project, replayed = load(options, cwd=cwd)
-    _, whole = fix(options, cwd=cwd, unsafe=False)
+    _, whole = fix(replace(options, baseline=""), cwd=cwd, unsafe=False)
     ups = [text for change in whole.changes for text in change.up]
     downs = [text for change in reversed(whole.changes) for text in change.down]
     relations = concerned(replayed.catalog, predict_all(replayed.catalog), [ups, theirs])

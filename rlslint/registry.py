@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -230,11 +230,26 @@ def find_rule(rules: Mapping[str, Rule], given: str) -> Rule:
     return rule
 
 
+def without_rule(rules: Mapping[str, Rule], codes: Iterable[str]) -> dict[str, str]:
+    """Those of the codes and prefixes that no rule has, each as it is said; for a rule's name, the code that is meant."""
+    by_name = {rule.name.upper(): code for code, rule in rules.items()}
+    return {
+        code: f"{code} ({code.lower()} has the code {by_name[code]})" if code in by_name else code
+        for code in codes
+        if not any(known.startswith(code) for known in rules)
+    }
+
+
 def _unknown(rules: Mapping[str, Rule], given: str) -> str:
-    names = [*rules, *(rule.name for rule in rules.values())]
-    near = get_close_matches(given.upper(), names, n=1) or get_close_matches(given.lower(), names, n=1)
-    hint = f": did you mean {near[0]}?" if near else ": `rlslint rules` lists them"
-    return f"unknown rule code {given!r}{hint}"
+    by_name = {rule.name: code for code, rule in rules.items()}
+    near = get_close_matches(given.upper(), rules, n=1, cutoff=0.8)
+    # a code of the right shape is none that was misspelt
+    if near and not re.fullmatch(r"RLS\d+", given.upper()):
+        return f"unknown rule code {given!r}: did you mean {near[0]}?"
+    named = get_close_matches(given.lower(), by_name, n=1)
+    if named:
+        return f"unknown rule code {given!r}: did you mean {by_name[named[0]]} ({named[0]})?"
+    return f"unknown rule code {given!r}: rlslint rules lists them"
 
 
 def selected(rules: Mapping[str, Rule], select: tuple[str, ...], ignore: tuple[str, ...]) -> frozenset[str]:

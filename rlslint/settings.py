@@ -103,7 +103,11 @@ def _validate(table: Mapping[str, Any], known: Mapping[str, Setting], within: st
     for key, value in table.items():
         if key not in known:
             close = get_close_matches(key.replace("_", "-").lower(), known, n=1)
-            hint = f": did you mean {close[0]!r}?" if close else ""
+            hint = f": did you mean {close[0]!r}?" if close else ": rlslint config shows all"
+            if within.startswith("databases.") and key in SETTINGS:
+                hint = ": it holds for all databases and stands at the top"
+            elif within:
+                hint = hint if close else f": one of {', '.join(known)}"
             raise SettingError(f"unknown key {within + key!r}{hint}")
         _validate_value(within + key, value, known[key])
 

@@ -11,6 +11,7 @@ import yaml
 
 from rlslint.config import load_options
 from tests.command import rlslint
+from tests.test_change import git
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,7 +33,8 @@ def test_one_folder(tmp_path: Path) -> None:
     write(tmp_path, "node_modules/x/migrations/1_a.sql", "scripts/clean.sql", text="SELECT 1;")
     done = rlslint("init", "--pre-commit", "--ci", "github", cwd=tmp_path)
     assert done.status == 0
-    assert [line.split()[-1] for line in done.err.splitlines()[:-1]] == [
+    assert done.err.startswith("rlslint: found in supabase/migrations: supabase layout, 2 files\n")
+    assert [line.split()[-1] for line in done.err.splitlines() if "wrote" in line] == [
         "rlslint.toml", ".pre-commit-config.yaml", ".github/workflows/rlslint.yml"
     ]  # fmt: skip
     assert load_options(tmp_path).paths == (str(tmp_path / "supabase/migrations"),)
@@ -77,7 +79,45 @@ def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_nothing_found(tmp_path: Path) -> None:
-    assert "no migration folder was found" in rlslint("init", "--dry-run", cwd=tmp_path).out
+    (tmp_path / "alembic.ini").touch()
+    done = rlslint("init", cwd=tmp_path)
+    assert done.status == 0
+    assert (
+        "no SQL migrations found here: name their folder in rlslint.toml (Alembic's migrations are Python" in done.err
+    )
+    assert "next: rlslint check" not in done.err
+    assert '# paths = ["migrations"]' in (tmp_path / "rlslint.toml").read_text()
+    # the file names no folder that is not there
+    assert "no SQL migrations found" in rlslint("check", cwd=tmp_path).err
+
+
+def test_the_hook_and_the_workflow_belong_to_the_repository(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "trunk")
+    write(tmp_path, "api/migrations/1_a.sql")
+    done = rlslint("init", "--pre-commit", cwd=tmp_path / "api")
+    assert (done.status, list((tmp_path / "api").iterdir())) == (2, [tmp_path / "api" / "migrations"])
+    assert done.err.endswith(f"run rlslint init in {tmp_path}\n")
+    assert rlslint("init", cwd=tmp_path / "api").status == 0
+    for branch in ("trunk", "release"):
+        if branch == "release":
+            git(tmp_path, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/release")
+        text = rlslint("init", "--ci", "github", "--dry-run", cwd=tmp_path).out
+        assert f"branches: [{branch}]" in text
+
+
+def test_folders_that_are_one_database(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "migrations/001_a.sql",
+        "database/migrations/002_b.sql",
+        text=POLICY.replace("TABLE t", "TABLE IF NOT EXISTS t"),
+    )
+    write(tmp_path, "reports/views.sql")
+    done = rlslint("init", "--pre-commit", cwd=tmp_path)
+    assert load_options(tmp_path).paths == (str(tmp_path),)
+    assert "left out in reports: " in done.err
+    hooks = (tmp_path / ".pre-commit-config.yaml").read_text()
+    assert "files: ^(database/migrations/|migrations/)" in hooks
 
 
 def test_config_shows_values_with_their_origin(tmp_path: Path) -> None:

@@ -38,11 +38,58 @@ def test_recorded_then_held(project: Path) -> None:
     status, out, err = check(project)
     assert (status, codes(project)) == (0, ["RLS106"])
     assert "held by the baseline" in out
-    assert "recorded in known.json: 1" in err
+    assert "made known.json: known from now on: 1; name it in the configuration: baseline = " in err
     recorded = (project / "known.json").read_bytes()
     status, _, err = check(project)
     assert (status, err) == (0, "")
     assert (project / "known.json").read_bytes() == recorded
+
+
+def test_it_is_never_made_in_silence_nor_by_a_slip(project: Path) -> None:
+    """What a run over a part finds is no record, in CI nobody would keep it, and a misspelt name is no new file."""
+    (project / "2_b.sql").write_text("SELECT 1;\n")
+    for arguments, env, said in (
+        (["2_b.sql"], {}, "a run over everything records it"),
+        ([], {"CI": "true"}, "record it outside CI and commit it"),
+    ):
+        done = rlslint("check", "--baseline", "known.json", *arguments, cwd=project, **env)
+        assert (done.status, done.out) == (2, "")
+        assert said in done.err
+    assert not (project / "known.json").exists()
+    assert "made known.json" in check(project, "--quiet")[2]
+    status, _, err = check(project, baseline="knwon.json")
+    assert (status, err) == (2, "rlslint: knwon.json: no such file: did you mean known.json?\n")
+    assert not (project / "knwon.json").exists()
+    # what is there is used, and shrinks, in CI as elsewhere
+    assert rlslint("check", "--baseline", "known.json", cwd=project, CI="true").status == 0
+
+
+def test_the_configuration_s_baseline_needs_no_naming(project: Path) -> None:
+    (project / "rlslint.toml").write_text('baseline = "known.json"\n')
+    done = rlslint("check", cwd=project)
+    assert (done.status, "name it in the configuration" in done.err) == (0, False)
+    assert "made " in done.err
+
+
+def test_other_encodings(project: Path) -> None:
+    check(project)
+    text = (project / "known.json").read_text()
+    (project / "known.json").write_text(text, encoding="utf-8-sig")
+    assert check(project)[0] == 0
+    (project / "known.json").write_text(text, encoding="utf-16")
+    assert check(project) == (2, "", "rlslint: known.json: not UTF-8\n")
+
+
+def test_fix_leaves_what_the_baseline_holds(project: Path) -> None:
+    (project / "rlslint.toml").write_text('baseline = "known.json"\n')
+    rlslint("check", cwd=project)
+    table = SQL.replace("notes", "pages").partition("\n")[2]
+    (project / "2_b.sql").write_text(table)
+    assert "pages (owner)" in rlslint("fix", "--dry-run", cwd=project).out
+    assert "notes (owner)" not in rlslint("fix", "--dry-run", cwd=project).out
+    assert "notes (owner)" in rlslint("fix", "--dry-run", "--all", cwd=project).out
+    done = rlslint("fix", "--dry-run", "--all", "--baseline", "known.json", cwd=project)
+    assert (done.status, done.err) == (2, "rlslint: --all and --baseline are two things: choose one\n")
 
 
 def test_moved_lines_are_held_and_new_findings_reported(project: Path) -> None:

@@ -14,6 +14,7 @@ from rlslint.pipeline import check
 from rlslint.report.formats import render
 from rlslint.report.model import Result
 from rlslint.source.model import InputError
+from tests.command import rlslint
 
 TABLE = """
 CREATE ROLE member NOLOGIN;
@@ -239,3 +240,18 @@ def test_names_that_git_would_quote(repository: Repository) -> None:
     commit(repository)
     (repository / path).write_text("SELECT 1;\n")
     assert since(repository, "HEAD").cured
+
+
+def test_fix_cures_what_the_change_causes(repository: Repository) -> None:
+    """Not the flaw that was there before it, and in the old policy whose index it dropped."""
+    path = add(repository, "003_drop.sql", "DROP INDEX notes_owner_idx;\n")
+    for arguments in (("--since", "main"), (path,)):
+        done = rlslint("fix", "--dry-run", "--preset", "none", *arguments, cwd=repository)
+        assert done.status == 0
+        assert "ON public.notes (owner)" in done.out
+        assert "logs" not in done.out
+    everything = rlslint("fix", "--dry-run", "--preset", "none", cwd=repository).out
+    assert "ON public.logs (owner)" in everything
+    git(repository, "checkout", "-q", "--", ".")
+    (repository / path).unlink()
+    assert rlslint("fix", "--dry-run", "--since", "main", cwd=repository).out == ""

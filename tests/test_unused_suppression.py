@@ -44,6 +44,32 @@ def test_codes_without_a_finding(comment: str, codes: list[str]) -> None:
     assert told == [("RLS003", 5, codes)]
 
 
+@pytest.mark.parametrize(
+    ("comment", "what"),
+    [
+        ("ignore[RLS999] why", "no rule has the code RLS999"),
+        ("ignore[returning-without-select-policy]", "no rule has the code RETURNING-WITHOUT-SELECT-POLICY "
+         "(returning-without-select-policy has the code RLS201)"),
+        ("ignore[RLS202, RLS999]", "there is no finding of RLS202 where it holds; no rule has the code RLS999"),
+        ("ignored[RLS201] why", "ignored is not understood"),
+        ("ignore-line[RLS201]", "ignore-line is not understood"),
+        ("disable RLS201", "disable is not understood"),
+        ("ignore[] why", "ignore[] is not understood"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_told_and_silences_nothing(comment: str, what: str) -> None:
+    sql = f"{BASE}-- rlslint: {comment}\n{PUT}"
+    result = check(Options(paths=("-",), preset="none"), cwd=Path.cwd(), stdin=sql)
+    told = {one.rule.code: one.message for one in result.findings}
+    assert told["RLS003"] == f"this comment suppresses nothing: {what}"
+    assert "RLS201" in told
+
+
+def test_a_space_before_the_codes() -> None:
+    assert found(f"{BASE}-- rlslint: ignore [RLS201] write-only\n{PUT}") == []
+    assert ("RLS201", 6, None) in found(f"{BASE}-- rlslint: ignore [RLS202] write-only\n{PUT}")
+
+
 def test_a_comment_without_codes_or_statement() -> None:
     assert found("-- rlslint: ignore\nCREATE TABLE notes (id int);\n") == [("RLS003", 1, [])]
     assert found("CREATE TABLE notes (id int);\n\n-- rlslint: ignore[RLS201]\n") == [("RLS003", 3, ["RLS201"])]

@@ -185,8 +185,9 @@ class Facts:
     user_editable_claims: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     """What every step did to tables with row security."""
-    unused: tuple[tuple[Suppression, tuple[str, ...]], ...] = ()
-    """Ignore comments that suppress no finding of any other rule, with those of their codes that do not."""
+    unused: tuple[tuple[Suppression, Mapping[str, str]], ...] = ()
+    """Ignore comments that suppress no finding of any other rule, with those of their codes that do not, and for a code
+    that no rule has, how to say it."""
     newest: frozenset[int] = frozenset()
     """Indexes of the migrations that rules about steps look at: those asked for, else the last."""
     rows: Mapping[Oid, int] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 
+from rlslint.report.words import count
 from rlslint.suggest.cure import Change, Cure
 from rlslint.suggest.migration import NewFile, script
 
@@ -69,7 +70,7 @@ def render_json(cure: Cure, files: Sequence[NewFile]) -> str:
 def summary(cure: Cure, *, unsafe: bool) -> str:
     """One line: how much is cured, how much is not, and why not."""
     refused = sum(1 for _, one in cure.left if one is not None)
-    parts = [f"{cure.cured} cured by {len(cure.changes)} changes" if cure.changes else "nothing to change"]
+    parts = [f"{cure.cured} cured by {count(len(cure.changes), 'change')}" if cure.changes else "nothing to change"]
     if refused and not unsafe:
         parts.append(f"{refused} could be cured by changing who passes (--unsafe, shown by check)")
     if len(cure.left) > refused:

@@ -211,6 +211,8 @@ class Suppression:
     start: int
     end: int
     reason: str
+    unknown: str = ""
+    """What is not understood of it; it then holds for nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from rlslint.source.model import SourceFile, Span, Statement, Suppression
 
 _COMMENT = re.compile(
-    r"--[ \t]*rlslint:[ \t]*(?P<verb>ignore-file|ignore)(?:\[(?P<codes>[^\]\r\n]*)\])?(?P<reason>[^\r\n]*)",
+    r"--[ \t]*rlslint:[ \t]*(?P<verb>[\w-]+)(?:[ \t]*\[(?P<codes>[^\]\r\n]*)\])?(?P<reason>[^\r\n]*)",
     re.IGNORECASE,
 )
 
 
+_VERBS = ("ignore", "ignore-file")
 _BARE_CODES = re.compile(r"[\s:]*(?P<codes>[A-Z]{2,}\d{3}(?:[\s,]+[A-Z]{2,}\d{3})*)\b", re.IGNORECASE)
 """Codes without brackets, as other linters write them: they name what is ignored and are no reason."""
 
@@ -36,7 +37,13 @@ def suppressions(source: SourceFile, statements: Sequence[Statement]) -> tuple[S
         if bare is not None:
             listed, reason = ",".join(bare["codes"].replace(",", " ").split()), reason[bare.end() :]
         codes = tuple(code.strip().upper() for code in (listed or "").split(",") if code.strip())
-        if match["verb"].lower() == "ignore-file":
+        verb = match["verb"].lower()
+        if verb not in _VERBS or (listed is not None and not codes):
+            # it silences nothing, and RLS003 says so
+            unknown = match["verb"] if verb not in _VERBS else f"{match['verb']}[]"
+            found.append(Suppression(codes, Span(source, match.start(), match.end()), -1, -1, "", unknown))
+            continue
+        if verb == "ignore-file":
             start, end = 0, len(source.text)
         else:
             start, end = _held(source, spans, bisect_right(starts, match.start()), match.start())

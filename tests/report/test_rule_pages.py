@@ -49,7 +49,7 @@ def test_rules_as_a_table(tmp_path: Path) -> None:
 
 def test_explain_by_name_and_near_misses(tmp_path: Path) -> None:
     assert rlslint("explain", "call-per-row", cwd=tmp_path).out == rlslint("explain", "rls104", cwd=tmp_path).out
-    for given, near in (("RLS104x", "RLS104"), ("call-per-rows", "call-per-row")):
+    for given, near in (("RLS104x", "RLS104"), ("call-per-rows", "RLS104 (call-per-row)")):
         done = rlslint("explain", given, cwd=tmp_path)
         assert done.status == 2
         assert f"did you mean {near}?" in done.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +81,9 @@ def folder_layout(folder: Path, layout: str = "auto") -> Detected:
         name, sure = detect(folder)
         return Detected(name, sure, LAYOUTS[name](folder))
     if layout not in LAYOUTS:
-        raise InputError(f"unknown layout {layout!r}: one of {', '.join(sorted(LAYOUTS))}")
+        near = get_close_matches(layout.lower(), LAYOUTS, n=1)
+        meant = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(LAYOUTS))}"
+        raise InputError(f"unknown layout {layout!r}: {meant}")
     return Detected(layout, CERTAIN, LAYOUTS[layout](folder))
 
 
