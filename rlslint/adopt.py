@@ -72,7 +72,7 @@ def told(found: Sequence[Place], root: Path) -> Iterator[str]:
         return
     taken = chosen(found)
     for place in found:
-        where = "here" if place.folder == "." else f"in {place.folder}"
+        where = "in " + " and ".join("this folder" if home == "." else home for home in place.homes)
         if place in taken:
             yield f"found {where}: {_told(place)}"
         else:

@@ -31,6 +31,8 @@ class Options:
     """Everything a run can be told. The command line wins over the configuration."""
 
     paths: tuple[str, ...] = ()
+    home: tuple[str, ...] = ()
+    """The configured paths, where the command line names others: what files that lie there are read with."""
     layout: str = "auto"
     preset: str = "auto"
     pg_version: int = 17

@@ -47,7 +47,8 @@ def _of(options: Options, name: str) -> Options:
         raise ConfigError(f"no database {name!r} is configured" + (f": did you mean {close[0]!r}?" if close else ""))
     if not tables[name].get("paths"):
         raise ConfigError(f"'databases.{name}' has no paths")
-    own = {**tables[name], "paths": options.paths or tables[name]["paths"]}
+    configured = tables[name]["paths"]
+    own = {**tables[name], "paths": options.paths or configured, "home": configured if options.paths else ()}
     return replace(options, **own, databases=(), database="")
 
 

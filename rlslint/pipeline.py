@@ -285,7 +285,13 @@ def load_all(
     """Read the files of every database: those the configuration tells apart, or those that are found."""
     for one in each(options, cwd):
         for project in load_projects(
-            one.paths, layout=one.layout, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, limits=limits(one)
+            one.paths,
+            layout=one.layout,
+            cwd=cwd,
+            stdin=stdin,
+            stdin_filename=stdin_filename,
+            limits=limits(one),
+            home=one.home,
         ):
             yield one, project
 
@@ -448,4 +454,5 @@ def _place(problem: Problem) -> tuple[str, int, str]:
 
 def merged(configured: Options, **given: Any) -> Options:
     """The configuration with what the command line says over it; None and empty mean not said."""
-    return replace(configured, **{key: value for key, value in given.items() if value not in (None, ())})
+    home = configured.paths if given.get("paths") else ()
+    return replace(configured, home=home, **{key: value for key, value in given.items() if value not in (None, ())})

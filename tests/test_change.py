@@ -255,3 +255,30 @@ def test_fix_cures_what_the_change_causes(repository: Repository) -> None:
     git(repository, "checkout", "-q", "--", ".")
     (repository / path).unlink()
     assert rlslint("fix", "--dry-run", "--since", "main", cwd=repository).out == ""
+
+
+def test_a_named_file_is_read_with_what_the_configuration_names(repository: Repository) -> None:
+    """Not only with its folder: a hook names files of a database that lies in several."""
+    (repository / "later").mkdir()
+    (repository / "later" / "003_policy.sql").write_text(PROBE.replace("put", "more").replace("INSERT", "UPDATE"))
+    (repository / "later" / "004_drop.sql").write_text("DROP INDEX notes_owner_idx;\n")
+    for paths in ('["migrations", "later"]', '["."]'):
+        (repository / "rlslint.toml").write_text(f'preset = "none"\npaths = {paths}\n')
+        done = rlslint("check", "--format", "json", "later/004_drop.sql", cwd=repository)
+        found = {(one["code"], one["path"]) for one in json.loads(done.out)["findings"]}
+        assert ("RLS106", "migrations/002_policies.sql") in found
+    # a file that lies elsewhere is read for itself
+    (repository / "other.sql").write_text("CREATE TABLE t (id int);\n")
+    assert json.loads(rlslint("check", "--format", "json", "other.sql", cwd=repository).out)["summary"]["files"] == 1
+
+
+def test_a_named_file_of_a_configured_database(repository: Repository) -> None:
+    (repository / "later").mkdir()
+    (repository / "later" / "004_drop.sql").write_text("DROP INDEX notes_owner_idx;\n")
+    (repository / "rlslint.toml").write_text(
+        'preset = "none"\n[databases.a]\npaths = ["migrations", "later"]\n[databases.b]\npaths = ["none"]\n'
+    )
+    done = rlslint("check", "--format", "json", "later/004_drop.sql", cwd=repository)
+    assert ("RLS106", "migrations/002_policies.sql") in {
+        (one["code"], one["path"]) for one in json.loads(done.out)["findings"]
+    }

@@ -262,9 +262,10 @@ def _continued(found: list[Found]) -> list[Found]:
         return found
     files = sorted((path for one in found for path in one.listing.files), key=natural)
     skipped = tuple(item for one in found for item in one.listing.skipped)
-    folders = ", ".join(one.folder.name for one in found)
+    top = _common(found)
+    folders = ", ".join(one.folder.relative_to(top).as_posix() for one in found)
     note = f"{len(found)} folders ({folders}) whose numbers continue each other read as one database"
-    return [Found(_common(found), "numbered", LIKELY, Listing(tuple(files), skipped), found[0].side, note)]
+    return [Found(top, "numbered", LIKELY, Listing(tuple(files), skipped), found[0].side, note)]
 
 
 def _sqitch_groups(found: list[Found]) -> list[Found]:

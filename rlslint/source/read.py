@@ -38,12 +38,14 @@ def load_projects(
     stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
     limits: Limits = _DEFAULT_LIMITS,
+    home: Sequence[str] = (),
 ) -> tuple[Project, ...]:
     """Read and parse what ``paths`` name (``-`` is ``stdin``); no path means the migration folders found under ``cwd``.
 
     One project a database. Files and folders that are named are one database, in the order given, but a file inside a
-    migration folder brings its siblings with it, and `Project.reported` names what was asked for. A folder with several
-    databases in it gives as many projects. Raises InputError for what cannot be used at all.
+    migration folder brings its siblings with it, or, where it lies in a database of ``home``, all of that; and
+    `Project.reported` names what was asked for. A folder with several databases in it gives as many projects. Raises
+    InputError for what cannot be used at all.
     """
     reader = _Reader(cwd, limits)
     if stdin is not None and list(paths) == ["-"]:
@@ -58,7 +60,10 @@ def load_projects(
             raise InputError("standard input holds no SQL")
         parts = reader.scripts((cwd,)).run(source, problems, layout="stdin", path=None)
         return tuple(_databases("stdin", parts, stdin_filename))
-    groups = _named(paths, layout) if paths else [_Group(one) for one in _found(cwd, layout, "the working directory")]
+    if paths:
+        groups = _at_home(paths, home, layout) or _named(paths, layout)
+    else:
+        groups = [_Group(one) for one in _found(cwd, layout, "the working directory")]
     projects = [project for group in groups for project in reader.projects(group)]
     if not projects:
         raise InputError(f"no SQL migrations found in {', '.join(paths) or 'the working directory'}")
@@ -131,6 +136,20 @@ def _named(paths: Sequence[str], layout: str) -> list[_Group]:
             found = replace(found, note=f"{len(paths)} paths read as one database, in the order given")
         groups[files] = _Group(found, named=not folders)
     return list(groups.values())
+
+
+def _at_home(paths: Sequence[str], home: Sequence[str], layout: str) -> list[_Group]:
+    """The databases of ``home`` that hold the files that were named; none where one is a folder or lies elsewhere."""
+    files = [Path(given) for given in paths]
+    if not home or not all(file.is_file() for file in files):
+        return []
+    groups = _named([one for one in home if Path(one).exists()], layout)
+    for file in files:
+        holders = [group for group in groups if file.resolve() in {one.resolve() for one in group.found.listing.files}]
+        if not holders:
+            return []
+        holders[0].reported.add(file)
+    return [group for group in groups if group.reported]
 
 
 def _siblings(path: Path, layout: str) -> Found | None:
