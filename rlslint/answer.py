@@ -64,7 +64,7 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
                     options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
                 )
             )
-    remarks = remarks_on(result.inputs, given.verbose, asked.quiet)
+    remarks = remarks_on(result.inputs, given.verbose, asked.quiet, told_apart=bool(options.databases))
     text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
     failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)
     if result.ratchet is not None:

@@ -38,7 +38,7 @@ def test_recorded_then_held(project: Path) -> None:
     status, out, err = check(project)
     assert (status, codes(project)) == (0, ["RLS106"])
     assert "held by the baseline" in out
-    assert "made known.json: known from now on: 1; name it in the configuration: baseline = " in err
+    assert "made known.json: 1 finding known from now on; name it in the configuration: baseline = " in err
     recorded = (project / "known.json").read_bytes()
     status, _, err = check(project)
     assert (status, err) == (0, "")

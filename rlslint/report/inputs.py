@@ -36,9 +36,10 @@ def verbose(inputs: Sequence[Input]) -> Iterator[str]:
         yield from (f"     -  {path}: {reason}" for path, reason in one.skipped)
 
 
-def notes(inputs: Sequence[Input]) -> Iterator[str]:
-    """What a user should know without asking: that files were put together, or databases told apart, by a guess."""
-    if len(inputs) > 1:
+def notes(inputs: Sequence[Input], *, told_apart: bool = False) -> Iterator[str]:
+    """What a user should know without asking: that files were put together, or databases told apart, by a guess;
+    ``told_apart``: the configuration does the latter."""
+    if len(inputs) > 1 and not told_apart:
         yield f"{len(inputs)} databases, each checked for itself: {', '.join(one.folder for one in inputs)}"
     yield from (f"{one.folder}: {one.note}" for one in inputs if one.note)
 
