@@ -45,6 +45,7 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
     # imported late: what is known already needs none of it
     from rlslint import pipeline
     from rlslint.baseline import keep
+    from rlslint.report.escape import printable
     from rlslint.report.formats import render
     from rlslint.source.stack import with_room
 
@@ -64,7 +65,12 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
                     options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
                 )
             )
-    remarks = remarks_on(result.inputs, given.verbose, asked.quiet, told_apart=bool(options.databases))
+    settled = bool(options.databases or options.home or (options.paths and not given.paths))
+    remarks = remarks_on(result.inputs, given.verbose, asked.quiet, settled=settled)
+    if not asked.quiet:
+        remarks += [
+            f"rlslint: {printable(path)} is changed, but not read: {printable(why)}" for path, why in result.unread
+        ]
     text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
     failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)
     if result.ratchet is not None:

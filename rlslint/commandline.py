@@ -224,13 +224,13 @@ def forget_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def remarks_on(inputs: tuple[Input, ...], verbose: bool, quiet: bool, *, told_apart: bool = False) -> list[str]:
-    """Lines about what was read: all of it, or what a user should know, or nothing. ``told_apart``: the configuration
-    names the databases."""
+def remarks_on(inputs: tuple[Input, ...], verbose: bool, quiet: bool, *, settled: bool = False) -> list[str]:
+    """Lines about what was read: all of it, or what a user should know, or nothing. ``settled``: the configuration
+    says where they lie."""
     from rlslint.report import inputs as report
     from rlslint.report.escape import printable
 
-    lines = report.verbose(inputs) if verbose else report.notes(inputs, told_apart=told_apart) if not quiet else ()
+    lines = report.verbose(inputs) if verbose else report.notes(inputs, settled=settled) if not quiet else ()
     return [f"rlslint: {printable(line)}" for line in lines]
 
 

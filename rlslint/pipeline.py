@@ -74,6 +74,11 @@ def check(
         codes = frozenset(rule.code for rule in chosen)
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
     result = together([_result(run, held, chosen, tell) for run in runs])
+    if changes is not None:
+        changed = {shown_path(path, cwd) for path in changes.added | changes.altered if path.suffix == ".sql"}
+        skipped = {path: reason for run in runs for path, reason in run.project.skipped if path in changed}
+        read = {source.path for run in runs for source in run.project.sources}
+        result = replace(result, unread=tuple(sorted((path, skipped[path]) for path in skipped.keys() - read)))
     return replace(result, rules=tuple(chosen), prefix=_prefix(cwd))
 
 

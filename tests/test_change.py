@@ -282,3 +282,19 @@ def test_a_named_file_of_a_configured_database(repository: Repository) -> None:
     assert ("RLS106", "migrations/002_policies.sql") in {
         (one["code"], one["path"]) for one in json.loads(done.out)["findings"]
     }
+
+
+def test_a_changed_file_that_is_not_read_is_told(repository: Repository) -> None:
+    """A tool that runs what its journal names does not run the file: that nothing is found in it is no good news."""
+    (repository / "migrations").rename(repository / "drizzle")
+    journal = {"dialect": "postgresql", "entries": [{"idx": 0, "tag": "001_tables"}, {"idx": 1, "tag": "002_policies"}]}
+    (repository / "drizzle" / "meta").mkdir()
+    (repository / "drizzle" / "meta" / "_journal.json").write_text(json.dumps(journal))
+    commit(repository)
+    (repository / "drizzle" / "003_more.sql").write_text("CREATE TABLE more (id int);\n")
+    done = rlslint("check", "--since", "HEAD", cwd=repository)
+    assert (
+        done.err
+        == "rlslint: drizzle/003_more.sql is changed, but not read: not in Drizzle's journal (meta/_journal.json)\n"
+    )
+    assert "rlslint: " not in rlslint("check", "--since", "HEAD", "--quiet", cwd=repository).err

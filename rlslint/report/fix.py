@@ -74,5 +74,6 @@ def summary(cure: Cure, *, unsafe: bool) -> str:
     if refused and not unsafe:
         parts.append(f"{refused} could be cured by changing who passes (--unsafe, shown by check)")
     if len(cure.left) > refused:
-        parts.append(f"{len(cure.left) - refused} need a decision that SQL cannot take")
+        rest = len(cure.left) - refused
+        parts.append(f"{rest} need{'s' if rest == 1 else ''} a decision that SQL cannot take")
     return "; ".join(parts)

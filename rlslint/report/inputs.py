@@ -36,10 +36,12 @@ def verbose(inputs: Sequence[Input]) -> Iterator[str]:
         yield from (f"     -  {path}: {reason}" for path, reason in one.skipped)
 
 
-def notes(inputs: Sequence[Input], *, told_apart: bool = False) -> Iterator[str]:
+def notes(inputs: Sequence[Input], *, settled: bool = False) -> Iterator[str]:
     """What a user should know without asking: that files were put together, or databases told apart, by a guess;
-    ``told_apart``: the configuration does the latter."""
-    if len(inputs) > 1 and not told_apart:
+    ``settled``: the configuration says where they lie, so that it is none."""
+    if settled:
+        return
+    if len(inputs) > 1:
         yield f"{len(inputs)} databases, each checked for itself: {', '.join(one.folder for one in inputs)}"
     yield from (f"{one.folder}: {one.note}" for one in inputs if one.note)
 

@@ -29,6 +29,8 @@ class Result:
     """Path, line, reason."""
     inputs: tuple[Input, ...] = ()
     """What each database was read from."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """SQL files that a change brings and that are not read, with the reason: nothing is said of them."""
     cured: tuple[Finding, ...] | None = None
     """Where only a change is reported: what was found before it and is no more. None in a run over everything."""
     ratchet: Ratchet | None = None
@@ -72,6 +74,7 @@ def together(results: Sequence[Result]) -> Result:
         policies=sum(one.policies for one in results),
         not_analysed=tuple(sorted({item for one in results for item in one.not_analysed})),
         inputs=tuple(item for one in results for item in one.inputs),
+        unread=tuple(dict.fromkeys(item for one in results for item in one.unread)),
         cured=None if all(one.cured is None for one in results) else tuple(cured),
         ratchet=results[0].ratchet,
         paths=tuple(dict.fromkeys(path for one in results for path in one.paths)),
