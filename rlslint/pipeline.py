@@ -23,7 +23,7 @@ from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.presets.presets import choose_preset, exposed_schemas, preset_statements, preset_superusers
 from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
 from rlslint.report.inputs import Input, input_of
-from rlslint.report.model import Result, together
+from rlslint.report.model import Database, Result, together
 from rlslint.source.changed import Changes, changes_since
 from rlslint.source.model import InputError, Limits, Problem, Project, Span, Tell, UsageError, silent
 from rlslint.source.read import Stdin, load_projects, shown_path
@@ -442,8 +442,14 @@ def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) 
         paths=tuple(
             source.path for source in project.sources if project.reported is None or source.path in project.reported
         ),
-        catalog=catalog,
-        plans=_own_plans(project, catalog, run.facts.plans),
+        databases=(
+            Database(
+                project.folder,
+                catalog,
+                _own_plans(project, catalog, run.facts.plans),
+                frozenset(source.path for source in project.sources),
+            ),
+        ),
     )
 
 

@@ -29,17 +29,21 @@ _CHEAP: Final = frozenset({"O(1)", "O(log n)", "O(log m)"})
 def render(result: Result) -> str:
     """The page, with a line end."""
     css, script = (_HERE.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    tables = {relid: list(plans) for relid, plans in groupby(result.plans, key=lambda plan: plan.relid)}
-    catalog = result.catalog
     body = [_head(result), _legend(), _controls(result), '<main id="main">']
-    by_table: dict[Oid, list[Finding]] = {}
-    for finding in result.findings:
-        by_table.setdefault(finding.relid, []).append(finding)
     data: list[list[object]] = []
-    if catalog is not None:
-        for relid, plans in tables.items():
-            body.append(_table(result, catalog, relid, plans, by_table.pop(relid, []), data))
-    rest = [finding for findings in by_table.values() for finding in findings]
+    rest = list(result.findings)
+    for database in result.databases:
+        by_table: dict[Oid, list[Finding]] = {}
+        for finding in rest:
+            if finding.span.source.path in database.files:
+                by_table.setdefault(finding.relid, []).append(finding)
+        if len(result.databases) > 1:
+            body.append(f'<h2 class="database">{xml(database.name)}</h2>')
+        for relid, group in groupby(database.plans, key=lambda plan: plan.relid):
+            shown = by_table.get(relid, [])
+            body.append(_table(result, database.catalog, relid, list(group), shown, data))
+            told = {id(finding) for finding in shown}
+            rest = [finding for finding in rest if id(finding) not in told]
     if rest:
         body.append('<section class="table" data-name=""><h2>Elsewhere</h2>')
         body += [_finding(result, finding) for finding in rest]
@@ -112,6 +116,7 @@ def _table(
     name = f"{catalog.nspname(relation.relnamespace)}.{relation.relname}"
     roles = list(dict.fromkeys(plan.role for plan in plans))
     cells = {(plan.role, plan.statement): plan for plan in plans}
+    label = f"table-{len(data)}"
     heads = "".join(f'<th scope="col">{name_.replace("_", " ")}</th>' for name_ in STATEMENTS)
     rows = []
     for role in roles:
@@ -124,8 +129,8 @@ def _table(
     )
     parts = [
         f'<section class="table" data-name="{xml(name)}"><h2>{xml(name)} <small>{counts}</small></h2>',
-        f'<p class="soft" id="table-{relid}">How much work each statement takes, by role: n rows in {xml(name)}, '
-        f'm in a table that a policy reads</p><div class="scroll"><table aria-labelledby="table-{relid}">'
+        f'<p class="soft" id="{label}">How much work each statement takes, by role: n rows in {xml(name)}, '
+        f'm in a table that a policy reads</p><div class="scroll"><table aria-labelledby="{label}">'
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{''.join(rows)}"
         "</tbody></table></div>",
         *(_finding(result, finding) for finding in findings),

@@ -15,6 +15,18 @@ from rlslint.registry import Rule
 from rlslint.report.inputs import Input
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database as it was predicted."""
+
+    name: str
+    catalog: Catalog
+    plans: tuple[AccessPlan, ...]
+    """Of the tables that the files make."""
+    files: frozenset[str]
+    """Paths of the files that make it, as findings name them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The outcome of one check."""
@@ -41,10 +53,13 @@ class Result:
     """Rules that were looked for."""
     prefix: str = ""
     """From the repository's folder to the working directory, with a slash at its end."""
-    catalog: Catalog | None = None
-    """None where there are several databases."""
-    plans: tuple[AccessPlan, ...] = ()
-    """Of the tables that the files make."""
+    databases: tuple[Database, ...] = ()
+    """What was predicted for each."""
+
+    @property
+    def plans(self) -> tuple[AccessPlan, ...]:
+        """Of the tables that the files make, of all databases."""
+        return tuple(plan for one in self.databases for plan in one.plans)
 
     def in_repository(self, path: str) -> str:
         """A finding's path as the repository's host knows it."""
@@ -78,4 +93,5 @@ def together(results: Sequence[Result]) -> Result:
         cured=None if all(one.cured is None for one in results) else tuple(cured),
         ratchet=results[0].ratchet,
         paths=tuple(dict.fromkeys(path for one in results for path in one.paths)),
+        databases=tuple(item for one in results for item in one.databases),
     )

@@ -15,7 +15,7 @@
 
   const scan = (one) => {
     const indexes = one.indexes || (one.index ? [one.index] : []);
-    return one.method.replace("_", " ") + (indexes.length ? " using " + indexes.join(", ") : "");
+    return one.method.replaceAll("_", " ") + (indexes.length ? " using " + indexes.join(", ") : "");
   };
 
   const show = (button) => {
@@ -28,13 +28,12 @@
       for (const relation of one.relations) {
         tables.append(element("li", scan(relation) + " on " + (relation.schema ? relation.schema + "." : "") + relation.table));
       }
-      list.append(element("li", one.evaluation.replace("_", " ") + " in policy \u201c" + one.policy + "\u201d (" + one.clause + ")", tables));
+      list.append(element("li", one.evaluation.replaceAll("_", " ") + " in policy \u201c" + one.policy + "\u201d (" + one.clause + ")", tables));
     }
-    for (const call of plan.calls) {
-      list.append(element("li", call.function + "() " + call.evaluation.replace("_", " ") + " in policy \u201c" + call.policy + "\u201d"));
-    }
+    const calls = plan.calls.map((call) => call.function + "() " + call.evaluation.replaceAll("_", " ") + " in policy \u201c" + call.policy + "\u201d");
+    for (const text of new Set(calls)) list.append(element("li", text));
     for (const text of plan.assumptions) list.append(element("li", "assumes " + text));
-    const title = plan.schema + "." + plan.table + ": " + plan.statement.replace("_", " ") + " as " + plan.role + ", " + plan.growth;
+    const title = plan.schema + "." + plan.table + ": " + plan.statement.replaceAll("_", " ") + " as " + plan.role + ", " + plan.growth;
     panel.lastElementChild.replaceChildren(element("h2", title), list);
     panel.hidden = false;
     opener = button;

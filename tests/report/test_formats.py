@@ -219,5 +219,27 @@ def test_the_page_holds_every_finding_and_nothing_foreign(incident: Result, wild
         assert page.elements["button"] == len(plans) + 1
 
 
+def test_the_page_has_a_grid_of_each_database_s_tables(tmp_path: Path) -> None:
+    for name in ("billing", "app"):
+        (tmp_path / name / "migrations").mkdir(parents=True)
+        (tmp_path / name / "migrations" / "1_a.sql").write_text(
+            f"CREATE TABLE {name}_t (a int); ALTER TABLE {name}_t ENABLE ROW LEVEL SECURITY; GRANT SELECT ON {name}_t TO PUBLIC;"
+            f" CREATE POLICY p ON {name}_t USING (a = current_setting('x')::int);\n"
+        )
+    result = check(Options(preset="none"), cwd=tmp_path)
+    assert len(result.databases) == 2
+    text = render(result, "html")
+    assert re.findall(r'<h2 class="database">([^<]*)<|<h2>([^ <]*)', text) == [
+        ("app/migrations", ""), ("", "public.app_t"), ("billing/migrations", ""), ("", "public.billing_t")
+    ]  # fmt: skip
+    ids = re.findall(r' id="(table-\d+)"', text)
+    assert len(set(ids)) == len(ids) == 2
+    # each finding once, under its own table
+    sections = text.split("<section")[1:]
+    for section, one in zip(sections, ("app", "billing"), strict=True):
+        here = sum(finding.table == f"{one}_t" for finding in result.findings)
+        assert section.count('<details class="finding') == here > 0
+
+
 def test_formats_are_what_the_command_line_offers() -> None:
     assert cli.FORMATS == FORMATS
