@@ -119,6 +119,9 @@ class Catalog:
             self.amops,
             self.triggers,
         )
+        every: tuple[Store[Any], ...] = self.stores
+        for number, store in enumerate(every):
+            store.number = number
         self.default_acls: list[DefaultAcl] = []
         self.extensions: dict[str, Extension] = {}
         self.start_search_path: tuple[str, ...] = ("public",)
@@ -137,10 +140,16 @@ class Catalog:
         """The OID given last."""
         return self._next_oid - 1
 
+    def give_oids_from(self, oid: Oid) -> None:
+        """The next OID is this one. It is for the caller to see that none is given twice."""
+        self._next_oid = oid
+
     def remembered(self, name: str, *stores: Store[Any]) -> dict[Any, Any]:
         """A place for answers that hang on nothing but the rows of these stores. It is another one after a change, and
         the same again when that is rolled back soon."""
         kept = self._remembered.setdefault(name, {})
+        for store in stores:
+            store.read_all()
         version = tuple(store.version for store in stores)
         answers = kept.get(version)
         if answers is None:

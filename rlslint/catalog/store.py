@@ -11,6 +11,9 @@ from rlslint.nodes.primnodes import Oid
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
 _VERSIONS = count()
+EVERYTHING = "*"
+Read = tuple[int, Hashable]
+"""A store's number, and an OID, an index with its key, or EVERYTHING."""
 Journal = list[Callable[[], None]]
 """Undo steps of the open transaction, newest last."""
 
@@ -48,11 +51,18 @@ class Store(Generic[Row]):
         self._found: dict[str, dict[Hashable, dict[Oid, None]]] = {name: {} for name in indexes}
         self.version = next(_VERSIONS)
         """A number that stands for these very rows: another one after every change, the old one when it is undone."""
+        self.reads: set[Read] | None = None
+        """While it is a set: everything that is asked for, each with this store's number."""
+        self.number = 0
+        self.before: dict[Oid, Row | None] | None = None
+        """While it is a dictionary: the rows that change, as they were."""
         # answers of `find` since the last change; look-ups come in their thousands between changes
         self._answers: dict[tuple[str, Hashable], tuple[Row, ...]] = {}
 
     def get(self, oid: Oid) -> Row | None:
         """The row with that OID, or None."""
+        if self.reads is not None:
+            self.reads.add((self.number, oid))
         row = self._rows.get(oid)
         if row is None and self._base is not None:
             return self._base.get(oid)
@@ -66,6 +76,8 @@ class Store(Generic[Row]):
 
     def find(self, index: str, key: Hashable) -> tuple[Row, ...]:
         """Rows whose secondary key equals ``key``: built-in ones first, then in order of creation."""
+        if self.reads is not None:
+            self.reads.add((self.number, (index, key)))
         answer = self._answers.get((index, key))
         if answer is None:
             answer = tuple(self._rows[oid] for oid in sorted(self._found[index].get(key, ())))
@@ -82,13 +94,28 @@ class Store(Generic[Row]):
 
     def __iter__(self) -> Iterator[Row]:
         """The rows that replay made, in order of their OIDs, which is order of creation; not the built-in ones."""
+        self.read_all()
         return iter([self._rows[oid] for oid in sorted(self._rows)])
 
     def __len__(self) -> int:
+        self.read_all()
         return len(self._rows)
 
+    def read_all(self) -> None:
+        """What follows may hang on any row."""
+        if self.reads is not None:
+            self.reads.add((self.number, EVERYTHING))
+
+    def keys_of(self, oid: Oid, row: Row | None) -> Iterator[Read]:
+        """What may be asked for and is answered otherwise where this row is another one."""
+        yield self.number, oid
+        yield self.number, EVERYTHING
+        if row is not None:
+            for name, key_of in self._keys.items():
+                yield self.number, (name, key_of(row))
+
     def rows(self) -> dict[Oid, Row]:
-        """The rows that replay made, by OID, as they are now."""
+        """The rows that replay made, by OID, as they are now; for those who watch, it counts as no read."""
         return dict(self._rows)
 
     def put(self, row: Row) -> Row:
@@ -96,6 +123,8 @@ class Store(Generic[Row]):
         oid = self._oid(row)
         old = self._rows.get(oid)
         before = self._change()
+        if self.before is not None:
+            self.before.setdefault(oid, old)
         self._set(row)
         self._journal.append(lambda: self._undo(oid, old, before))
         return row
@@ -104,6 +133,8 @@ class Store(Generic[Row]):
         """Take the row away. Raises KeyError when there is none."""
         old = self._rows[oid]
         before = self._change()
+        if self.before is not None:
+            self.before.setdefault(oid, old)
         self._unset(oid)
         self._journal.append(lambda: self._undo(oid, old, before))
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rlslint.catalog.catalog import Catalog
 from rlslint.change import caused
 from rlslint.checks.model import Facts
 from rlslint.findings import Finding
@@ -48,16 +49,18 @@ class Analysis:
 class Before:
     """Findings outside a file as they are without it, for the tables that were asked for so far."""
 
-    tables: set[Oid] = field(default_factory=set)
+    tables: set[Name] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
 
 def analyse(history: History, file: Path, rules: Sequence[Rule], before: Before) -> Analysis:
     """What is to be said of the file. ``before`` is kept from one edit of it to the next; it goes with the history."""
     edited = history.edited(file)
-    unknown = {oid for oid in edited.affected if oid not in before.tables}
-    if unknown:
-        _look_before(history, file, rules, before, frozenset(unknown))
+    # by name: what the file and those after it make has another OID each time
+    names = {_name(edited.replayed.catalog, oid) for oid in edited.affected}
+    if not names <= before.tables:
+        before.tables |= names
+        _look_before(history, file, rules, before, edited.affected)
         edited = history.edited(file)
     facts, findings = _look(history, edited, rules)
     here = [one for one in findings if one.span.source.path in edited.paths]
@@ -72,15 +75,25 @@ def analyse(history: History, file: Path, rules: Sequence[Rule], before: Before)
     return Analysis(edited, facts, rules, source, here, elsewhere)
 
 
-def _look_before(history: History, file: Path, rules: Sequence[Rule], before: Before, unknown: frozenset[Oid]) -> None:
+def _look_before(history: History, file: Path, rules: Sequence[Rule], before: Before, affected: frozenset[Oid]) -> None:
     project, replayed = history.without(file)
-    # objects of later files have other OIDs in every replay: only older ones can be compared
-    there = frozenset(oid for oid in unknown if replayed.catalog.relations.get(oid) is not None)
-    before.tables |= unknown
-    if there:
-        only = frozenset((*there, *(oid for oid in before.tables if replayed.catalog.relations.get(oid) is not None)))
+    catalog = replayed.catalog
+    only = frozenset(
+        row.oid for row in catalog.relations if row.oid in affected or _name(catalog, row.oid) in before.tables
+    )
+    before.findings = []
+    if only:
         facts = gather(project, replayed, history.options, frozenset(), only)
         before.findings = lint(facts, project, history.options, rules, history.cwd)
+
+
+Name = tuple[str, str]
+"""Schema and table."""
+
+
+def _name(catalog: Catalog, oid: Oid) -> Name:
+    relation = catalog.relations[oid]
+    return catalog.nspname(relation.relnamespace), relation.relname
 
 
 def _look(history: History, edited: Edited, rules: Sequence[Rule]) -> tuple[Facts, list[Finding]]:

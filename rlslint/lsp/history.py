@@ -1,7 +1,7 @@
-"""A database's migrations in, its catalog with one of them edited out, at the price of that file and those after it.
+"""A database's migrations in, its catalog with one of them edited out, at the price of that file and what hangs on it.
 
-The replay keeps a checkpoint before every migration. An edit goes back to the one before its file and replays from there,
-so that a keystroke in the newest migration, which is the one that is written, costs one file.
+The replay keeps a checkpoint before every migration. An edit goes back to the one before its file and replays it; those
+after it are replayed, too, where they read what it changes, and taken from their traces where they do not.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
+from rlslint.catalog.catalog import FIRST_NORMAL_OID
+from rlslint.catalog.store import Read
 from rlslint.config import Options
+from rlslint.lsp.trace import Trace, differences, traced
 from rlslint.nodes.primnodes import Oid
 from rlslint.pipeline import limits
 from rlslint.replay.checkpoint import Checkpoint, checkpoint, rewind
@@ -50,6 +54,18 @@ class History:
     dependents: Dependents
     checkpoints: list[Checkpoint] = field(default_factory=list)
     """Before each migration that is replayed, and behind the last of them: what the session can go back to."""
+    traces: list[Trace] = field(default_factory=list)
+    """How each migration ran when all were last replayed, up to the first that never was."""
+    pending: dict[int, set[Read]] = field(default_factory=dict)
+    """What is answered otherwise, before a migration, than when it and those after it ran."""
+    oids: dict[int, Oid] = field(default_factory=dict)
+    """The OID that each migration gives next."""
+    room: int = 1 << 20
+    """OIDs that are set aside for a migration, and more transactions than it has."""
+    settled: bool = False
+    """Whether it has been replayed as a whole."""
+    worn: bool = False
+    """Whether a migration has used up half of its OIDs."""
 
     @classmethod
     def of(cls, project: Project, options: Options, cwd: Path) -> History:
@@ -58,6 +74,8 @@ class History:
         session, replayed = begin(preset, pg_version=options.pg_version)
         history = cls(project, options, cwd, preset, session, replayed, Dependents(session.catalog))
         history.checkpoints.append(checkpoint(session))
+        # so many again may come
+        history.room = min(history.room, _LAST // (2 * len(project.migrations) + 64))
         return history
 
     def path(self, file: Path) -> str:
@@ -76,11 +94,17 @@ class History:
         places = [n for n, one in enumerate(self.project.migrations) if one.source.path in own]
         first = places[0] if places else len(self.project.migrations)
         rest = [one for one in self.project.migrations[first:] if one.source.path not in own]
+        if len(places) != len(made):
+            # another number of parts: those after it are no longer where they were
+            del self.traces[first:]
+            self.pending = {number: reads for number, reads in self.pending.items() if number <= first}
         self.project = replace(self.project, migrations=(*self.project.migrations[:first], *made, *rest))
         del self.checkpoints[first + 1 :]
 
     def suits(self) -> bool:
-        """Whether the preset is still the one that the files ask for."""
+        """Whether the preset is still the one that the files ask for, and there are OIDs left."""
+        if self.worn:
+            return False
         return self.options.preset != "auto" or choose_preset(self.project) == self.preset
 
     def edited(self, file: Path) -> Edited:
@@ -92,8 +116,10 @@ class History:
             self._go_to(mine[0])
             notes = Notes(self.session.catalog)
             for number in range(mine[0], mine[-1] + 1):
-                self._run(number, notes.note if number in mine else None)
-        self._go_to(len(self.project.migrations))
+                if number in mine:
+                    notes.resume()
+                self._step(number, notes.note if number in mine else None)
+        self._go_on(len(self.project.migrations))
         finish(self.session)
         affected = self.dependents.affected(Touched() if notes is None else notes.touched)
         return Edited(self.project, self.replayed, frozenset({shown}), affected, () if notes is None else notes.causes)
@@ -102,24 +128,73 @@ class History:
         """The catalog as it is without the file; it holds until the next edit."""
         shown = self.path(file)
         migrations = self.project.migrations
-        first = next((n for n, one in enumerate(migrations) if one.source.path == shown), len(migrations))
+        mine = [n for n, one in enumerate(migrations) if one.source.path == shown]
+        first = mine[0] if mine else len(migrations)
         self._go_to(first)
-        project = replace(self.project, migrations=tuple(one for one in migrations if one.source.path != shown))
-        for number, migration in enumerate(project.migrations[first:], start=first):
-            run_migration(self.session, self.replayed, number, migration)
+        changed: set[Read] = set()
+        for number, migration in enumerate(migrations[first:], start=first):
+            trace = self._trace(number)
+            changed |= self.pending.get(number, set())
+            if number in mine:
+                changed |= differences(self.session.catalog, trace, None)
+            elif trace is not None and trace.holds(self.session, migration, changed):
+                trace.apply(self.session, number)
+            else:
+                changed |= differences(self.session.catalog, trace, self._run(number, None))
         finish(self.session)
-        return project, self.replayed
+        return replace(
+            self.project, migrations=tuple(one for one in migrations if one.source.path != shown)
+        ), self.replayed
 
     def _go_to(self, number: int) -> None:
         """The state before the ``number``-th migration."""
         # what was replayed behind a checkpoint cannot be had back: those after it go
         del self.checkpoints[number + 1 :]
+        self._go_on(number)
+
+    def _go_on(self, number: int) -> None:
+        """From the last checkpoint to the state before the ``number``-th migration."""
         rewind(self.session, self.checkpoints[-1])
         for next_number in range(len(self.checkpoints) - 1, number):
-            self._run(next_number, None)
+            changed = self.pending.get(next_number, set())
+            trace = self._trace(next_number)
+            if trace is not None and trace.holds(self.session, self.project.migrations[next_number], changed):
+                trace.apply(self.session, next_number)
+                self._arrive(next_number, trace, set())
+            else:
+                self._step(next_number, None)
 
-    def _run(self, number: int, after: Callable[[Statement], None] | None) -> None:
-        """Replay the ``number``-th migration, which stands next."""
-        migration: Migration = self.project.migrations[number]
-        run_migration(self.session, self.replayed, number, migration, after)
+    def _step(self, number: int, after: Callable[[Statement], None] | None) -> None:
+        """Replay the ``number``-th migration, which stands next, and remember how that went."""
+        old = self._trace(number)
+        new = self._run(number, after)
+        self._arrive(number, new, differences(self.session.catalog, old, new))
+
+    def _arrive(self, number: int, trace: Trace, changed: set[Read]) -> None:
+        """Behind the ``number``-th migration: what is answered otherwise than when the next ones ran goes on to them."""
+        self.traces[number : number + 1] = [trace]
+        changed |= self.pending.pop(number, set())
+        if changed and number + 1 < len(self.traces):
+            self.pending[number + 1] = self.pending.get(number + 1, set()) | changed
         self.checkpoints.append(checkpoint(self.session))
+
+    def _trace(self, number: int) -> Trace | None:
+        return self.traces[number] if number < len(self.traces) else None
+
+    def _run(self, number: int, after: Callable[[Statement], None] | None) -> Trace:
+        """Replay the ``number``-th migration. It has OIDs and transaction numbers of its own, so that what it makes is
+        newer than what those before it make, whatever was replayed last; none is given again."""
+        migration: Migration = self.project.migrations[number]
+        catalog = self.session.catalog
+        start = FIRST_NORMAL_OID + (number + 1) * self.room
+        catalog.give_oids_from(self.oids.get(number, start))
+        self.session.transaction = number * self.room
+        with traced(self.session, migration) as trace:
+            run_migration(self.session, self.replayed, number, migration, after)
+        self.oids[number] = catalog.newest_oid + 1
+        self.worn = self.worn or catalog.newest_oid >= min(start + self.room // 2, _LAST)
+        return trace
+
+
+_LAST: Final = 1 << 31
+"""OIDs have 32 bits, and not all are used up."""

@@ -5,6 +5,7 @@ Everything here runs in one thread: an analysis holds until the next one of the 
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -101,6 +102,10 @@ class Workspace:
                     one.history, one.before = fresh, Before()
             history = fresh
         found = analyse(history, file, self.rules, document.before)
+        if not history.settled:
+            history.settled = True
+            # what the history holds stays: looking for garbage in it took longer than a keystroke
+            gc.freeze()
         found.here = self._new(found.here)
         found.elsewhere = [(one, cause) for one, cause in found.elsewhere if self._new([one])]
         self._last = (file, document.data, found)
