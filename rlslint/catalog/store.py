@@ -124,7 +124,9 @@ class Store(Generic[Row]):
         old = self._rows.get(oid)
         before = self._change()
         if self.before is not None:
-            self.before.setdefault(oid, old)
+            # a built-in row that this one takes the place of is no longer found under its keys
+            built_in = self._base.get(oid) if old is None and self._base is not None else None
+            self.before.setdefault(oid, old or built_in)
         self._set(row)
         self._journal.append(lambda: self._undo(oid, old, before))
         return row

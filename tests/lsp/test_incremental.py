@@ -46,8 +46,20 @@ PIECES = (
     "CREATE POLICY broken ON t0002 FOR DELETE USING (owner_id = );",
     "BEGIN; DROP TABLE t0002 CASCADE; ROLLBACK;",
     "DROP TABLE t0012 CASCADE;",
+    "CREATE TABLE extra (id int PRIMARY KEY, team_id uuid); ALTER TABLE extra ENABLE ROW LEVEL SECURITY;"
+    " CREATE POLICY e ON extra TO app_user USING (is_member(team_id)); GRANT SELECT ON extra TO app_user;",
+    "CREATE SCHEMA s; SET search_path = s, public; CREATE TABLE t0022 (id int);",
+    "ALTER SCHEMA public RENAME TO old;",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app_user;",
+    "BEGIN; CREATE TABLE left_open (id int);",
+    "SELECT set_config('search_path', '', false);",
+    "DO $$ BEGIN PERFORM dblink('x', y) FROM unknown_t; END $$;",
+    "CREATE EXTENSION IF NOT EXISTS postgis;",
+    "ALTER ROLE app_user SET search_path = nowhere;",
+    "CREATE OPERATOR === (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = uuid_eq);",
+    "DROP TABLE teams CASCADE;",
 )
-FILES = ("0025_new.sql", "0023_step.sql", "0018_step.sql", "0001_base.sql")
+FILES = ("0025_new.sql", "0023_step.sql", "0018_step.sql", "0011_step.sql", "0002_step.sql", "0001_base.sql")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +86,8 @@ def from_the_start(root: Path, path: str, text: str) -> list[tuple[object, ...]]
             file.unlink()
         else:
             file.write_text(was)
-    # said once of a whole project, at the first place of it: another table's, perhaps, that the file does not touch
+    # said once of a whole project, at the first place of it: another table's, perhaps, that the file does not touch;
+    # what is said then is compared in test_once_for_the_project
     return said([one for one in found if one.span.source.path == path and one.rule.once_per != "project"])
 
 
@@ -83,11 +96,11 @@ def from_the_start(root: Path, path: str, text: str) -> list[tuple[object, ...]]
 def test_as_from_the_start(folder: Path, data: st.DataObject) -> None:
     root = folder.parent
     workspace = Workspace(root)
-    for _ in range(data.draw(st.integers(1, 3))):
+    for _ in range(data.draw(st.integers(1, 4))):
         name = data.draw(st.sampled_from(FILES))
         chosen = data.draw(st.lists(st.sampled_from(PIECES), max_size=3, unique=True))
         kept = "" if name == FILES[0] else (folder / name).read_text()
-        text = kept + "\n".join(chosen) + "\n"
+        text = "\n".join([kept, *chosen] if data.draw(st.booleans()) else [*chosen, kept]) + "\n"
         file = folder / name
         workspace.text(file, text.encode())
         analysis = workspace.analysis(file)
@@ -95,6 +108,33 @@ def test_as_from_the_start(folder: Path, data: st.DataObject) -> None:
         here = said([one for one in analysis.here if one.rule.once_per != "project"])
         assert here == from_the_start(root, f"migrations/{name}", text)
         workspace.close(file)
+
+
+def test_an_edit_in_the_middle_replays_what_reads_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the rest of the history: in 0013 the policies of the table that 0012 makes, which 0017 and 0022 do not read."""
+    ran: list[int] = []
+
+    def counted(*args: object, **kwargs: object) -> None:
+        ran.append(args[2])  # type: ignore[arg-type]
+        run_migration(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(history, "run_migration", counted)
+    workspace = Workspace(folder.parent)
+    file = folder / "0013_step.sql"
+    text = file.read_text()
+    workspace.text(file, text.encode())
+    assert workspace.analysis(file) is not None
+    assert set(ran) == set(range(COUNT))
+    for end in range(60, 64):
+        ran.clear()
+        workspace.text(file, f"{text}{PIECES[0].replace('t0022', 't0012')[:end]}".encode())
+        assert workspace.analysis(file) is not None
+        assert ran[0] == 12
+        assert set(ran) <= {number for number in range(12, COUNT) if number == 12 or reads(folder, number, "t0012")}
+
+
+def reads(folder: Path, number: int, table: str) -> bool:
+    return table in sorted(folder.iterdir())[number].read_text()
 
 
 def test_a_keystroke_replays_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,3 +162,36 @@ def test_a_keystroke_replays_one_file(folder: Path, monkeypatch: pytest.MonkeyPa
     assert ran == [COUNT]
     assert analysis is not None
     assert {analysis.facts.name(plan.relid) for plan in analysis.facts.plans} == {"t0022"}
+
+
+def test_once_for_the_project(folder: Path) -> None:
+    """What a rule says once of a whole project, the editor says of the tables that the file touches, where it stands."""
+    once = {rule.code for rule in RULES if rule.once_per == "project"}
+    assert once
+    name = "0025_new.sql"
+    file = folder / name
+    text = "".join(
+        f"CREATE TABLE {one} (id int PRIMARY KEY, team_id uuid); ALTER TABLE {one} ENABLE ROW LEVEL SECURITY;\n"
+        f"GRANT SELECT ON {one} TO app_user;\n"
+        for one in ("hidden", "late", "later")
+    )
+    text += "".join(
+        f"CREATE POLICY own ON {one} TO app_user USING (EXISTS (SELECT FROM hidden h WHERE h.team_id = {one}.team_id));\n"
+        for one in ("late", "later")
+    )
+    workspace = Workspace(folder.parent)
+    workspace.text(file, text.encode())
+    analysis = workspace.analysis(file)
+    assert analysis is not None
+    # the first of them is named, and the others beside it
+    found = [one for one in analysis.here if one.rule.code in once]
+    shown = {(one.rule.code, len(one.spans)) for one in found}
+    file.write_text(text)
+    try:
+        ((options, project),) = load_all(Options(), cwd=folder.parent)
+        facts = gather(project, replay(project), options, frozenset({f"migrations/{name}"}))
+        expected = lint(facts, project, options, RULES, folder.parent)
+    finally:
+        file.unlink()
+    assert shown == {(one.rule.code, len(one.spans)) for one in expected if one.rule.code in once}
+    assert ("RLS202", 2) in shown
