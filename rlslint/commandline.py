@@ -139,6 +139,8 @@ class _Process:
 
 
 process: Final = _Process()
+
+
 class Commands(click.Group):
     """A group whose usage errors are one line, as every other error is, instead of click's four."""
 
