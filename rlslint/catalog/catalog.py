@@ -148,8 +148,9 @@ class Catalog:
         """A place for answers that hang on nothing but the rows of these stores. It is another one after a change, and
         the same again when that is rolled back soon."""
         kept = self._remembered.setdefault(name, {})
-        for store in stores:
-            store.read_all()
+        if stores[0].reads is not None:
+            for store in stores:
+                store.read_all()
         version = tuple(store.version for store in stores)
         answers = kept.get(version)
         if answers is None:
