@@ -18,6 +18,7 @@ from rlslint.commandline import (
     colour,
     common,
     leave,
+    now,
     one_line_errors,
     say_inputs,
     standard_input,
@@ -25,8 +26,6 @@ from rlslint.commandline import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rlslint.config import FailOn
     from rlslint.report.inputs import Input
 
@@ -255,7 +254,7 @@ def fix(
                 )
             )
         only_shown = dry_run or diff
-        files = [] if only_shown or not cure.changes else new_migration(project, cure.changes, cwd=cwd, now=_now())
+        files = [] if only_shown or not cure.changes else new_migration(project, cure.changes, cwd=cwd, now=now())
         if format_ == "json":
             write(report.render_json(cure, files), given.output)
         elif only_shown:
@@ -492,11 +491,3 @@ def lsp() -> None:
         except ModuleNotFoundError as error:
             raise UsageError(f"lsp needs {error.name}: pip install 'rlslint[lsp]'") from None
         serve()
-
-
-def _now() -> datetime:
-    """The time that new migrations are named by; SOURCE_DATE_EPOCH sets it, for output that is the same every time."""
-    from datetime import datetime, timezone
-
-    given = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(given), timezone.utc) if given.isdigit() else datetime.now(timezone.utc)

@@ -18,6 +18,7 @@ import click
 from rlslint.settings import PRESETS
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import BinaryIO
 
     from rlslint.config import Options
@@ -319,3 +320,11 @@ def write(text: str, output: Path | None) -> None:
         raise UsageError("standard output is closed")
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
+
+
+def now() -> datetime:
+    """The time that new migrations are named by; SOURCE_DATE_EPOCH sets it, for output that is the same every time."""
+    from datetime import datetime, timezone
+
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(given), timezone.utc) if given.isdigit() else datetime.now(timezone.utc)
