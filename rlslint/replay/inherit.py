@@ -10,6 +10,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, StoredExpr
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import ColumnPlan
+from rlslint.replay.not_null import not_null_of
 from rlslint.replay.session import DDLError, Session
 
 
@@ -37,8 +38,9 @@ def merge_parents(
             if column.attisdropped:
                 continue
             at = _position(merged, column.attname)
+            column = _inherited(session.catalog, parent, column, len(merged) + 1)
             if at is None:
-                merged.append(_inherited(column, len(merged) + 1))
+                merged.append(column)
                 continue
             _check_type(session.catalog, merged[at], column, "inherited column")
             notnull = merged[at].attnotnull or column.attnotnull
@@ -78,8 +80,10 @@ def _position(columns: list[Attribute], name: str) -> int | None:
     return None
 
 
-def _inherited(column: Attribute, number: int) -> Attribute:
-    return replace(column, attnum=number, attislocal=False, attacl=frozenset())
+def _inherited(catalog: Catalog, parent: Relation, column: Attribute, number: int) -> Attribute:
+    row = not_null_of(catalog, parent.oid, column.attnum)
+    not_null = column.attnotnull and (row is None or not row.connoinherit)
+    return replace(column, attnum=number, attislocal=False, attacl=frozenset(), attnotnull=not_null)
 
 
 def _check_type(catalog: Catalog, held: Attribute, other: Attribute, what: str) -> None:
