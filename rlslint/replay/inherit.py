@@ -30,9 +30,10 @@ def merge_parents(
     """The table's columns: inherited ones first, merged with its own of the same name.
 
     Gives the plans of its own columns with their final numbers, all attributes, and whether they are all known.
-    Raises DDLError (42701, 42804).
+    Raises DDLError (42611, 42701, 42804).
     """
     merged: list[Attribute] = []
+    conflicts: set[str] = set()
     for parent in parents:
         for column in parent.attributes:
             if column.attisdropped:
@@ -43,6 +44,10 @@ def merge_parents(
                 merged.append(column)
                 continue
             _check_type(session.catalog, merged[at], column, "inherited column")
+            if merged[at].attgenerated != column.attgenerated:
+                raise DDLError("42804", f'inherited column "{column.attname}" has a generation conflict')
+            if _differ(merged[at].attdefault, column.attdefault):
+                conflicts.add(column.attname)
             notnull = merged[at].attnotnull or column.attnotnull
             merged[at] = replace(merged[at], attnotnull=notnull, attdefault=merged[at].attdefault or column.attdefault)
     plans: list[ColumnPlan] = []
@@ -56,6 +61,7 @@ def merge_parents(
             merged.append(mine)
         else:
             held = merged[at]
+            _check_generation(held, plan)
             if not partition:
                 _check_type(session.catalog, held, mine, "column")
             default = None if plan.default is not None or plan.sequence else held.attdefault
@@ -68,9 +74,32 @@ def merge_parents(
                 origin=mine.origin,
             )
             merged[at] = mine
+            if plan.default is not None or plan.generated is not None or plan.sequence:
+                conflicts.discard(mine.attname)
         plan.attribute = mine
         plans.append(plan)
+    for name in sorted(conflicts):
+        raise DDLError("42611", f'column "{name}" inherits conflicting default values')
     return plans, tuple(merged), all(parent.complete for parent in parents)
+
+
+def _differ(one: StoredExpr | None, other: StoredExpr | None) -> bool:
+    return one is not None and other is not None and one.expr != other.expr
+
+
+def _check_generation(held: Attribute, plan: ColumnPlan) -> None:
+    """A column is generated, and in the same way, where its parents' is (MergeChildAttribute). Raises DDLError 42611."""
+    name, mine = held.attname, plan.attribute
+    if not held.attgenerated:
+        if plan.generated is not None:
+            raise DDLError("42611", f'child column "{name}" specifies generation expression')
+        return
+    if plan.default is not None or plan.sequence == "serial":
+        raise DDLError("42611", f'column "{name}" inherits from generated column but specifies default')
+    if mine.attidentity:
+        raise DDLError("42611", f'column "{name}" inherits from generated column but specifies identity')
+    if plan.generated is not None and mine.attgenerated != held.attgenerated:
+        raise DDLError("42611", f'column "{name}" inherits from generated column of different kind')
 
 
 def _position(columns: list[Attribute], name: str) -> int | None:
