@@ -8,7 +8,7 @@ from typing import Final
 from rlslint.analyze.typename import names_of
 from rlslint.replay import extensions, functions, operators, policies, schemas, triggers, types
 from rlslint.replay.dependency import perform_deletion
-from rlslint.replay.lookup import find_index_named, relation_named
+from rlslint.replay.lookup import find_index_named, owner_named, relation_named
 from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Missing, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
@@ -76,6 +76,9 @@ def drop(session: Session, statement: Statement) -> None:
         return
     drop_one = _OTHERS.get(kind)
     if drop_one is None:
+        if kind == "OBJECT_RULE":
+            for item in node["objects"]:
+                owner_named(session, item["List"]["items"][:-1])
         if kind in _WITHOUT_EFFECT or (kind in _WITHOUT_CASCADE and not cascade):
             return
         what = kind.removeprefix("OBJECT_").replace("_", " ").lower()

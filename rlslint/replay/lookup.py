@@ -43,6 +43,18 @@ def reject_index(session: Session, rangevar: Raw) -> None:
         raise DDLError("42809", f'cannot open relation "{index.relname}"')
 
 
+def owner_named(session: Session, parts: list[Raw]) -> Relation | None:
+    """The relation whose trigger, policy or rule is meant, or None. Raises DDLError 42809 for what can have none."""
+    found = relation_named(session, parts)
+    if found is None:
+        index = find_index(session, *names_of(parts))
+        if index is not None:
+            raise DDLError("42809", f'"{index.relname}" is not a table')
+    elif found.relkind == "c":
+        raise DDLError("42809", f'"{found.relname}" is a composite type')
+    return found
+
+
 def find_index(session: Session, schema: str | None, name: str) -> Index | None:
     """The index of that name, or None."""
     return session.catalog.find_index(schema, name, session.search_path)
