@@ -174,7 +174,10 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
     definition = {**node["def"]["ColumnDef"], "colname": column.attname}
     wanted = plan_column(session, statement, definition, column.attnum).attribute
     using = definition.get("raw_default")
-    if using is not None:
+    if table.relkind == "c":
+        # no rows: nothing is converted
+        pass
+    elif using is not None:
         stored = stored_expr(catalog, statement, using, relid, session.search_path, where="transform expressions")
         for problem in rejections(stored.expr):
             raise DDLError(problem.sqlstate or "42601", problem.reason)
@@ -186,7 +189,7 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
             )
     else:
         _require_cast(session, column, wanted.atttypid, "a", f'column "{column.attname}"')
-    if column.attdefault is not None and not column.attgenerated:
+    if column.attdefault is not None and not column.attgenerated and table.relkind != "c":
         _require_cast(session, column, wanted.atttypid, "a", f'default for column "{column.attname}"')
     _check_users(session, table, column)
     require_no_columns_of(session, table)

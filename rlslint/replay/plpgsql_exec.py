@@ -15,7 +15,7 @@ from rlslint.replay.plpgsql_leave import MayLeave, Raised, may_fail_with_data, s
 from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_sql import dynamic, perform, sql
-from rlslint.replay.plpgsql_views import Value
+from rlslint.replay.plpgsql_stored import Value
 from rlslint.replay.session import DDLError, NotFollowed
 from rlslint.source.model import Raw
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import cmp_to_key
 from typing import Final
 
+from rlslint.analyze.ruleutils import Unworded
 from rlslint.replay.plpgsql_constraint_views import CONSTRAINT_VIEWS
 from rlslint.replay.plpgsql_early import NOTHING, Early, early_conditions, passes
 from rlslint.replay.plpgsql_functions import compare
 from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
+from rlslint.replay.plpgsql_stored import Row, Value
 from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate
-from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, Row, Value
+from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS
 from rlslint.source.model import Raw
 
 _MAX_SERIES: Final = 10_000
@@ -130,7 +132,10 @@ def _view(node: Raw, scope: Scope, conditions: tuple[tuple[str, str], ...] = ())
     catalog = scope.session.catalog
     known = catalog.remembered("views", *catalog.stores)
     if (schema, name) not in known:
-        known[schema, name] = list(views[name](catalog))
+        try:
+            known[schema, name] = list(views[name](catalog))
+        except Unworded:
+            raise Undecided(f"the rows of {name} are not known") from None
     every: list[Row] = known[schema, name]
     rows = every
     for column, text in conditions:

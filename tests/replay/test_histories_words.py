@@ -194,6 +194,55 @@ HISTORIES = {
         "insert into w values (1)",
         "lock table w",
     ],
+    "modifiers of output columns": [
+        "create table w (a numeric(10, 3), b varchar(5), c numeric(10, 3), d char(4), e timestamptz(3), f numeric(8, 2))",
+        """create view v1 as select a, null::numeric(10, 3) as n, b || 'x' as x, b::varchar(7) as y, coalesce(a, c)
+            as z, coalesce(a, f) as zz, case when b is null then a else c end as k, case when b is null then a end
+            as l, greatest(a, c) as g, (select b from w limit 1) as s, array[a, c] as arr, array(select b from w) as
+            arr2, max(a) over () as m from w""",
+        """create view v2 as select a, b, d from w union all select c, b, d from w union select null::numeric(10,
+            3), 'x', 'y' from w""",
+        "create view v3 as select a from w union all select f from w",
+        "create view v4 as with q as (select a, e from w) select * from q union all select x.a, x.e from (select * from w) x",
+        "create table v5 as select * from v1",
+        "create view v6 as select a, b from w union select 1, 'x'",
+        "create view v7 as select coalesce(b, 'x') as b1, nullif(a, c) as a1, d, e from w",
+    ],
+    "foreign keys that set some columns only": [
+        "create table w (x int, y int, unique (x, y))",
+        "create table n (a int, b int, c int, foreign key (a, b) references w (x, y) on delete set null (b))",
+        "create table k (a int, b int, c int, foreign key (a, b) references w (x, y) on delete set default (c))",
+        "create table k (a int, b int, c int, foreign key (a, b) references w (x, y) on delete set default (z))",
+        "alter table n add constraint f2 foreign key (a, b) references w (x, y) on update cascade on delete set default (a, b)",
+        """create table p (c int, a int, b int, foreign key (a, b) references w (x, y) on delete set null (b))
+            partition by list (c)""",
+        "create table p1 (b int, a int, c int)",
+        "alter table p attach partition p1 for values in (1)",
+    ],
+    "attributes of composite types change without a cast": [
+        "create type pair as (x int[], y text)",
+        "alter type pair alter attribute x type json, alter attribute y type int",
+    ],
+    "functions whose query inserts, and whose aggregates are made on the way": [
+        """create function add1(v text) returns u language sql as $$ with i as (insert into u (b) values (v)
+            returning *) select * from i union select * from u $$""",
+        """create function add2(v text, out r u) language sql as $$ with i as (insert into u (b) values (v)
+            returning *) select * from i $$""",
+        """do $$ begin if not exists (select from pg_catalog.pg_aggregate join pg_proc on aggfnoid = pg_proc.oid
+            where proname = 'accum') then create aggregate accum (text) (sfunc = textcat, stype = text); end if; end
+            $$""",
+        "create function agg1() returns text language sql as $$ select accum(b) from u group by a $$",
+        """do $$ begin if exists (select from pg_attrdef d join pg_class c on c.oid = d.adrelid where c.relname =
+            't') then create table bad (); end if; end $$""",
+        "alter table t add column z text default (ok('x')::text)",
+        """do $$ begin if exists (select from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_attrdef
+            d on d.adrelid = a.attrelid and d.adnum = a.attnum join pg_depend dep on dep.objid = d.oid join pg_proc
+            p on p.oid = dep.refobjid where c.relname = 't' and a.attname = 'z' and p.proname = 'ok') then alter
+            table t drop column z; end if; end $$""",
+        "do $$ begin if exists (select from pg_depend where objid = to_regclass('t')) then create table d1 (); end if; end $$",
+        """do $$ begin if exists (select from pg_depend where refobjid = 'u'::regclass and classid =
+            'pg_constraint'::regclass and deptype = 'a') then create table d2 (); end if; end $$""",
+    ],
 }
 
 
