@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from rlslint.analyze.ruleutils import Unworded
-from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.builtin import load_extension
+from rlslint.catalog.catalog import Catalog, Extension
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.plpgsql_stored import Row, stored_text
 from rlslint.replay.references import Address, edges_of
@@ -46,10 +46,11 @@ def _attrdef(catalog: Catalog) -> Iterator[Row]:
 
 
 def _depend(catalog: Catalog) -> Iterator[Row]:
-    """What depends on what; of extensions nothing is said, nor of what PostgreSQL itself stands on."""
-    if any(not one.known for one in catalog.extensions.values()):
-        # a question for what an extension owns has no answer
-        raise Unworded
+    """What depends on what; of what PostgreSQL itself stands on nothing is said."""
+    for extension in catalog.extensions.values():
+        # of one that is not known no object is here to be asked for
+        if extension.known:
+            yield from _owned(catalog, extension)
     stores = (catalog.relations, catalog.types, catalog.indexes, catalog.constraints, catalog.policies)
     for store in (*stores, catalog.triggers, catalog.procs, catalog.operators):
         for row in store:
@@ -57,6 +58,18 @@ def _depend(catalog: Catalog) -> Iterator[Row]:
                 yield {**_end(edge.dependent, "classid", "objid", "objsubid"),
                        **_end(edge.referenced, "refclassid", "refobjid", "refobjsubid"),
                        "deptype": _BEHAVIOURS[edge.behaviour]}  # fmt: skip
+
+
+def _owned(catalog: Catalog, extension: Extension) -> Iterator[Row]:
+    own = Catalog(catalog.pg_version)
+    load_extension(own, extension.extname, extension.extnamespace)
+    for kind, oids in (
+        ("proc", [row.oid for row in own.procs]),
+        ("type", [row.oid for row in own.types]),
+        ("operator", [row.oid for row in own.operators]),
+    ):
+        for oid in oids:
+            yield {"classid": _CATALOGS[kind], "objid": oid, "objsubid": 0, "refclassid": 3079, "deptype": "e"}
 
 
 def _end(address: Address, catalog: str, oid: str, sub: str) -> Row:

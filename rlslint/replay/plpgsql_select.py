@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import cmp_to_key
 from typing import Final
 
-from rlslint.analyze.ruleutils import Unworded
 from rlslint.replay.plpgsql_constraint_views import CONSTRAINT_VIEWS
 from rlslint.replay.plpgsql_early import NOTHING, Early, early_conditions, passes
 from rlslint.replay.plpgsql_functions import compare
@@ -132,10 +131,7 @@ def _view(node: Raw, scope: Scope, conditions: tuple[tuple[str, str], ...] = ())
     catalog = scope.session.catalog
     known = catalog.remembered("views", *catalog.stores)
     if (schema, name) not in known:
-        try:
-            known[schema, name] = list(views[name](catalog))
-        except Unworded:
-            raise Undecided(f"the rows of {name} are not known") from None
+        known[schema, name] = list(views[name](catalog))
     every: list[Row] = known[schema, name]
     rows = every
     for column, text in conditions:
