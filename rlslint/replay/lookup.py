@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rlslint.analyze.typename import names_of
-from rlslint.catalog.catalog import FIRST_NORMAL_OID, PUBLIC
+from rlslint.catalog.catalog import FIRST_NORMAL_OID, PG_CATALOG, PUBLIC
 from rlslint.catalog.rows import Index, Namespace, Proc, Relation, Role
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
@@ -82,9 +82,10 @@ def target_relation(session: Session, rangevar: Raw, *, temporary: bool = False)
         if schema not in ("pg_temp", None):
             raise DDLError("42P16", "cannot create temporary relation in non-temporary schema")
         return ensure_namespace(session, "pg_temp").oid, "t"
-    if schema == "pg_catalog":
+    namespace = target_namespace(session, schema)
+    if namespace == PG_CATALOG:
         raise DDLError("42501", f"permission denied to create {shown(rangevar)}")
-    return target_namespace(session, schema), persistence
+    return namespace, persistence
 
 
 def target_namespace(session: Session, schema: str | None) -> Oid:

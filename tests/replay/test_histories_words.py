@@ -243,6 +243,26 @@ HISTORIES = {
         """do $$ begin if exists (select from pg_depend where refobjid = 'u'::regclass and classid =
             'pg_constraint'::regclass and deptype = 'a') then create table d2 (); end if; end $$""",
     ],
+    "pg_catalog first in search_path": [
+        "set search_path = pg_catalog, s2",
+        "create type mood as enum ('x')",
+        "create table w (a int)",
+        "create view n as select 1 as a",
+        "create sequence sq",
+        "create domain pos as int",
+        "create function pick() returns int language sql as 'select 1'",
+        "reset search_path",
+        "create type mood as enum ('x', 'y')",
+        "alter table t add column m mood",
+        "select pick()",
+        "drop type pos",
+    ],
+    "an operator class that does not take the new type": [
+        "create index on t (c text_pattern_ops, (a is null) desc nulls last)",
+        "alter table t alter c type bigint using null",
+        "alter table t alter c type varchar(9)",
+        "create index on t using gin (to_tsvector('english', c))",
+    ],
 }
 
 
