@@ -139,7 +139,10 @@ def _foreign_key(catalog: Catalog, table: Relation, row: Constraint) -> str:
     text = f"FOREIGN KEY ({_columns(table, row.conkey)}) REFERENCES {table_name(catalog, target)}{columns}"
     text += " MATCH FULL" if row.confmatchtype == "f" else ""
     text += f" ON UPDATE {_ACTIONS[row.confupdtype]}" if row.confupdtype in _ACTIONS else ""
-    return text + (f" ON DELETE {_ACTIONS[row.confdeltype]}" if row.confdeltype in _ACTIONS else "")
+    if row.confdeltype not in _ACTIONS:
+        return text
+    only = f" ({_columns(table, row.confdelsetcols)})" if row.confdelsetcols else ""
+    return f"{text} ON DELETE {_ACTIONS[row.confdeltype]}{only}"
 
 
 def _exclusion(catalog: Catalog, table: Relation, row: Constraint, words: Words | None) -> str:

@@ -151,6 +151,9 @@ def _loose(query: Query, expr: Expr, keys: set[Expr], level: int) -> Iterator[Va
             return
         case Aggref(window=False) if not _of_outer_query(expr):
             return
+        case Unresolved() if "FuncCall" in (expr.raw or {}):
+            # it may be an aggregate
+            return
         case SubLink():
             for inner in query_expressions(expr.subselect):
                 yield from _loose(query, inner, keys, level + 1)

@@ -8,8 +8,8 @@ import rlslint.analyze.query as queries
 from rlslint.analyze import types as t
 from rlslint.analyze.from_clause import columns_of
 from rlslint.analyze.scope import Cte, Scope
-from rlslint.nodes.parsenodes import Query
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.parsenodes import Query, TargetEntry
+from rlslint.nodes.primnodes import Oid, Unresolved
 from rlslint.source.model import Raw
 
 
@@ -38,8 +38,11 @@ def _resolve(scope: Scope, cte: Raw, recursive: bool) -> Query:
     if select is None:
         # INSERT ... RETURNING and its like cannot stand in a policy
         inner = scope.child()
-        inner.reject("a data-modifying statement in WITH is not analysed", None)
-        return Query(rtable=inner.range_table())
+        reason = "a data-modifying statement in WITH is not analysed"
+        inner.reject(reason, None)
+        return Query(
+            rtable=inner.range_table(), targets=(TargetEntry(expr=Unresolved(type=0, reason=reason), name="*"),)
+        )
     name = cte["ctename"]
     if not recursive or select.get("op", "SETOP_NONE") == "SETOP_NONE" or not _reads(name, select):
         return queries.transform_select(scope.child(), select)

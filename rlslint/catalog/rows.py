@@ -184,6 +184,8 @@ class Constraint:
     confdeltype: str = "a"
     confupdtype: str = "a"
     confmatchtype: str = "s"
+    confdelsetcols: tuple[int, ...] = ()
+    """The columns of ON DELETE SET NULL (column, ...); () for all."""
     conindid: Oid = 0
     condeferrable: bool = False
     condeferred: bool = False

@@ -21,8 +21,8 @@ from rlslint.replay.columns import (
     required_column,
     set_default,
 )
-from rlslint.replay.constraints import set_not_null
 from rlslint.replay.dependency import perform_deletion
+from rlslint.replay.not_null import CONSTRAINTS_SINCE, drop_not_null, is_inherited_not_null, not_null_of, set_not_null
 from rlslint.replay.references import Address, edges_of
 from rlslint.replay.retype import retype
 from rlslint.replay.session import DDLError, NotFollowed, Session
@@ -54,6 +54,16 @@ def add_column(session: Session, statement: Statement, relid: Oid, node: Raw) ->
     if children and plan.sequence == "identity" and table.relkind != "p":
         raise DDLError("42P16", "cannot recursively add identity column to table that has child tables")
     _append(session, statement, relid, plan)
+    if plan.attribute.attnotnull:
+        set_not_null(
+            session,
+            relid,
+            definition["colname"],
+            conname=plan.not_null_name,
+            origin=statement.span,
+            recurse=False,
+            no_inherit=plan.not_null_no_inherit,
+        )
     for child in children:
         _add_to_child(session, statement, child.oid, plan)
     column = [{"String": {"sval": definition["colname"]}}]
@@ -86,6 +96,11 @@ def _add_to_child(session: Session, statement: Statement, relid: Oid, plan: Colu
     column = replace(plan.attribute, attnum=len(child.attributes) + 1, attislocal=False)
     copy = ColumnPlan(column, default=plan.default, generated=plan.generated)
     _append(session, statement, relid, copy)
+    if column.attnotnull:
+        above = session.catalog.relations[child.inhparents[0]].attribute(column.attname)
+        row = None if above is None else not_null_of(session.catalog, child.inhparents[0], above.attnum)
+        name = None if row is None else row.conname
+        set_not_null(session, relid, column.attname, conname=name, origin=statement.span, inherited=True, recurse=False)
     for grandchild in tuple(session.catalog.children_of(relid)):
         _add_to_child(session, statement, grandchild.oid, plan)
 
@@ -159,7 +174,10 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
     definition = {**node["def"]["ColumnDef"], "colname": column.attname}
     wanted = plan_column(session, statement, definition, column.attnum).attribute
     using = definition.get("raw_default")
-    if using is not None:
+    if table.relkind == "c":
+        # no rows: nothing is converted
+        pass
+    elif using is not None:
         stored = stored_expr(catalog, statement, using, relid, session.search_path, where="transform expressions")
         for problem in rejections(stored.expr):
             raise DDLError(problem.sqlstate or "42601", problem.reason)
@@ -171,7 +189,7 @@ def _alter_type(session: Session, statement: Statement, relid: Oid, node: Raw) -
             )
     else:
         _require_cast(session, column, wanted.atttypid, "a", f'column "{column.attname}"')
-    if column.attdefault is not None and not column.attgenerated:
+    if column.attdefault is not None and not column.attgenerated and table.relkind != "c":
         _require_cast(session, column, wanted.atttypid, "a", f'default for column "{column.attname}"')
     _check_users(session, table, column)
     require_no_columns_of(session, table)
@@ -237,8 +255,15 @@ def _column_default(session: Session, statement: Statement, relid: Oid, node: Ra
 
 def _set_not_null(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     table = session.catalog.relations[relid]
-    required_column(table, node["name"])
-    set_not_null(session, relid, node["name"], recurse=node["recurse"])
+    column = required_column(table, node["name"])
+    held = not_null_of(session.catalog, relid, column.attnum)
+    if held is not None and held.connoinherit:
+        raise DDLError("0A000", f'cannot change NO INHERIT status of NOT NULL constraint "{held.conname}"')
+    alone = not node["recurse"] and next(iter(session.catalog.children_of(relid)), None) is not None
+    if alone and held is None and table.relkind == "p":
+        raise DDLError("42P16", "constraint must be added to child tables too")
+    no_inherit = alone and held is None
+    set_not_null(session, relid, column.attname, origin=statement.span, recurse=node["recurse"], no_inherit=no_inherit)
 
 
 def _drop_not_null(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
@@ -252,12 +277,10 @@ def _drop_not_null(session: Session, statement: Statement, relid: Oid, node: Raw
     for row in catalog.constraints_of(relid):
         if row.contype == "p" and column.attnum in row.conkey:
             raise DDLError("42P16", f'column "{column.attname}" is in a primary key')
-    for oid in table.inhparents:
-        parent = catalog.relations.get(oid)
-        held = parent.attribute(column.attname) if parent is not None else None
-        if held is not None and held.attnotnull and (table.relispartition or catalog.pg_version >= 18):
+    if table.relispartition or catalog.pg_version >= CONSTRAINTS_SINCE:
+        if is_inherited_not_null(session, table, column.attname):
             raise DDLError("42P16", f'column "{column.attname}" is marked NOT NULL in parent table')
-    set_not_null(session, relid, node["name"], value=False, recurse=node["recurse"])
+    drop_not_null(session, relid, node["name"], recurse=node["recurse"])
 
 
 def _add_identity(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:

@@ -7,20 +7,19 @@ from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.acl import with_owner
-from rlslint.catalog.rows import Attribute, Constraint, Index, Relation
+from rlslint.catalog.rows import Attribute, Index, Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay import alter_column, typed
-from rlslint.replay.constraints import add_constraint
-from rlslint.replay.dependency import perform_deletion
+from rlslint.replay import alter_column, alter_constraint, typed
+from rlslint.replay.alter_constraint import has_check
 from rlslint.replay.lookup import find_index, find_relation, relation, shown
 from rlslint.replay.names import role_of
+from rlslint.replay.not_null import is_inherited_not_null
 from rlslint.replay.partitions import (
     attach_index_partition,
     attach_partition,
     detach_partition,
     merge_into_existing,
 )
-from rlslint.replay.references import Address
 from rlslint.replay.reloptions import Options, changed_options
 from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.replay.types import give_type
@@ -145,104 +144,6 @@ def _row_security(session: Session, statement: Statement, relid: Oid, node: Raw)
     session.catalog.relations.put(replace(changed, rls_origin=statement.span))
 
 
-def _add_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
-    constraint = node["def"]["Constraint"]
-    children = next(iter(session.catalog.children_of(relid)), None) is not None
-    if constraint["contype"] == "CONSTR_CHECK" and children and not node["recurse"]:
-        if not constraint.get("is_no_inherit"):
-            raise DDLError("42P16", "constraint must be added to child tables too")
-    add_constraint(session, statement, relid, constraint)
-
-
-def _required_constraint(session: Session, table: Relation, name: str) -> Constraint:
-    for row in session.catalog.constraints_of(table.oid):
-        if row.conname == name:
-            return row
-    if not table.complete:
-        raise Missing("42704", f'constraint "{name}" of {table.relname} is created by no file')
-    raise DDLError("42704", f'constraint "{name}" of relation "{table.relname}" does not exist')
-
-
-def _drop_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
-    catalog = session.catalog
-    table = catalog.relations[relid]
-    try:
-        row = _required_constraint(session, table, node["name"])
-    except DDLError:
-        if node.get("missing_ok"):
-            return
-        raise
-    parents = [parent for oid in table.inhparents if (parent := catalog.relations.get(oid)) is not None]
-    if row.contype == "c" and any(_has_check(session, parent, row.conname) for parent in parents):
-        raise DDLError("42P16", f'cannot drop inherited constraint "{row.conname}" of relation "{table.relname}"')
-    if row.coninhparent:
-        raise DDLError("42P16", f'cannot drop inherited constraint "{row.conname}" of relation "{table.relname}"')
-    if row.contype == "c" and table.relkind == "p" and not node["recurse"]:
-        if next(iter(catalog.children_of(relid)), None) is not None:
-            raise DDLError("42P16", "cannot remove constraint from only the partitioned table when partitions exist")
-    perform_deletion(session, [Address("constraint", row.oid)], cascade=node.get("behavior") == "DROP_CASCADE")
-    if row.contype == "c" and not row.connoinherit:
-        _drop_from_children(session, relid, row.conname, recurse=node["recurse"])
-
-
-def _has_check(session: Session, table: Relation, name: str) -> bool:
-    return any(
-        row.conname == name and row.contype == "c" and not row.connoinherit
-        for row in session.catalog.constraints_of(table.oid)
-    )
-
-
-def _drop_from_children(session: Session, relid: Oid, name: str, *, recurse: bool) -> None:
-    catalog = session.catalog
-    for child in tuple(catalog.children_of(relid)):
-        for row in catalog.constraints_of(child.oid):
-            if row.conname != name or row.contype != "c":
-                continue
-            others = [catalog.relations[oid] for oid in child.inhparents if oid != relid]
-            if not recurse:
-                catalog.constraints.put(replace(row, conislocal=True))
-            elif not row.conislocal and not any(_has_check(session, other, name) for other in others):
-                catalog.constraints.remove(row.oid)
-                _drop_from_children(session, child.oid, name, recurse=True)
-
-
-def _validate_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
-    table = session.catalog.relations[relid]
-    row = _required_constraint(session, table, node["name"])
-    if row.contype not in "fc":
-        raise DDLError("42809", f'cannot validate constraint "{row.conname}" of relation "{table.relname}"')
-    if not row.conenforced:
-        raise DDLError("42809", "cannot validate NOT ENFORCED constraint")
-    session.catalog.constraints.put(replace(row, convalidated=True))
-    for child in tuple(session.catalog.children_of(relid)):
-        for held in session.catalog.constraints_of(child.oid):
-            if held.coninhparent == row.oid or (row.contype == "c" and held.conname == row.conname):
-                _validate_constraint(session, statement, child.oid, {"name": held.conname})
-
-
-def _alter_constraint(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
-    table = session.catalog.relations[relid]
-    change = node["def"]["ATAlterConstraint"]
-    row = _required_constraint(session, table, change["conname"])
-    if row.contype != "f" and change.get("alterDeferrability"):
-        raise DDLError(
-            "42809", f'constraint "{row.conname}" of relation "{table.relname}" is not a foreign key constraint'
-        )
-    if row.contype != "f" and change.get("alterEnforceability"):
-        raise DDLError("42809", f'cannot alter enforceability of constraint "{row.conname}"')
-    if change.get("alterInheritability"):
-        raise DDLError("42809", f'constraint "{row.conname}" of "{table.relname}" is not a not-null constraint')
-    if row.coninhparent:
-        raise DDLError("42P16", f'cannot alter constraint "{row.conname}" on relation "{table.relname}"')
-    if change.get("alterDeferrability"):
-        deferred = bool(change.get("initdeferred"))
-        row = replace(row, condeferrable=bool(change.get("deferrable")), condeferred=deferred)
-    if change.get("alterEnforceability"):
-        enforced = bool(change.get("is_enforced"))
-        row = replace(row, conenforced=enforced, convalidated=enforced)
-    session.catalog.constraints.put(row)
-
-
 def _change_owner(session: Session, statement: Statement, relid: Oid, node: Raw) -> None:
     change_owner(session, relid, role_of(session, node["newowner"]))
 
@@ -315,7 +216,10 @@ def _drop_inherit(session: Session, statement: Statement, relid: Oid, node: Raw)
         attributes.append(column if inherited else replace(column, attislocal=True))
     catalog.relations.put(replace(child, attributes=tuple(attributes), inhparents=remaining, origin=statement.span))
     for row in catalog.constraints_of(relid):
-        if row.contype == "c" and not any(_has_check(session, other, row.conname) for other in others):
+        if row.contype == "c" and not any(has_check(session, other, row.conname) for other in others):
+            catalog.constraints.put(replace(row, conislocal=True))
+        left = catalog.relations[relid]
+        if row.contype == "n" and not is_inherited_not_null(session, left, left.column(row.conkey[0]).attname):
             catalog.constraints.put(replace(row, conislocal=True))
 
 
@@ -386,10 +290,7 @@ _KINDS: Final = {
 
 _COMMANDS: Final[dict[str, Command]] = {
     **alter_column.COMMANDS,
-    "AT_AddConstraint": _add_constraint,
-    "AT_DropConstraint": _drop_constraint,
-    "AT_ValidateConstraint": _validate_constraint,
-    "AT_AlterConstraint": _alter_constraint,
+    **alter_constraint.COMMANDS,
     "AT_ChangeOwner": _change_owner,
     "AT_SetRelOptions": _relation_options,
     "AT_ResetRelOptions": _relation_options,

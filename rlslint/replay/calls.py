@@ -16,8 +16,8 @@ from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay import settings
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select as select_rows
+from rlslint.replay.plpgsql_stored import Value
 from rlslint.replay.plpgsql_values import Scope, evaluate
-from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.session import Handler, Session
 from rlslint.source.model import Raw, Statement
 

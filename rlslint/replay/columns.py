@@ -41,6 +41,9 @@ class ColumnPlan:
     """Constraint nodes written behind the column (PRIMARY KEY, UNIQUE, CHECK, REFERENCES)."""
     options: Raw | None = None
     """The CONSTR_IDENTITY node, for its sequence options."""
+    not_null_name: str | None = None
+    """The name written before NOT NULL."""
+    not_null_no_inherit: bool = False
 
 
 def plan_column(session: Session, statement: Statement, node: Raw, number: int) -> ColumnPlan:
@@ -81,6 +84,8 @@ def plan_constraints(plan: ColumnPlan, items: list[Raw] | tuple[()], name: str) 
                 if nullable:
                     raise DDLError("42601", f'conflicting NULL/NOT NULL declarations for column "{name}"')
                 plan.attribute = replace(plan.attribute, attnotnull=True)
+                plan.not_null_name = one.get("conname", plan.not_null_name)
+                plan.not_null_no_inherit = bool(one.get("is_no_inherit"))
             case "CONSTR_DEFAULT":
                 if plan.default is not None or plan.sequence == "serial":
                     raise DDLError("42601", f'multiple default values specified for column "{name}"')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Var
-from rlslint.replay.columns import put_attribute
 from rlslint.replay.foreign import foreign_key
 from rlslint.replay.indexes import (
     add_index,
@@ -26,6 +25,7 @@ from rlslint.replay.indexes import (
 from rlslint.replay.inherit import inherited_check
 from rlslint.replay.lookup import find_index
 from rlslint.replay.naming import choose_constraint_name, index_column_names, index_name, truncate
+from rlslint.replay.not_null import set_not_null
 from rlslint.replay.reloptions import changed_options
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
@@ -34,13 +34,22 @@ _KEYS = ("CONSTR_PRIMARY", "CONSTR_UNIQUE", "CONSTR_EXCLUSION")
 
 
 def add_constraints(
-    session: Session, statement: Statement, relid: Oid, written: Sequence[tuple[Raw, str | None]]
+    session: Session,
+    statement: Statement,
+    relid: Oid,
+    written: Sequence[tuple[Raw, str | None]],
+    not_nulls: Callable[[], None],
 ) -> None:
-    """The constraints of a new table: checks, then keys with the primary key first, then foreign keys."""
+    """The constraints of a new table: checks, NOT NULLs, keys with the primary key first, foreign keys.
+
+    ``not_nulls`` makes the NOT NULLs of columns when it is their turn.
+    """
     keys = [item for item in written if item[0]["contype"] in _KEYS]
-    for node, column in written:
-        if node["contype"] not in (*_KEYS, "CONSTR_FOREIGN"):
-            add_constraint(session, statement, relid, node, column)
+    for contype in ("CONSTR_CHECK", "CONSTR_NOTNULL"):
+        for node, column in written:
+            if node["contype"] == contype:
+                add_constraint(session, statement, relid, node, column)
+    not_nulls()
     primary = [item for item in keys if item[0]["contype"] == "CONSTR_PRIMARY"]
     if len(primary) > 1:
         name = session.catalog.relations[relid].relname
@@ -93,7 +102,15 @@ def add_constraint(session: Session, statement: Statement, relid: Oid, node: Raw
             _exclusion(session, statement, relid, node)
         case "CONSTR_NOTNULL":
             for name in _names(node, column):
-                set_not_null(session, relid, name, recurse=not node.get("is_no_inherit"))
+                set_not_null(
+                    session,
+                    relid,
+                    name,
+                    conname=node.get("conname"),
+                    origin=statement.span,
+                    no_inherit=bool(node.get("is_no_inherit")),
+                    validated=not node.get("skip_validation"),
+                )
 
 
 def _names(node: Raw, column: str | None) -> list[str]:
@@ -126,16 +143,6 @@ def attnums(table: Relation, names: list[str], sqlstate: str, message: str) -> t
     return tuple(found)
 
 
-def set_not_null(session: Session, relid: Oid, name: str, *, value: bool = True, recurse: bool = True) -> None:
-    """Set or clear NOT NULL of a column, in child tables too. Raises DDLError 42703, NotFollowed."""
-    table = session.catalog.relations[relid]
-    (number,) = attnums(table, [name], "42703", f'column "{{}}" of relation "{table.relname}" does not exist')
-    put_attribute(session, relid, replace(table.column(number), attnotnull=value))
-    for child in tuple(session.catalog.children_of(relid)) if recurse else ():
-        if child.attribute(name) is not None:
-            set_not_null(session, child.oid, name, value=value)
-
-
 def put_constraint(session: Session, row: Constraint) -> Constraint:
     """Store a constraint. Raises DDLError 42710 when the table has one of the name."""
     for held in session.catalog.constraints_of(row.conrelid):
@@ -163,7 +170,7 @@ def _key(session: Session, statement: Statement, relid: Oid, node: Raw, column: 
     include = attnums(table, included, "42703", 'column "{}" named in key does not exist')
     if primary:
         for name in names:
-            set_not_null(session, relid, name)
+            set_not_null(session, relid, name, origin=statement.span)
         table = catalog.relations[relid]
     index_keys = tuple(default_key(session, table, number, "btree") for number in keys)
     require_partition_key(table, index_keys, unique=True, what=f"{'PRIMARY KEY' if primary else 'UNIQUE'} constraint")
@@ -263,7 +270,7 @@ def _using_index(
     keys = tuple(key.attnum for key in index.keys)
     if contype == "p":
         for number in keys:
-            set_not_null(session, table.oid, table.column(number).attname)
+            set_not_null(session, table.oid, table.column(number).attname, origin=statement.span)
     name = truncate(node.get("conname", index.relname))
     if name != index.relname and (
         catalog.relations.find("name", (table.relnamespace, name))

@@ -8,7 +8,7 @@ from typing import Final
 from rlslint.analyze.typename import names_of
 from rlslint.replay import extensions, functions, operators, policies, schemas, triggers, types
 from rlslint.replay.dependency import perform_deletion
-from rlslint.replay.lookup import find_index_named, relation_named
+from rlslint.replay.lookup import find_index_named, owner_named, relation_named
 from rlslint.replay.references import Address
 from rlslint.replay.session import DDLError, Handler, Missing, NotFollowed, Session
 from rlslint.source.model import Raw, Statement
@@ -69,17 +69,34 @@ def drop(session: Session, statement: Statement) -> None:
         targets = [
             found for item in node["objects"] if (found := _relation(session, kind, item, missing_ok)) is not None
         ]
+        if node.get("concurrent"):
+            _require_concurrent(session, node, targets, cascade=cascade)
         if targets:
             perform_deletion(session, list(dict.fromkeys(targets)), cascade=cascade)
         return
     drop_one = _OTHERS.get(kind)
     if drop_one is None:
+        if kind == "OBJECT_RULE":
+            for item in node["objects"]:
+                owner_named(session, item["List"]["items"][:-1])
         if kind in _WITHOUT_EFFECT or (kind in _WITHOUT_CASCADE and not cascade):
             return
         what = kind.removeprefix("OBJECT_").replace("_", " ").lower()
         raise NotFollowed(f"DROP of a kind of object that is not followed: {what}")
     for item in node["objects"]:
         drop_one(session, statement, item, missing_ok, cascade)
+
+
+def _require_concurrent(session: Session, node: Raw, targets: list[Address], *, cascade: bool) -> None:
+    """What DROP INDEX CONCURRENTLY does not do (RemoveRelations). Raises DDLError 0A000."""
+    if len(node["objects"]) > 1:
+        raise DDLError("0A000", "DROP INDEX CONCURRENTLY does not support dropping multiple objects")
+    if cascade:
+        raise DDLError("0A000", "DROP INDEX CONCURRENTLY does not support CASCADE")
+    for target in targets:
+        index = session.catalog.indexes[target.oid]
+        if session.catalog.relations[index.indrelid].relkind == "p":
+            raise DDLError("0A000", f'cannot drop partitioned index "{index.relname}" concurrently')
 
 
 def _relation(session: Session, kind: str, item: Raw, missing_ok: bool) -> Address | None:

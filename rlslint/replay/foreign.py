@@ -52,6 +52,7 @@ def foreign_key(session: Session, statement: Statement, relid: Oid, node: Raw, k
         confdeltype=node.get("fk_del_action", "a"),
         confupdtype=node.get("fk_upd_action", "a"),
         confmatchtype=node.get("fk_matchtype", "s"),
+        confdelsetcols=_set_columns(table, keys, node),
         conindid=conindid,
         condeferrable=bool(node.get("deferrable")),
         condeferred=bool(node.get("initdeferred")),
@@ -61,6 +62,19 @@ def foreign_key(session: Session, statement: Statement, relid: Oid, node: Raw, k
     )
     catalog.constraints.put(row)
     foreign_to_partitions(session, row, table)
+
+
+def _set_columns(table: Relation, keys: tuple[int, ...], node: Raw) -> tuple[int, ...]:
+    """The columns that ON DELETE sets (validateFkOnDeleteSetColumns). Raises DDLError 42P10, 42703."""
+    found = []
+    for name in (item["String"]["sval"] for item in node.get("fk_del_set_cols", ())):
+        column = table.attribute(name)
+        if column is None:
+            raise DDLError("42703", f'column "{name}" referenced in foreign key constraint does not exist')
+        if column.attnum not in keys:
+            raise DDLError("42P10", f'column "{name}" referenced in ON DELETE SET action must be part of foreign key')
+        found.append(column.attnum)
+    return tuple(dict.fromkeys(found))
 
 
 def _check_persistence(table: Relation, target: Relation) -> None:
@@ -102,6 +116,7 @@ def foreign_to_partition(session: Session, row: Constraint, table: Relation, chi
         conname=name,
         conrelid=child.oid,
         conkey=keys,
+        confdelsetcols=mapped_numbers(row.confdelsetcols, table, child),
         coninhparent=row.oid,
         conislocal=False,
     )

@@ -147,6 +147,8 @@ def _grant_relation(session: Session, oid: Oid, node: Raw, grantees: tuple[Oid, 
     relation = session.catalog.relations[oid]
     if node.get("objtype") == "OBJECT_SEQUENCE" and relation.relkind != "S":
         raise DDLError("42809", f'"{relation.relname}" is not a sequence')
+    if relation.relkind == "c":
+        raise DDLError("42809", f'"{relation.relname}" is a composite type')
     every = SEQUENCE_PRIVILEGES if relation.relkind == "S" else TABLE_PRIVILEGES
     _check_privileges(node, (*TABLE_PRIVILEGES, "usage"), "table")
     pairs = _pairs(node, every, grantees)

@@ -20,6 +20,7 @@ from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers
 from rlslint.replay.lookup import is_taken, relation, require_free
 from rlslint.replay.naming import index_column_names, index_name, truncate
+from rlslint.replay.not_null import set_not_null
 from rlslint.replay.reloptions import changed_options
 from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.source.model import Raw, Statement
@@ -312,11 +313,9 @@ def clone_index(
         if constraint.contype == "p":
             if any(row.contype == "p" for row in catalog.constraints_of(relid)):
                 raise DDLError("42P16", f'multiple primary keys for table "{table.relname}" are not allowed')
-            attributes = tuple(
-                replace(one, attnotnull=True) if any(one.attnum == key.attnum for key in made.keys) else one
-                for one in table.attributes
-            )
-            catalog.relations.put(replace(table, attributes=attributes))
+            for key in made.keys:
+                if not table.column(key.attnum).attnotnull:
+                    set_not_null(session, relid, table.column(key.attnum).attname, origin=statement.span)
         catalog.constraints.put(
             replace(
                 constraint,

@@ -10,6 +10,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, StoredExpr
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import ColumnPlan
+from rlslint.replay.not_null import not_null_of
 from rlslint.replay.session import DDLError, Session
 
 
@@ -29,18 +30,24 @@ def merge_parents(
     """The table's columns: inherited ones first, merged with its own of the same name.
 
     Gives the plans of its own columns with their final numbers, all attributes, and whether they are all known.
-    Raises DDLError (42701, 42804).
+    Raises DDLError (42611, 42701, 42804).
     """
     merged: list[Attribute] = []
+    conflicts: set[str] = set()
     for parent in parents:
         for column in parent.attributes:
             if column.attisdropped:
                 continue
             at = _position(merged, column.attname)
+            column = _inherited(session.catalog, parent, column, len(merged) + 1)
             if at is None:
-                merged.append(_inherited(column, len(merged) + 1))
+                merged.append(column)
                 continue
             _check_type(session.catalog, merged[at], column, "inherited column")
+            if merged[at].attgenerated != column.attgenerated:
+                raise DDLError("42804", f'inherited column "{column.attname}" has a generation conflict')
+            if _differ(merged[at].attdefault, column.attdefault):
+                conflicts.add(column.attname)
             notnull = merged[at].attnotnull or column.attnotnull
             merged[at] = replace(merged[at], attnotnull=notnull, attdefault=merged[at].attdefault or column.attdefault)
     plans: list[ColumnPlan] = []
@@ -54,6 +61,7 @@ def merge_parents(
             merged.append(mine)
         else:
             held = merged[at]
+            _check_generation(held, plan)
             if not partition:
                 _check_type(session.catalog, held, mine, "column")
             default = None if plan.default is not None or plan.sequence else held.attdefault
@@ -66,9 +74,32 @@ def merge_parents(
                 origin=mine.origin,
             )
             merged[at] = mine
+            if plan.default is not None or plan.generated is not None or plan.sequence:
+                conflicts.discard(mine.attname)
         plan.attribute = mine
         plans.append(plan)
+    for name in sorted(conflicts):
+        raise DDLError("42611", f'column "{name}" inherits conflicting default values')
     return plans, tuple(merged), all(parent.complete for parent in parents)
+
+
+def _differ(one: StoredExpr | None, other: StoredExpr | None) -> bool:
+    return one is not None and other is not None and one.expr != other.expr
+
+
+def _check_generation(held: Attribute, plan: ColumnPlan) -> None:
+    """A column is generated, and in the same way, where its parents' is (MergeChildAttribute). Raises DDLError 42611."""
+    name, mine = held.attname, plan.attribute
+    if not held.attgenerated:
+        if plan.generated is not None:
+            raise DDLError("42611", f'child column "{name}" specifies generation expression')
+        return
+    if plan.default is not None or plan.sequence == "serial":
+        raise DDLError("42611", f'column "{name}" inherits from generated column but specifies default')
+    if mine.attidentity:
+        raise DDLError("42611", f'column "{name}" inherits from generated column but specifies identity')
+    if plan.generated is not None and mine.attgenerated != held.attgenerated:
+        raise DDLError("42611", f'column "{name}" inherits from generated column of different kind')
 
 
 def _position(columns: list[Attribute], name: str) -> int | None:
@@ -78,8 +109,10 @@ def _position(columns: list[Attribute], name: str) -> int | None:
     return None
 
 
-def _inherited(column: Attribute, number: int) -> Attribute:
-    return replace(column, attnum=number, attislocal=False, attacl=frozenset())
+def _inherited(catalog: Catalog, parent: Relation, column: Attribute, number: int) -> Attribute:
+    row = not_null_of(catalog, parent.oid, column.attnum)
+    not_null = column.attnotnull and (row is None or not row.connoinherit)
+    return replace(column, attnum=number, attislocal=False, attacl=frozenset(), attnotnull=not_null)
 
 
 def _check_type(catalog: Catalog, held: Attribute, other: Attribute, what: str) -> None:

@@ -12,6 +12,7 @@ from rlslint.replay.columns import ColumnPlan, set_default
 from rlslint.replay.indexes import clone_index
 from rlslint.replay.inherit import inherited_check, mapped
 from rlslint.replay.lookup import relation
+from rlslint.replay.not_null import not_null_of
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw, Statement
 
@@ -30,6 +31,8 @@ class LikeParts:
     constraints: list[Raw] = field(default_factory=list)
     later: list[Callable[[Session, Oid], None]] = field(default_factory=list)
     """To be done once the table exists."""
+    not_null: set[str] = field(default_factory=set)
+    """Columns that the table itself declares NOT NULL."""
     complete: bool = True
     oftype: Oid = 0
     """The type of a typed table."""
@@ -60,6 +63,9 @@ def like_columns(session: Session, statement: Statement, node: Raw, parts: LikeP
             ),
             sequence="identity" if identity else "",
         )
+        named = not_null_of(session.catalog, source.oid, column.attnum)
+        if named is not None:
+            plan.not_null_name, plan.not_null_no_inherit = named.conname, named.connoinherit
         parts.plans.append(plan)
         if column.attdefault is not None and keeps:
             parts.later.append(_copy_default(source, column.attname))

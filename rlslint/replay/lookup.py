@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rlslint.analyze.typename import names_of
-from rlslint.catalog.catalog import FIRST_NORMAL_OID, PUBLIC
+from rlslint.catalog.catalog import FIRST_NORMAL_OID, PG_CATALOG, PUBLIC
 from rlslint.catalog.rows import Index, Namespace, Proc, Relation, Role
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
@@ -43,6 +43,18 @@ def reject_index(session: Session, rangevar: Raw) -> None:
         raise DDLError("42809", f'cannot open relation "{index.relname}"')
 
 
+def owner_named(session: Session, parts: list[Raw]) -> Relation | None:
+    """The relation whose trigger, policy or rule is meant, or None. Raises DDLError 42809 for what can have none."""
+    found = relation_named(session, parts)
+    if found is None:
+        index = find_index(session, *names_of(parts))
+        if index is not None:
+            raise DDLError("42809", f'"{index.relname}" is not a table')
+    elif found.relkind == "c":
+        raise DDLError("42809", f'"{found.relname}" is a composite type')
+    return found
+
+
 def find_index(session: Session, schema: str | None, name: str) -> Index | None:
     """The index of that name, or None."""
     return session.catalog.find_index(schema, name, session.search_path)
@@ -70,9 +82,10 @@ def target_relation(session: Session, rangevar: Raw, *, temporary: bool = False)
         if schema not in ("pg_temp", None):
             raise DDLError("42P16", "cannot create temporary relation in non-temporary schema")
         return ensure_namespace(session, "pg_temp").oid, "t"
-    if schema == "pg_catalog":
+    namespace = target_namespace(session, schema)
+    if namespace == PG_CATALOG:
         raise DDLError("42501", f"permission denied to create {shown(rangevar)}")
-    return target_namespace(session, schema), persistence
+    return namespace, persistence
 
 
 def target_namespace(session: Session, schema: str | None) -> Oid:

@@ -17,6 +17,7 @@ from rlslint.replay.immutable import require_immutable
 from rlslint.replay.indexes import attach_index, clone_index, constraint_of, default_key, mapped_index, shape
 from rlslint.replay.inherit import require_persistence
 from rlslint.replay.lookup import find_index, relation, shown
+from rlslint.replay.not_null import not_null_of
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 
@@ -147,7 +148,11 @@ def merge_into_existing(session: Session, child: Relation, parent: Relation, *, 
                 f'child table "{child.relname}" has different type for column "{column.attname}": '
                 f"{format_type(catalog, mine.atttypid, mine.atttypmod)}",
             )
-        if column.attnotnull and not mine.attnotnull:
+        above = not_null_of(catalog, parent.oid, column.attnum)
+        own = not_null_of(catalog, child.oid, mine.attnum)
+        if above is not None and not above.connoinherit and own is not None and own.connoinherit:
+            raise DDLError("42804", f'constraint "{own.conname}" conflicts with a non-inherited constraint')
+        if column.attnotnull and not mine.attnotnull and (above is None or not above.connoinherit):
             raise DDLError("42804", f'column "{column.attname}" in child table must be marked NOT NULL')
         if bool(column.attgenerated) != bool(mine.attgenerated):
             word = "must be" if column.attgenerated else "must not be"
@@ -156,6 +161,11 @@ def merge_into_existing(session: Session, child: Relation, parent: Relation, *, 
             mine, attislocal=False if partition else mine.attislocal, attidentity=column.attidentity or mine.attidentity
         )
     for row in catalog.constraints_of(parent.oid):
+        if row.contype == "n" and partition and not row.connoinherit:
+            mine = child.attribute(parent.column(row.conkey[0]).attname)
+            own = None if mine is None else not_null_of(catalog, child.oid, mine.attnum)
+            if own is not None:
+                catalog.constraints.put(replace(own, conislocal=False))
         if row.contype != "c" or row.connoinherit:
             continue
         held = [one for one in catalog.constraints_of(child.oid) if one.conname == row.conname and one.contype == "c"]

@@ -60,6 +60,8 @@ def relevant(node: Any, *, strict: bool = False) -> Iterator[tuple[int, str]]:
             code = expr["PLpgSQL_expr"]["query"]
             if (_CHANGES if strict else _MATTERS).search(code):
                 yield value.get("lineno", 1), shorten(code)
+        elif strict and key == "PLpgSQL_stmt_raise" and value.get("elog_level", 21) >= 21:
+            yield value.get("lineno", 1), "RAISE"
         else:
             yield from relevant(value, strict=strict)
 

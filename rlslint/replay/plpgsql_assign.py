@@ -8,7 +8,7 @@ from typing import Final
 from rlslint.replay import plpgsql_approximate as approximate
 from rlslint.replay.plpgsql_block import Block, Unset
 from rlslint.replay.plpgsql_reg import Undecided
-from rlslint.replay.plpgsql_views import Value
+from rlslint.replay.plpgsql_stored import Value
 from rlslint.source.model import Raw
 
 _ASSIGNMENT: Final = re.compile(r'\s*("(?:[^"]|"")+"|\w+)((?:\s*\.\s*(?:"[^"]+"|\w+))*)\s*(\[.*?\])?\s*:?=', re.DOTALL)

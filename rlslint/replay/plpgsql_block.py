@@ -11,8 +11,8 @@ from rlslint.replay.plpgsql_declare import Variable, declarations, is_array
 from rlslint.replay.plpgsql_operators import as_list
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
+from rlslint.replay.plpgsql_stored import Value
 from rlslint.replay.plpgsql_values import Scope, cast_to
-from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.reads import require_columns
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw, Span, Statement

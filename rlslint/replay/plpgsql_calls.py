@@ -17,8 +17,8 @@ from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_select import select
 from rlslint.replay.plpgsql_source import Places, parsed
 from rlslint.replay.plpgsql_sql import dispatch
+from rlslint.replay.plpgsql_stored import Value
 from rlslint.replay.plpgsql_values import Scope, evaluate
-from rlslint.replay.plpgsql_views import Value
 from rlslint.replay.session import DDLError, Session
 from rlslint.replay.settings import assign
 from rlslint.source.model import Raw

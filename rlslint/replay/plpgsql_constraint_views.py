@@ -7,7 +7,7 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Relation
-from rlslint.replay.plpgsql_views import Row, stored_text
+from rlslint.replay.plpgsql_stored import Row, stored_text
 
 _CONSTRAINTS: Final = {"p": "PRIMARY KEY", "u": "UNIQUE", "f": "FOREIGN KEY", "c": "CHECK", "n": "CHECK"}
 _RULES: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rlslint.replay.plpgsql_reg import Undecided
+from rlslint.replay.plpgsql_stored import Row
 from rlslint.replay.plpgsql_values import Scope, evaluate
-from rlslint.replay.plpgsql_views import Row
 from rlslint.source.model import Raw
 
 Early = Mapping[str, tuple[tuple[str, str], ...]]

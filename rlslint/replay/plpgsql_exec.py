@@ -15,7 +15,7 @@ from rlslint.replay.plpgsql_leave import MayLeave, Raised, may_fail_with_data, s
 from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_sql import dynamic, perform, sql
-from rlslint.replay.plpgsql_views import Value
+from rlslint.replay.plpgsql_stored import Value
 from rlslint.replay.session import DDLError, NotFollowed
 from rlslint.source.model import Raw
 
@@ -116,6 +116,8 @@ def _guarded(block: Block, node: Raw, exceptions: Raw) -> None:
         return
     doubt, block.doubt = block.doubt, outer
     if doubt and any(may_fail_with_data(name) for one in handlers for name in _conditions(one)):
+        if session.require_known is not None:
+            skip(block, [one.get("action", []) for one in handlers], reason=doubt)
         for one in handlers:
             block.forget(*approximate.assigned(one.get("action", [])))
 

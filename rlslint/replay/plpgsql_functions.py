@@ -10,7 +10,7 @@ from rlslint.analyze.procname import arguments
 from rlslint.analyze.ruleutils import Unworded
 from rlslint.analyze.typename import quote_identifier
 from rlslint.analyze.typename import quote_literal as literal
-from rlslint.replay.plpgsql_views import Later, Reg, Value, constraint_text, index_text
+from rlslint.replay.plpgsql_stored import Later, Reg, Value, constraint_text, index_text
 from rlslint.replay.session import DDLError, Session
 
 Function = Callable[[Session, list[Value]], Value]

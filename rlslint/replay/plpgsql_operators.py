@@ -6,7 +6,7 @@ import re
 
 from rlslint.replay.plpgsql_functions import compare, text_of
 from rlslint.replay.plpgsql_reg import Undecided
-from rlslint.replay.plpgsql_views import Value
+from rlslint.replay.plpgsql_stored import Value
 
 
 def truth(value: Value) -> bool | None:

@@ -7,7 +7,7 @@ import re
 from rlslint.analyze.procname import signature
 from rlslint.analyze.typename import format_type
 from rlslint.replay.plpgsql_functions import FUNCTIONS, text_of
-from rlslint.replay.plpgsql_views import Reg, Value
+from rlslint.replay.plpgsql_stored import Reg, Value
 from rlslint.replay.routines import find_function
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import SourceFile, Span

@@ -11,8 +11,9 @@ from rlslint.replay.plpgsql_early import NOTHING, Early, early_conditions, passe
 from rlslint.replay.plpgsql_functions import compare
 from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
+from rlslint.replay.plpgsql_stored import Row, Value
 from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate
-from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, Row, Value
+from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS
 from rlslint.source.model import Raw
 
 _MAX_SERIES: Final = 10_000

@@ -11,7 +11,7 @@ from rlslint.analyze.ruleutils import Unworded
 from rlslint.replay.plpgsql_functions import FUNCTIONS, compare, like, text_of
 from rlslint.replay.plpgsql_operators import array_test, as_list, binary, prefix, truth
 from rlslint.replay.plpgsql_reg import Undecided, to_reg
-from rlslint.replay.plpgsql_views import Later, Row, Value
+from rlslint.replay.plpgsql_stored import Later, Row, Value
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw
 

@@ -8,68 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from rlslint.analyze.definitions import constraint_definition, index_definition
-from rlslint.analyze.ruleutils import worded
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
-from rlslint.catalog.rows import Constraint, Index, Relation, StoredExpr
-from rlslint.nodes.primnodes import Oid
-
-Value = object
-"""What an expression in a DO block comes to: None (NULL), bool, int, float, str, list (array), dict (record), Reg."""
-Row = dict[str, Value]
+from rlslint.catalog.rows import Relation
+from rlslint.replay.plpgsql_depend_views import DEPEND_VIEWS
+from rlslint.replay.plpgsql_stored import Row, index_text, stored_text
 
 _COMMANDS: Final = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 _KINDS: Final = {"r": "BASE TABLE", "p": "BASE TABLE", "v": "VIEW", "f": "FOREIGN"}
-
-
-class Later:
-    """A value that is worked out when it is asked for."""
-
-    __slots__ = ("work",)
-
-    def __init__(self, work: Callable[[tuple[str, ...]], Value]) -> None:
-        """``work`` gives it for a search_path, or raises Unworded."""
-        self.work = work
-
-
-class Reg(int):
-    """An OID that shows as its object's name: regclass, regtype, regrole ..."""
-
-    shown: str
-
-    def __new__(cls, oid: int, shown: str) -> Reg:
-        """``shown`` is what a cast to text gives."""
-        made = super().__new__(cls, oid)
-        made.shown = shown
-        return made
-
-
-def stored_text(catalog: Catalog, stored: StoredExpr | None, relid: Oid) -> Value:
-    """pg_get_expr() of what is stored; of pg_node_tree itself nothing else is of use. None is NULL."""
-    if stored is None:
-        return None
-    return Later(lambda path: worded(catalog, stored.expr, catalog.relations.get(relid), path))
-
-
-def index_text(catalog: Catalog, row: Index) -> Value:
-    """pg_get_indexdef()."""
-    relations = catalog.relations
-    return Later(
-        lambda path: index_definition(
-            catalog, row, lambda stored, relid: worded(catalog, stored.expr, relations.get(relid), path)
-        )
-    )
-
-
-def constraint_text(catalog: Catalog, row: Constraint) -> Value:
-    """pg_get_constraintdef()."""
-    relations = catalog.relations
-    return Later(
-        lambda path: constraint_definition(
-            catalog, row, lambda stored, relid: worded(catalog, stored.expr, relations.get(relid), path)
-        )
-    )
 
 
 def _policies(catalog: Catalog) -> Iterator[Row]:
@@ -420,6 +366,7 @@ PG_VIEWS: Final[dict[str, Callable[[Catalog], Iterator[Row]]]] = {
     "pg_extension": _extension,
     "pg_attribute": _attribute,
     "pg_sequences": _sequences,
+    **DEPEND_VIEWS,
 }
 INFORMATION_SCHEMA: Final[dict[str, Callable[[Catalog], Iterator[Row]]]] = {
     "columns": _is_columns,

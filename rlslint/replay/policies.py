@@ -9,8 +9,8 @@ from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Policy, Relation, StoredExpr
 from rlslint.nodes.primnodes import Oid, Unresolved
+from rlslint.replay.lookup import owner_named
 from rlslint.replay.lookup import relation as required_relation
-from rlslint.replay.lookup import relation_named
 from rlslint.replay.names import roles_of
 from rlslint.replay.session import DDLError, Handler, Missing, PolicyChange, RejectedPolicy, Session
 from rlslint.source.extent import expression_extent
@@ -90,7 +90,7 @@ def drop_policy(session: Session, statement: Statement, obj: Raw, missing_ok: bo
     """One object of DROP POLICY: the table's name parts and the policy's name. DDLError 42704, NotFollowed."""
     parts = obj["List"]["items"]
     name = parts[-1]["String"]["sval"]
-    relation = relation_named(session, parts[:-1])
+    relation = owner_named(session, parts[:-1])
     if relation is None:
         if missing_ok:
             return

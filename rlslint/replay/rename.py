@@ -15,6 +15,7 @@ from rlslint.replay.indexes import constraint_of
 from rlslint.replay.lookup import ensure_namespace, find_index, find_relation, require_free, shown
 from rlslint.replay.names import role_of
 from rlslint.replay.naming import truncate
+from rlslint.replay.not_null import is_inherited_not_null
 from rlslint.replay.rowtypes import move_row_type
 from rlslint.replay.session import DDLError, Handler, Missing, Session
 from rlslint.replay.typed import require_untyped, tables_of
@@ -187,6 +188,8 @@ def _rename_constraint(session: Session, statement: Statement) -> None:
         parents = [catalog.relations[oid] for oid in table.inhparents]
         if any(one.conname == old and one.contype == "c" for up in parents for one in catalog.constraints_of(up.oid)):
             raise DDLError("42P16", f'cannot rename inherited constraint "{old}"')
+    if row.contype == "n" and is_inherited_not_null(session, table, table.column(row.conkey[0]).attname):
+        raise DDLError("42P16", f'cannot rename inherited constraint "{old}"')
     index = catalog.indexes.get(row.conindid) if row.contype in "pux" else None
     if index is not None:
         require_free(session, index.relnamespace, new)
@@ -198,11 +201,14 @@ def _rename_check(session: Session, row: Constraint, new: str) -> None:
     catalog = session.catalog
     _free_constraint(session, row, new)
     catalog.constraints.put(replace(row, conname=new))
-    if row.contype != "c" or row.connoinherit:
+    if row.contype not in "cn" or row.connoinherit:
         return
     for child in tuple(catalog.children_of(row.conrelid)):
-        for one in catalog.constraints_of(child.oid):
-            if one.conname == row.conname and one.contype == "c":
+        same = [one for one in catalog.constraints_of(child.oid) if one.conname == row.conname]
+        if not same and row.contype == "n":
+            raise DDLError("42704", f'constraint "{row.conname}" for table "{child.relname}" does not exist')
+        for one in same:
+            if one.contype == row.contype:
                 _rename_check(session, one, new)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rlslint.analyze import types as t
+from rlslint.analyze.coerce import binary_coercible
 from rlslint.analyze.deparse import DEFAULT_PATH, resolve_text, same_shape
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.opclass import default_opclass
@@ -57,6 +58,11 @@ def _class_for(session: Session, index: Index, held: Oid, oid: Oid) -> Oid:
     catalog = session.catalog
     row = catalog.opclasses.get(held)
     if row is not None and not row.opcdefault:
+        known = catalog.types.get(oid)
+        if known is not None and known.known and not binary_coercible(catalog, oid, row.opcintype):
+            raise DDLError(
+                "42804", f'operator class "{row.opcname}" does not accept data type {format_type(catalog, oid)}'
+            )
         return held
     found = default_opclass(catalog, oid, index.amname)
     if found is None and oid and index.amname == "btree":

@@ -263,10 +263,10 @@ class Session:
         self.search_path = tuple(names)
 
     def creation_namespace(self) -> Oid:
-        """The schema that unqualified new objects go to: the first of the search path that exists."""
+        """The schema that unqualified new objects go to: the first of the search path that exists, be it pg_catalog."""
         for name in self.search_path:
             oid = self.catalog.namespace_oid(name)
-            if oid is not None and name != "pg_catalog":
+            if oid is not None:
                 return oid
         raise DDLError("3F000", "no schema has been selected to create in")
 

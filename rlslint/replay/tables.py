@@ -21,6 +21,7 @@ from rlslint.replay.grants import default_acl
 from rlslint.replay.inherit import merge_parents, require_persistence
 from rlslint.replay.like import LikeParts, like_columns
 from rlslint.replay.lookup import is_taken, relation, require_free, target_relation
+from rlslint.replay.not_null import name_not_nulls
 from rlslint.replay.partitions import clone_from_parent, partition_key
 from rlslint.replay.reloptions import changed_options
 from rlslint.replay.rowtypes import add_row_type
@@ -50,6 +51,7 @@ def create_table(session: Session, statement: Statement) -> None:
     relid = catalog.new_oid()
     parts = _elements(session, statement, relid)
     _check_names(parts.plans)
+    parts.not_null.update(plan.attribute.attname for plan in parts.plans if plan.attribute.attnotnull)
     plans, attributes, complete = merge_parents(session, parents, parts.plans, partition=partbound is not None)
     partspec = node.get("partspec")
     if partspec is not None and persistence == "u" and catalog.pg_version >= 18:
@@ -166,7 +168,20 @@ def _finish(
     if row.relispartition:
         clone_from_parent(session, statement, relid, parents[0])
     written = [(one, plan.attribute.attname) for plan in plans for one in plan.constraints]
-    add_constraints(session, statement, relid, [*written, *((one, None) for one in parts.constraints)])
+    keys = [one for one in (*(node for node, _ in written), *parts.constraints) if one["contype"] == "CONSTR_PRIMARY"]
+    primary = {key["String"]["sval"] for one in keys for key in one.get("keys", ())}
+    primary |= {column for node, column in written if node["contype"] == "CONSTR_PRIMARY"}
+
+    def not_nulls() -> None:
+        name_not_nulls(
+            session,
+            relid,
+            local=primary | {plan.attribute.attname for plan in plans if plan.attribute.attname in parts.not_null},
+            names={plan.attribute.attname: plan.not_null_name for plan in plans if plan.not_null_name},
+            no_inherit={plan.attribute.attname for plan in plans if plan.not_null_no_inherit},
+        )
+
+    add_constraints(session, statement, relid, [*written, *((one, None) for one in parts.constraints)], not_nulls)
     for make in parts.later:
         make(session, relid)
 

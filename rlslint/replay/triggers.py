@@ -9,7 +9,7 @@ from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Trigger
 from rlslint.nodes.primnodes import Oid
-from rlslint.replay.lookup import find_relation, reject_index, relation_named, shown
+from rlslint.replay.lookup import find_relation, owner_named, reject_index, shown
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.replay.trigger_checks import needed_columns, require_place, require_trigger_function
 from rlslint.source.model import Raw, Statement
@@ -55,7 +55,7 @@ def drop_trigger(session: Session, statement: Statement, obj: Raw, missing_ok: b
     """One object of DROP TRIGGER: the table's name parts and the trigger's name. Raises DDLError 42704."""
     parts = obj["List"]["items"]
     name = parts[-1]["String"]["sval"]
-    relation = relation_named(session, parts[:-1])
+    relation = owner_named(session, parts[:-1])
     if relation is None:
         if not missing_ok:
             session.absent("42P01", f"table {parts[-2]['String']['sval']} is created by no file")

@@ -8,10 +8,11 @@ from typing import Final, Literal
 from rlslint.analyze import types as t
 from rlslint.analyze.entry import analyze_query
 from rlslint.analyze.typename import format_type
+from rlslint.analyze.typmod import column_typmod
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
-from rlslint.nodes.primnodes import SubLink, Unresolved, Var, walk
+from rlslint.nodes.primnodes import SubLink, Unresolved, walk
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_taken, require_free, target_relation
 from rlslint.replay.names import strings
@@ -140,7 +141,7 @@ def output_attributes(
     """The columns of a query's result, and whether they are all known. Raises DDLError (42601, 42701)."""
     attributes: list[Attribute] = []
     complete = True
-    for target in query.targets:
+    for place, target in enumerate(query.targets):
         if target.name == "*" and isinstance(target.expr, Unresolved):
             complete = False
             continue
@@ -152,7 +153,7 @@ def output_attributes(
                 attnum=number,
                 attname=name,
                 atttypid=oid,
-                atttypmod=_typmod(session.catalog, query, target.expr),
+                atttypmod=column_typmod(session.catalog, query, place),
                 attcollation=t.type_collation(session.catalog, oid),
                 origin=statement.span,
             )
@@ -165,20 +166,6 @@ def output_attributes(
             raise DDLError("42701", f'column "{attribute.attname}" specified more than once')
         seen.add(attribute.attname)
     return tuple(attributes), complete
-
-
-def _typmod(catalog: Catalog, query: Query, expr: object) -> int:
-    if not isinstance(expr, Var) or expr.levelsup or not 0 < expr.varno <= len(query.rtable):
-        return -1
-    rte = query.rtable[expr.varno - 1]
-    if rte.kind == "relation" and expr.attnum > 0:
-        relation = catalog.relations.get(rte.relid)
-        return -1 if relation is None else relation.column(expr.attnum).atttypmod
-    if rte.kind in ("subquery", "cte") and rte.subquery is not None and 0 < expr.attnum <= len(rte.subquery.targets):
-        return _typmod(catalog, rte.subquery, rte.subquery.targets[expr.attnum - 1].expr)
-    if rte.kind == "join" and 0 < expr.attnum <= len(rte.joinvars):
-        return _typmod(catalog, query, rte.joinvars[expr.attnum - 1])
-    return -1
 
 
 def create_table_as(session: Session, statement: Statement) -> None:

@@ -18,7 +18,7 @@ from rlslint.analyze.definitions import (
 from rlslint.analyze.deparse import deparse
 from rlslint.analyze.procname import arguments
 from rlslint.analyze.typename import format_type
-from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.catalog import PG_CATALOG, Catalog
 from rlslint.catalog.rows import Constraint, Index, Policy, Proc, Relation
 from rlslint.replay.replay import Replayed
 
@@ -57,11 +57,16 @@ def catalog_json(replayed: Replayed) -> Entry:
         "constraints": _sorted([_constraint(catalog, row) for row in constraints if _is_own(catalog, row)]),
         "policies": _sorted([_policy(catalog, row) for row in catalog.policies if row.origin is not None]),
         "functions": sorted(
-            (_function(catalog, row) for row in catalog.procs if row.origin is not None and not row.constructs),
+            (_function(catalog, row) for row in catalog.procs if _is_shown(row)),
             key=lambda entry: (entry["schema"], entry["name"], entry["arguments"]),
         ),
         "not_analysed": [{"path": path, "line": line, "reason": reason} for path, line, reason in sorted(notes)],
     }
+
+
+def _is_shown(row: Proc) -> bool:
+    """Whether a function is the files' own, in a schema of theirs."""
+    return row.origin is not None and not row.constructs and row.pronamespace != PG_CATALOG
 
 
 def _is_exact(catalog: Catalog, row: Policy) -> bool:

@@ -41,14 +41,20 @@ def _word(match: re.Match[str]) -> str:
 
 def known_placeholders(text: str, variables: dict[str, str]) -> list[tuple[int, int, str]]:
     """Start, end and value of each ``${name}`` and ``:NAME`` of the text that the tool's configuration gives a value."""
-    if not variables or ("${" not in text and ":" not in text):
+    if not variables:
         return []
     found: list[tuple[int, int, str]] = []
+    for name in variables:
+        # in brackets of the project's own
+        if not re.match(r"[\w:]", name):
+            found += [(one.start(), one.end(), variables[name]) for one in re.finditer(re.escape(name), text)]
+    if "${" not in text and ":" not in text:
+        return sorted(found)
     for match in _KNOWN.finditer(text):
         name = match[1] or match[2]
         if name in variables:
             found.append((match.start(), match.end(), variables[name]))
-    return found
+    return sorted(found)
 
 
 _KNOWN: Final = re.compile(r"\$\{([\w.:-]+)\}|(?<![:\w])(:[A-Z][A-Z0-9_]+)\b")

@@ -59,7 +59,7 @@ SELECT t.relname || '.' || k.conname, k.contype::text,
        (SELECT p.conname FROM pg_constraint p WHERE p.oid = k.conparentid)
 FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN pg_constraint up ON up.oid = k.conparentid
-WHERE n.nspname IN ('public', 's2') AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+WHERE n.nspname IN ('public', 's2') AND k.contype IN ('p', 'u', 'f', 'c', 'x', 'n')
   AND (up.oid IS NULL OR up.conrelid <> k.conrelid)"""
 _POLICIES = (
     """SELECT c.relname || '.' || p.polname, p.polcmd::text FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid"""
@@ -118,7 +118,7 @@ def replayed_snapshot(catalog: Catalog) -> Snapshot:
             row.condeferred,
             row.convalidated,
             # PostgreSQL marks keys and foreign keys of plain tables as not inheritable
-            row.connoinherit if row.contype == "c" else None,
+            row.connoinherit if row.contype in "cn" else None,
             names.get(row.conindid),
             parents.get(row.coninhparent),
         ]
@@ -263,7 +263,7 @@ class Both:
         """The server's and replay's catalogs, equal when replay is right."""
         served, replayed = server_snapshot(self.connection), replayed_snapshot(self.session.catalog)
         for row in served["constraints"].values():
-            if row[0] != "c":
+            if row[0] not in "cn":
                 row[8] = None
         return served, replayed
 

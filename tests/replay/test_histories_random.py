@@ -49,12 +49,25 @@ PROGRAMS = equally(CODE, CODE, histories.POLICIES, histories.TYPES)
 EVERYTHING = equally(DDL, STRUCTURE, SESSION, PROGRAMS)
 
 
+_LEFT_IN_PG_CATALOG = """
+DO $$ DECLARE command text; BEGIN
+    FOR command IN
+        SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND oid >= 16384
+        UNION ALL SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
+        WHERE typnamespace = 'pg_catalog'::regnamespace AND oid >= 16384 AND typelem = 0 AND typtype <> 'm'
+    LOOP EXECUTE command; END LOOP;
+END $$"""
+"""With pg_catalog first in search_path types and functions go there."""
+
+
 def begin(connection: psycopg.Connection[Any]) -> Both:
     """Both sides empty but for the roles; replay knows that the statements are all there is."""
     connection.execute("ROLLBACK")
     connection.execute("DISCARD ALL")
     connection.execute("SET client_min_messages = error")
     connection.execute("DROP SCHEMA IF EXISTS s3 CASCADE")
+    connection.execute(_LEFT_IN_PG_CATALOG.encode())
     both = Both.fresh(connection)
     assert both.step("grant usage on schema public to public") == (None, None)
     for role in (*ROLES, "h_three"):

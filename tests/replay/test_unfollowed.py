@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rlslint.replay.replay import Replayed, replay
 from rlslint.source.model import Migration, Project, SourceFile
 from rlslint.source.parse import parse_script
@@ -44,4 +46,37 @@ def test_built_in_and_harmless_calls_are_not_noted() -> None:
     found = replayed(
         function + "SELECT f(); SELECT pg_catalog.setval('s', 1), now(); SELECT * FROM generate_series(1, 2);"
     )
+    assert found.problems == []
+
+
+USERS = "CREATE TABLE users (id int PRIMARY KEY, email text);\n"
+UNIQUE = "ALTER TABLE users ADD CONSTRAINT uq UNIQUE (email)"
+DUPLICATES = "SELECT email FROM users GROUP BY email HAVING count(*) > 1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"DECLARE n int; BEGIN SELECT count(*) INTO n FROM ({DUPLICATES}) d; IF n = 0 THEN {UNIQUE}; END IF; END",
+        f"DECLARE n int := (SELECT count(*) FROM ({DUPLICATES}) d); BEGIN IF n = 0 THEN {UNIQUE}; END IF; END",
+        f"BEGIN IF NOT EXISTS ({DUPLICATES}) THEN {UNIQUE}; ELSE RAISE NOTICE 'twice'; END IF; END",
+        f"BEGIN IF (SELECT count(*) - count(DISTINCT email) FROM users) = 0 THEN {UNIQUE}; END IF; END",
+        f"BEGIN PERFORM 1 FROM users GROUP BY email HAVING count(*) > 1; IF NOT found THEN {UNIQUE}; END IF; END",
+        f"DECLARE n int; BEGIN EXECUTE 'SELECT count(*) FROM users' INTO n; IF n = 0 THEN {UNIQUE}; END IF; END",
+        "DECLARE n int; BEGIN WITH d AS (SELECT row_number() OVER (PARTITION BY email) AS k FROM users) SELECT count(*)"
+        f" INTO n FROM d WHERE k > 1; IF n = 0 THEN {UNIQUE}; END IF; END",
+        "DECLARE n int; BEGIN DELETE FROM users u USING users v WHERE u.email = v.email AND u.id > v.id;"
+        f" GET DIAGNOSTICS n = ROW_COUNT; IF n = 0 THEN {UNIQUE}; END IF; END",
+    ],
+)
+def test_what_depends_on_duplicate_rows_is_said_and_not_followed(body: str) -> None:
+    found = replayed(f"{USERS}DO $$ {body} $$;")
+    assert ["users_pkey"] == [row.conname for row in found.catalog.constraints]
+    assert [("RLS002", True)] == [(one.code, one.reason.endswith(UNIQUE)) for one in found.problems]
+
+
+def test_what_stands_behind_a_check_of_the_rows_is_followed() -> None:
+    raised = f"BEGIN IF EXISTS ({DUPLICATES}) THEN RAISE EXCEPTION 'twice'; END IF; {UNIQUE}; END"
+    found = replayed(f"{USERS}DO $$ {raised} $$;")
+    assert ["users_pkey", "uq"] == [row.conname for row in found.catalog.constraints]
     assert found.problems == []

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from rlslint.source.layouts.liquibase import yaml_tree
 from rlslint.source.layouts.listing import Listing, head, is_file, numbers, sql_files_below
 
 if sys.version_info >= (3, 11):
@@ -18,10 +21,18 @@ NAME: Final = re.compile(r"^(?P<kind>[VRUB])(?P<version>[0-9._]*)__(?P<name>.*)\
 _CALLBACK: Final = re.compile(
     r"^(?:before|after|create|drop|undo)(?:Each)?[A-Za-z]*(?:__.*)?\.sql$",
 )
-_SETTING: Final = re.compile(r"^[ \t]*flyway\.placeholders\.([\w.-]+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_PLACEHOLDER: Final = re.compile(
+    r"^[ \t]*(?:spring\.)?flyway\.placeholders\.([\w.-]+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE
+)
+_SETTING: Final = re.compile(r"^[ \t]*(?:spring\.)?flyway\.([\w-]+)[\w.-]*[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_SPRING_DEFAULT: Final = re.compile(r"\$\{[\w.-]+:(.*)\}")
 _NOT_TRANSACTIONAL: Final = re.compile(r"^[ \t]*executeInTransaction[ \t]*=[ \t]*false\b", re.MULTILINE | re.IGNORECASE)
-_BUILT_IN: Final = (("flyway:defaultSchema", "public"),)
 _CONFIGURATION: Final = ("flyway.toml", "flyway.conf", "conf/flyway.toml", "conf/flyway.conf")
+_SPRING: Final = tuple(
+    f"{folder}application.{suffix}"
+    for folder in ("", "src/main/resources/")
+    for suffix in ("yml", "yaml", "properties")
+)
 
 
 def flyway(folder: Path) -> Listing:
@@ -63,23 +74,72 @@ def transactional(path: Path) -> bool:
     return not _NOT_TRANSACTIONAL.search(head(path.with_name(path.name + ".conf")))
 
 
+@dataclass(frozen=True, slots=True)
+class _Configuration:
+    """What a configuration file says of placeholders."""
+
+    placeholders: dict[str, str]
+    replaced: bool = True
+    prefix: str = "${"
+    suffix: str = "}"
+    schema: str = "public"
+
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """Names with their values; a name in other brackets than Flyway's own stands with them."""
+        if not self.replaced:
+            return ()
+        values = {"flyway:defaultSchema": self.schema, **dict(sorted(self.placeholders.items()))}
+        if (self.prefix, self.suffix) == ("${", "}"):
+            return tuple(values.items())
+        return tuple((f"{self.prefix}{name}{self.suffix}", value) for name, value in values.items())
+
+
 def _placeholders(folder: Path) -> tuple[tuple[str, str], ...]:
-    """Flyway's own placeholders and those of the nearest configuration file above the folder."""
+    """Flyway's own placeholders and those of the nearest configuration file above the folder; Spring's counts too."""
     for above in (folder, *folder.parents[:6]):
-        for name in _CONFIGURATION:
+        for name in (*_CONFIGURATION, *_SPRING):
             if is_file(above / name):
-                return (*_BUILT_IN, *_configured(above / name))
+                found = _configuration(above / name)
+                if found is not None:
+                    return found.variables()
         if (above / ".git").exists():
             break
-    return _BUILT_IN
+    return _Configuration({}).variables()
 
 
-def _configured(path: Path) -> list[tuple[str, str]]:
+def _configuration(path: Path) -> _Configuration | None:
+    """None where the file says nothing of Flyway."""
     text = head(path)
-    if path.suffix == ".conf":
-        return [(match[1], match[2]) for match in _SETTING.finditer(text)]
+    if path.suffix in (".conf", ".properties"):
+        found = {match[1].replace("-", "").lower(): match[2] for match in _SETTING.finditer(text)}
+        named = {match[1]: match[2] for match in _PLACEHOLDER.finditer(text)}
+        return _made(found, named) if found or path.suffix == ".conf" else None
+    tree: Any
     try:
-        table: Any = tomllib.loads(text).get("flyway", {}).get("placeholders", {})
-        return sorted((str(key), value) for key, value in table.items() if isinstance(value, str))
+        tree = tomllib.loads(text) if path.suffix == ".toml" else yaml_tree(text).get("spring", {})
+        flat = tree.get("flyway", {} if path.suffix == ".toml" else None)
+        if flat is None:
+            return None
+        given = {str(key).replace("-", "").lower(): value for key, value in flat.items()}
+        named = {str(key): value for key, value in given.get("placeholders", {}).items()}
     except (tomllib.TOMLDecodeError, AttributeError, RecursionError):
-        return []
+        return _Configuration({})
+    return _made(given, {name: _spring_default(value) for name, value in named.items() if isinstance(value, str)})
+
+
+def _made(given: Mapping[str, Any], placeholders: dict[str, str]) -> _Configuration:
+    schemas = given.get("schemas", "")
+    first = schemas[0] if isinstance(schemas, list) and schemas else str(schemas or "").split(",")[0].strip()
+    return _Configuration(
+        placeholders,
+        replaced=str(given.get("placeholderreplacement", True)).lower() != "false",
+        prefix=str(given.get("placeholderprefix", "${")),
+        suffix=str(given.get("placeholdersuffix", "}")),
+        schema=str(given.get("defaultschema") or first or "public"),
+    )
+
+
+def _spring_default(value: str) -> str:
+    """``${NAME:default}`` of Spring is its default."""
+    match = _SPRING_DEFAULT.fullmatch(value)
+    return match[1] if match else value

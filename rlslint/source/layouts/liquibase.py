@@ -12,6 +12,9 @@ from xml.etree import ElementTree
 from rlslint.source.layouts.listing import HEAD, Listing, entries, head, is_file, sql_files_below
 
 FORMATTED: Final = re.compile(r"^\s*--[ \t]*liquibase[ \t]+formatted[ \t]+sql", re.IGNORECASE)
+_PROPERTY: Final = re.compile(
+    r"^\s*--[ \t]*property[ \t]+name[:=](\S+)[ \t]+value[:=]\"?([^\s\"]+)", re.IGNORECASE | re.MULTILINE
+)
 _SUFFIXES: Final = (".xml", ".yaml", ".yml", ".json")
 _ROOT_NAMES: Final = re.compile(r"master|root|main|^(?:db\.)?changelog\.", re.IGNORECASE)
 _LONGEST: Final = 16_000_000
@@ -29,7 +32,8 @@ def liquibase(folder: Path) -> Listing:
         skipped = [
             (path, "no '--liquibase formatted sql' in the first line") for path in found if path not in formatted
         ]
-        return Listing(tuple(formatted), tuple(skipped))
+        variables = {name: value for path in formatted for name, value in _written_properties(path)}
+        return Listing(tuple(formatted), tuple(skipped), variables=tuple(variables.items()))
     walk = _Walk(folder)
     walk.follow(root)
     return Listing(tuple(walk.files), tuple(walk.skipped), variables=tuple(walk.variables.items()))
@@ -63,6 +67,7 @@ class _Walk:
             self._seen.add(path)
             if path.suffix.lower() not in _SUFFIXES:
                 self.files[path] = None
+                self.variables.update(_written_properties(path))
                 continue
             self.variables.update(_properties(path))
             found: list[Path] = []
@@ -157,12 +162,18 @@ def _tree(path: Path, text: str) -> Any:
             return json.loads(text)
         except (ValueError, RecursionError):
             return None
+    return yaml_tree(text)
+
+
+def yaml_tree(text: str) -> Any:
+    """What a YAML text holds; an empty mapping where it cannot be read or holds none."""
     import yaml
 
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        tree = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError):
-        return None
+        return {}
+    return tree if isinstance(tree, dict) else {}
 
 
 def _from_tree(tree: Any) -> Iterator[_Entry]:
@@ -193,6 +204,11 @@ def _properties(path: Path) -> dict[str, str]:
         items = _list(_dict(_tree(path, text)).get("databaseChangeLog"))
         found = [_dict(item["property"]) for item in items if "property" in _dict(item)]
     return {str(one["name"]): str(one["value"]) for one in found if "name" in one and "value" in one}
+
+
+def _written_properties(path: Path) -> list[tuple[str, str]]:
+    """``--property name:schema value:app`` of a formatted SQL file."""
+    return [(match[1], match[2]) for match in _PROPERTY.finditer(head(path))]
 
 
 def _dict(value: Any) -> dict[Any, Any]:
