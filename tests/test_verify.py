@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from rlslint.cli import main
 from rlslint.source.model import UsageError
 from rlslint.verify.database import own_database
+from rlslint.verify.request import Request
 from tests.conftest import Server
 
 SCHEMA = """
@@ -61,12 +62,13 @@ def test_a_database_that_holds_tables_is_refused(server: Server) -> None:
         connection.execute(b"CREATE TABLE t (a int)")
         name = connection.info.dbname
         url = server.uri.replace("/postgres?", f"/{name}?")
-        with pytest.raises(UsageError, match="holds tables"), own_database(url, yes=False):
+        with pytest.raises(UsageError, match="holds tables"), own_database(Request(database_url=url)):
             pass
 
 
 def test_a_server_elsewhere_needs_yes() -> None:
-    with pytest.raises(UsageError, match="not local"), own_database("postgresql://db.example.com/x", yes=False):
+    request = Request(database_url="postgresql://db.example.com/x")
+    with pytest.raises(UsageError, match="not local"), own_database(request):
         pass
 
 

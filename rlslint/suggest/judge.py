@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import Facts, TablesFacts
-from rlslint.findings import Finding, every, settle
+from rlslint.findings import COSTS, Finding, every, settle
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
@@ -25,8 +25,8 @@ Key = tuple[str, Oid, Oid, Hashable]
 
 
 def finding_key(finding: Finding) -> Key:
-    """Code, table, policy and facts; of facts those that say what is wrong, not where or how often."""
-    facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items()))
+    """Code, table, policy and facts; of facts those that say what is wrong, not where or how often, nor what it costs."""
+    facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items() if name not in COSTS))
     return (finding.rule.code, finding.relid, finding.policy_oid, facts)
 
 

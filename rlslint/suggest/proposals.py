@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rlslint.analyze.deparse import resolve_text
-from rlslint.analyze.typename import quote_identifier
+from rlslint.analyze.typename import format_type, quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.checks.model import (
@@ -77,10 +77,16 @@ class Proposer:
         indexes = self._indexes(finding)
         wraps = self._wraps(finding)
         stable = tuple(one for need in finding.needs if (one := self._stable(need)) is not None)
+        roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
+        if wraps and (stable or indexes) and any(self._runs_its_body(need) for need in finding.needs):
+            # where an index could serve but most rows match, the whole table is read: not with a call for each row
+            groups.append((*roles, *stable, *wraps, *indexes))
+        elif roles and indexes:
+            # for a role that a policy is not meant for, the table is then not looked at
+            groups.append((*roles, *indexes))
         for group in (stable, indexes, wraps):
             if group:
                 groups.append(group)
-        roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
         if roles:
             groups.append(roles)
         merges = (merge_policies(self.catalog, one.policies) for one in finding.needs if isinstance(one, NeedMerge))
@@ -135,6 +141,11 @@ class Proposer:
 
     def _stable(self, need: object) -> Suggestion | None:
         return declare_stable(self.catalog, need) if isinstance(need, NeedStable) else None
+
+    def _runs_its_body(self, need: object) -> bool:
+        """Whether it is a call that PostgreSQL cannot make a part of the condition."""
+        proc = self.catalog.procs.get(need.funcid) if isinstance(need, NeedWrap) else None
+        return proc is not None and (proc.prolang != "sql" or proc.prosecdef or bool(proc.proconfig))
 
     # Conditions -------------------------------------------------------------------------------------------------------
 
@@ -260,7 +271,7 @@ class Proposer:
             stored = need.clause.stored
             writing = self.writing(stored, policy.polrelid)
             places = [(need.start, need.end)] if writing.stored is stored else _calls_of(writing, need.funcid)
-            edits += [(stored, (a, b, f"(SELECT {writing.text[a:b]})")) for a, b in places if a >= 0]
+            edits += [(stored, (a, b, self._asked_once(writing, need.funcid, a, b))) for a, b in places if a >= 0]
         procs = [self.catalog.procs.get(need.funcid) for need in needs]
         volatile = sorted({proc.proname for proc in procs if proc is not None and proc.provolatile == "v"})
         return self._edited(
@@ -271,6 +282,14 @@ class Proposer:
             applicability="conditional" if volatile else "safe",
             assumes=tuple(f"{name}() gives one answer throughout a statement" for name in volatile),
         )
+
+    def _asked_once(self, writing: Writing, funcid: Oid, start: int, end: int) -> str:
+        """The call in a scalar subquery: ``ANY ((SELECT f()))`` would be a subquery over the elements, were it not for the
+        cast."""
+        text = f"(SELECT {writing.text[start:end]})"
+        if not writing.is_array_of_any(start, end):
+            return text
+        return f"{text}::{format_type(self.catalog, self.catalog.procs[funcid].prorettype)}"
 
     def qualify_names(self, needs: Sequence[NeedQualify]) -> Suggestion | None:
         """Write the policy's table before the captured names: changes who passes, so never done unasked."""
