@@ -94,6 +94,15 @@ class NeedMerge:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedRegroup:
+    """Permissive policies of one table with differing roles to become one a command and role."""
+
+    policies: tuple[Policy, ...]
+    holders: tuple[Oid, ...]
+    """Roles that may use the table and that row security binds."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeedRoles:
     """A TO clause with these roles for a policy that has none."""
 
@@ -137,6 +146,7 @@ Need = (
     | NeedRewrite
     | NeedExpressionIndex
     | NeedMerge
+    | NeedRegroup
     | NeedRoles
     | NeedStable
     | NeedHelper

@@ -165,10 +165,10 @@ def _policies(
     taken: dict[Suggestion, list[str]],
     touched: dict[Oid, list[tuple[Finding, Suggestion]]],
 ) -> Iterable[Change]:
-    """One change a policy; those that go come last, so that nobody is locked out in between."""
+    """One change a policy, new ones first; those that go come last, so that nobody is locked out in between."""
     now = {policy.oid: policy for policy in catalog.policies}
     drops: list[Change] = []
-    for oid in dict.fromkeys((*originals, *now)):
+    for oid in dict.fromkeys((*(oid for oid in now if oid not in originals), *originals)):
         was, is_ = originals.get(oid), now.get(oid)
         if was is is_:
             continue

@@ -17,6 +17,7 @@ from rlslint.checks.model import (
     NeedMerge,
     NeedNote,
     NeedQualify,
+    NeedRegroup,
     NeedRewrite,
     NeedRoles,
     NeedSelectPolicy,
@@ -32,6 +33,7 @@ from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
 from rlslint.suggest.merge import merge_policies
 from rlslint.suggest.policies import add_roles, add_select_policy, altered
+from rlslint.suggest.regroup import regroup_policies
 from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
@@ -93,6 +95,12 @@ class Proposer:
         merged = tuple(one for one in merges if one is not None)
         if merged:
             groups.append(merged)
+        regroups = (
+            regroup_policies(self.catalog, one.policies, one.holders)
+            for one in finding.needs
+            if isinstance(one, NeedRegroup)
+        )
+        groups += ((one,) for one in regroups if one is not None)
         for need in finding.needs:
             groups += self._other(need, finding)
         yield from groups
@@ -325,7 +333,7 @@ def _excludes_forms(need: object) -> bool:
     """Whether it is not for another form of the condition to cure the finding."""
     if isinstance(need, NeedNote):
         return not need.unless_cured
-    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge))
+    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge, NeedRegroup))
 
 
 def all_forms(writing: Writing) -> Iterator[Form]:
