@@ -9,6 +9,7 @@ from rlslint.checks.model import Facts, Match, Need, NeedMerge, NeedNote, NeedRe
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.rewrite.model import StatementName
+from rlslint.rewrite.rowsecurity import bypasses
 
 _COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
 
@@ -61,7 +62,10 @@ def _needs(facts: Facts, groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> 
                 alike.setdefault(frozenset(policy.polroles), {}).update(dict.fromkeys(beside))
     needs = [NeedMerge(tuple(same)) for same in alike.values()]
     every = tuple(dict.fromkeys(policy for policies in groups for policy in policies))
-    holders = facts.holders(facts.catalog.relations[every[0].polrelid])
+    relation = facts.catalog.relations[every[0].polrelid]
+    holders = facts.holders(relation)
+    if holders and bypasses(facts.catalog, relation, relation.relowner) is None:
+        holders = tuple(sorted({*holders, relation.relowner}))
     return (*needs, NeedRegroup(every, holders), NeedNote(_ADVICE, unless_cured=True))
 
 

@@ -49,8 +49,6 @@ def regroup_policies(catalog: Catalog, policies: Sequence[Policy], holders: Sequ
     roles = sorted((named - {PUBLIC}) | (set(holders) if public else set()))
     if not usable or not roles or len(roles) > _MOST or (public and (not holders or PUBLIC in holders)):
         return None
-    if public and relation.relforcerowsecurity:
-        return None
     cells = _cells(catalog, policies, roles)
     others = ", ".join(quote_identifier(catalog.rolname(role)) for role in roles)
     assumes = (f"row security on {relation.relname} binds nobody but {others}",) if public else ()

@@ -14,6 +14,7 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
+from rlslint.suggest.why_not import why_not
 
 _TOGETHER = 4
 """How often all proposals are tried together, each time without those that stood in the way."""
@@ -38,7 +39,10 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
                 made = proven(proposer, judge, finding, proposal)
                 if made:
                     break
-        result.append(with_suggestions(finding, (*made, *proposer.notes(finding, cured=bool(made)))))
+        notes = proposer.notes(finding, cured=bool(made))
+        if not made and not notes and finding.rule.about == "plans" and finding.needs:
+            notes = (why_not(proposer, judge, finding),)
+        result.append(with_suggestions(finding, (*made, *notes)))
     return result
 
 
