@@ -78,6 +78,16 @@ class NeedRewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedIndexedForm:
+    """Another form as in `NeedRewrite`, and with it an index: neither serves without the other."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+    index: NeedIndex
+
+
+@dataclass(frozen=True, slots=True)
 class NeedExpressionIndex:
     """An index on the expression over one row that stands at ``start`` to ``end`` of the clause (``lower(email)``)."""
 
@@ -144,6 +154,7 @@ Need = (
     | NeedSelectPolicy
     | NeedQualify
     | NeedRewrite
+    | NeedIndexedForm
     | NeedExpressionIndex
     | NeedMerge
     | NeedRegroup

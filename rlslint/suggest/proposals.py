@@ -14,6 +14,7 @@ from rlslint.checks.model import (
     NeedExpressionIndex,
     NeedHelper,
     NeedIndex,
+    NeedIndexedForm,
     NeedMerge,
     NeedNote,
     NeedQualify,
@@ -74,7 +75,11 @@ class Proposer:
 
     def proposals(self, finding: Finding) -> Iterator[Proposal]:
         """What could cure the finding: each kind of need alone, then indexes and wrapped calls together, then any
-        other form of the policy's condition."""
+        other form of the policy's condition. What needs a form and an index is given both or nothing."""
+        together = [need for need in finding.needs if isinstance(need, NeedIndexedForm)]
+        if together:
+            yield from self._indexed_forms(together)
+            return
         groups: list[Proposal] = []
         indexes = self._indexes(finding)
         wraps = self._wraps(finding)
@@ -121,6 +126,11 @@ class Proposer:
         """The indexes that meet the needs, each once."""
         made = (create_index(self.indexes, need) for need in needs)
         return tuple(dict.fromkeys(one for one in made if one is not None))
+
+    def _indexed_forms(self, needs: Sequence[NeedIndexedForm]) -> Iterator[Proposal]:
+        for need in needs:
+            for form in self.forms(need.clause, need.start, need.end):
+                yield (*form, *self.index_for([need.index]))
 
     def _indexes(self, finding: Finding) -> Proposal:
         return self.index_for([need for need in finding.needs if isinstance(need, NeedIndex)])

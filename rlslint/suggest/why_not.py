@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rlslint.analyze.entry import analyze_query, rejections, unknowns
 from rlslint.catalog.catalog import Catalog
-from rlslint.checks.model import NeedHelper, NeedRewrite
+from rlslint.checks.model import NeedHelper, NeedIndexedForm, NeedRewrite
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink, SubLinkType
 from rlslint.plan.mutate import has_vars_of_level
@@ -28,7 +28,7 @@ def why_not(proposer: Proposer, judge: Judge, finding: Finding) -> Suggestion:
 
 def _reasons(proposer: Proposer, judge: Judge, finding: Finding) -> Iterator[str]:
     for need in finding.needs:
-        if isinstance(need, (NeedHelper, NeedRewrite)):
+        if isinstance(need, (NeedHelper, NeedIndexedForm, NeedRewrite)):
             policy = need.clause.policy
             writing = proposer.writing(need.clause.stored, policy.polrelid)
             if missing := [*rejections(writing.expr), *unknowns(writing.expr)]:
@@ -71,10 +71,14 @@ def _helper(writing: Writing, need: NeedHelper) -> Iterator[str]:
         return
     name = f"{proc.proname}()"
     parts = [asked_for(catalog, part) for part in positive(writing.expr)]
-    if not any(node.funcid == need.funcid for node in parts if isinstance(node, FuncExpr)):
+    calls = [node for node in parts if isinstance(node, FuncExpr) and node.funcid == need.funcid]
+    if not calls:
         yield f"{name} does not stand by itself among AND and OR, where a list could take its place"
         return
-    call = next(node for node in parts if isinstance(node, FuncExpr) and node.funcid == need.funcid)
+    if len(calls[0].args) != len(proc.proargtypes):
+        yield f"{name} is called without all of its arguments"
+        return
+    call = calls[0]
     if len(_from_row(call.args)) != 1:
         yield f"{name} is given more than one thing of the row"
         return
