@@ -140,6 +140,22 @@ class NeedHelper:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedDenial:
+    """A setting that the clause asks for to give NULL, not an error, where it is missing, or (``cast``) empty."""
+
+    clause: PolicyClause
+    setting: str
+    cast: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NeedInvoker:
+    """A view that reads its tables as whoever reads the view."""
+
+    relid: Oid
+
+
+@dataclass(frozen=True, slots=True)
 class NeedNote:
     """No SQL can be offered; the text says what to do, or why there is none."""
 
@@ -161,6 +177,8 @@ Need = (
     | NeedRoles
     | NeedStable
     | NeedHelper
+    | NeedDenial
+    | NeedInvoker
     | NeedNote
 )
 

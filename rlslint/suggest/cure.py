@@ -106,7 +106,7 @@ def cure(
             break
         facts, findings = recheck()
     changes = [
-        *_functions(taken),
+        *_other_objects(taken),
         *_policies(catalog, originals, texts, creates, taken, touched),
         *_indexes(facts, taken),
     ]
@@ -121,9 +121,10 @@ def _policies_of(catalog: Catalog, suggestion: Suggestion) -> tuple[Oid, ...]:
         return tuple(sorted(change.policies))
 
 
-def _functions(taken: dict[Suggestion, list[str]]) -> Iterable[Change]:
+def _other_objects(taken: dict[Suggestion, list[str]]) -> Iterable[Change]:
+    """Functions, which policies may call afterwards, and views."""
     for one, codes in taken.items():
-        if one.up.startswith(("ALTER FUNCTION", "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")):
+        if one.up.startswith(("ALTER FUNCTION", "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", "ALTER VIEW")):
             yield Change([one.up], [one.down], list(dict.fromkeys(codes)), [one.title], list(one.assumes))
 
 

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from rlslint.analyze.deparse import resolve_text
+from rlslint.analyze.deparse import resolve_text, same_shape
 from rlslint.analyze.typename import format_type, quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.checks.model import (
+    NeedDenial,
     NeedExpressionIndex,
     NeedHelper,
     NeedIndex,
     NeedIndexedForm,
+    NeedInvoker,
     NeedMerge,
     NeedNote,
     NeedQualify,
@@ -33,7 +35,7 @@ from rlslint.rewrite.model import PolicyClause
 from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
 from rlslint.suggest.merge import merge_policies
-from rlslint.suggest.policies import add_roles, add_select_policy, altered
+from rlslint.suggest.policies import add_roles, add_select_policy, altered, read_as_caller
 from rlslint.suggest.regroup import regroup_policies
 from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
@@ -41,6 +43,7 @@ from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
+from rlslint.suggest.rewrites.setting import denying, plainest
 from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, bare_scalar, positive
 from rlslint.suggest.trial import applied
 
@@ -147,6 +150,10 @@ class Proposer:
                 suggestion = self.qualify_names(tuple(self.names[clause.policy.oid]))
             case NeedSelectPolicy():
                 suggestion = add_select_policy(self.catalog, need, finding.roles)
+            case NeedDenial():
+                suggestion = self.denying(need)
+            case NeedInvoker(relid=relid):
+                suggestion = read_as_caller(self.catalog, relid)
             case NeedExpressionIndex():
                 suggestion = self.expression_index(need)
             case NeedRewrite(clause=clause, start=start, end=end):
@@ -321,6 +328,29 @@ class Proposer:
         title = "name the policy's own table"
         return self._edited(policy, edits, kind="rewrite_policy", title=title, applicability="unsafe")
 
+    def denying(self, need: NeedDenial) -> Suggestion | None:
+        """The setting asked for so that the policy denies where it is missing or empty."""
+        policy, stored = need.clause.policy, need.clause.stored
+        writing = self.writing(stored, policy.polrelid)
+        edits = denying(writing, need.setting, cast=need.cast) if writing.exact else ()
+        if not edits:
+            return None
+        text = writing.edited(edits)
+        fresh = resolve_text(self.catalog, text, stored.span, policy.polrelid, boolean=True)
+        if fresh is None or not same_shape(*plainest(self.catalog, fresh.expr, writing.expr, need.setting)):
+            return None
+        missing = "missing or empty" if need.cast else "missing"
+        return altered(
+            self.catalog,
+            policy,
+            using=text if stored is policy.polqual else None,
+            check=text if stored is policy.polwithcheck else None,
+            kind="rewrite_policy",
+            title=f"deny where {need.setting} is {missing}, instead of failing",
+            applicability="conditional",
+            assumes=(f"no statement is to fail because {need.setting} is {missing}",),
+        )
+
     def expression_index(self, need: NeedExpressionIndex) -> Suggestion | None:
         """An index on an expression of the policy, where it is IMMUTABLE."""
         policy = need.clause.policy
@@ -343,7 +373,7 @@ def _excludes_forms(need: object) -> bool:
     """Whether it is not for another form of the condition to cure the finding."""
     if isinstance(need, NeedNote):
         return not need.unless_cured
-    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge, NeedRegroup))
+    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge, NeedRegroup, NeedDenial, NeedInvoker))
 
 
 def all_forms(writing: Writing) -> Iterator[Form]:

@@ -12,6 +12,7 @@ from rlslint.checks.model import NeedIndex
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Tell, silent
+from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 from rlslint.suggest.why_not import why_not
@@ -43,7 +44,7 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
         if not made and not notes and finding.rule.about == "plans" and finding.needs:
             notes = (why_not(proposer, judge, finding),)
         result.append(with_suggestions(finding, (*made, *notes)))
-    return result
+    return with_clashes(result)
 
 
 def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> dict[int, Proposal]:

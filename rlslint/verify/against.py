@@ -26,8 +26,8 @@ from rlslint.source.parse import parse_script
 from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied, reads
 from rlslint.verify.claims import absent
-from rlslint.verify.measure import TIMED_OUT, Measured, acting, digest, failed, measure, user_id
-from rlslint.verify.request import Request
+from rlslint.verify.measure import Measured, acting, digest, failed, measure, user_id
+from rlslint.verify.request import TIMED_OUT, Request
 
 Connection = psycopg.Connection[Any]
 

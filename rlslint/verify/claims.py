@@ -19,8 +19,8 @@ from rlslint.source.model import Statement
 from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied
 from rlslint.verify.compare import apply
-from rlslint.verify.measure import TIMED_OUT, Measured, digest, measure
-from rlslint.verify.request import Request
+from rlslint.verify.measure import Measured, digest, measure
+from rlslint.verify.request import TIMED_OUT, Request
 from rlslint.verify.rows import fill, tables_there
 from rlslint.verify.standins import stand_in
 

@@ -16,6 +16,8 @@ from rlslint.verify.server import EmbeddedServer
 
 Connection = psycopg.Connection[Any]
 
+SCRATCH: Final = "rlslint_verify_"
+"""What the names of our databases begin with."""
 _LOCAL: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _HOLDS_TABLES: Final = """
 SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -71,7 +73,7 @@ def _database(request: Request, kind: type[Connection]) -> Iterator[Connection]:
 
 
 def _beside(main: Connection, request: Request, kind: type[Connection]) -> Iterator[Connection]:
-    name = f"rlslint_verify_{os.getpid()}"
+    name = f"{SCRATCH}{os.getpid()}"
     before = {row[0] for row in main.execute("SELECT rolname FROM pg_roles")}
     main.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     try:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import psycopg
 
 from rlslint.plan.signed_out import ANON
+from rlslint.verify.request import TIMED_OUT
 
 Connection = psycopg.Connection[Any]
 
@@ -21,9 +22,6 @@ SCANS: Final = {
     "Bitmap Heap Scan": "index_scan",
     "Result": "no_rows",
 }
-
-
-TIMED_OUT: Final = "57014"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Final
 
 from rlslint.source.model import Tell, silent
 
+TIMED_OUT: Final = "57014"
+"""The SQLSTATE of a statement that reached the time limit."""
 _PATIENCE: Final = 30.0
 """Seconds that an interrupt waits for the clean-up; a second interrupt does not."""
 
