@@ -271,7 +271,15 @@ def fix(
 @click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", help="Format.")
 @click.option("--select", help="Codes or prefixes to prove, separated by commas.")
 @click.option("--ignore", help="Codes or prefixes to leave out, separated by commas.")
-@click.option("--rows", type=click.IntRange(1), default=100_000, help="Rows a table (default: 100000).")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    default=100_000,
+    help="Rows a table that --stats says nothing of (default: 100000).",
+)
+@click.option(
+    "--time-limit", type=click.FloatRange(0.001), default=20.0, help="Seconds that a statement may take (default: 20)."
+)
 @click.option("--database-url", help="A scratch server to use instead of the embedded one.")
 @click.option("--yes", is_flag=True, help="Use a server that is not local.")
 @click.option(
@@ -284,6 +292,7 @@ def verify(
     select: str | None,
     ignore: str | None,
     rows: int,
+    time_limit: float,
     database_url: str | None,
     yes: bool,
     against: Path | None,
@@ -292,7 +301,8 @@ def verify(
     """Prove findings and suggestions on a real PostgreSQL.
 
     A scratch server is started (extra verify: pip install 'rlslint[verify]'), the migrations applied, rows made up, and every
-    statement run before and after each suggestion: the same rows, the plan as predicted, the time.
+    statement run before and after each suggestion: the same rows, the plan as predicted, the time. With --database-url this
+    happens in a database of its own beside the one that is named. It is gone afterwards, also after Ctrl-C.
 
     \b
     Examples:
@@ -306,21 +316,25 @@ def verify(
     from rlslint.report import against as against_report
     from rlslint.report import verify as report
     from rlslint.source.stack import with_room
-
-    def tell(text: str) -> None:
-        if not quiet:
-            click.echo(f"rlslint: {text}", err=True)
+    from rlslint.verify.request import Request
 
     cwd = Path.cwd()
-    with one_line_errors():
+    with one_line_errors(terminated=True), Progress(quiet=quiet) as progress:
         options = given.options(select=select, ignore=ignore)
+        request = Request(
+            rows=rows,
+            limit_ms=max(1, round(1000 * time_limit)),
+            database_url=database_url,
+            yes=yes,
+            say=progress.say,
+            tell=progress,
+        )
         if against is not None:
             theirs = against
             compared = with_room(
-                lambda: pipeline.verify_against(
-                    options, cwd=cwd, against=theirs, rows=rows, database_url=database_url, yes=yes, tell=tell
-                )
+                lambda: pipeline.verify_against(options, cwd=cwd, against=theirs, request=request), request.stop
             )
+            progress.clear()
             write(getattr(against_report, f"render_{format_}")(compared), given.output)
             held = all(one.holds for one in compared)
         else:
@@ -329,14 +343,13 @@ def verify(
                 lambda: pipeline.verify(
                     options,
                     cwd=cwd,
-                    rows=rows,
-                    database_url=database_url,
-                    yes=yes,
-                    tell=tell,
+                    request=request,
                     stdin=stdin,
                     stdin_filename=given.stdin_filename,
-                )
+                ),
+                request.stop,
             )
+            progress.clear()
             write(getattr(report, f"render_{format_}")(found), given.output)
             held = all(one.holds for one in found)
     if not held:

@@ -180,15 +180,20 @@ def _one_line_usage() -> Iterator[None]:
 
 
 class one_line_errors:  # noqa: N801 - used as a statement
-    """What the user can mend ends in one line on standard error and status 2."""
+    """What the user can mend ends in one line on standard error and status 2. ``terminated``: SIGTERM counts as an
+    interrupt, since there is something to tidy up."""
+
+    def __init__(self, *, terminated: bool = False) -> None:
+        self._signals = (signal.SIGINT, signal.SIGTERM) if terminated else (signal.SIGINT,)
 
     def __enter__(self) -> None:
         # outside, an interrupt ends the process at once and without a word (__main__)
-        self._before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._before = [(number, signal.signal(number, signal.default_int_handler)) for number in self._signals]
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before:
+            if before is not None:
+                signal.signal(number, before)
         if error is None or isinstance(error, SystemExit):
             return
         from rlslint.baseline import BaselineError
@@ -249,6 +254,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._start = self._last = monotonic()
         self._shown = False
+        self._quiet = quiet
         self._on = not quiet and not in_ci() and sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -258,13 +264,23 @@ class Progress:
             self._shown = True
             click.echo(f"{_CLEAR}rlslint: {what}" + (f" {done}/{total}" if total else "") + " ...", nl=False, err=True)
 
+    def say(self, text: str) -> None:
+        """A line that stays, read along by a person or not."""
+        if not self._quiet:
+            self.clear()
+            click.echo(f"rlslint: {text}", err=True)
+
+    def clear(self) -> None:
+        """Leave the line as it was."""
+        if self._shown:
+            self._shown = False
+            click.echo(_CLEAR, nl=False, err=True)
+
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the line as it was."""
-        if self._shown:
-            click.echo(_CLEAR, nl=False, err=True)
+        self.clear()
 
 
 def in_ci() -> bool:

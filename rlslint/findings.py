@@ -165,6 +165,8 @@ def _the_same(one: Finding, first: Finding) -> str:
     return f"the same in {one.policy}" + (f" on {one.table}" if one.relid != first.relid else "")
 
 
+COSTS: Final = ("row_visits", "row_visits_so_far")
+"""Facts that statistics add."""
 _WRITES: Final = frozenset[StatementName]({"insert", "insert_many", "insert_returning", "upsert"})
 
 
@@ -186,7 +188,7 @@ def costed(findings: Iterable[Finding], facts: Facts) -> list[Finding]:
             continue
         inserts = facts.inserted.get(finding.relid, 0)
         total = max(one * (max(1, inserts) if name in _WRITES else 1) for name, one in each.items())
-        data = {**finding.facts, "row_visits": round(max(each.values())), "row_visits_so_far": round(total)}
+        data = {**finding.facts, **dict(zip(COSTS, (round(max(each.values())), round(total)), strict=True))}
         result.append(replace(finding, facts=data, cost=total))
     return result
 

@@ -20,7 +20,13 @@ from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, predict_all
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.replay.presets.presets import choose_preset, exposed_schemas, preset_statements, preset_superusers
+from rlslint.replay.presets.presets import (
+    choose_preset,
+    exposed_schemas,
+    preset_path,
+    preset_statements,
+    preset_superusers,
+)
 from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Database, Result, together
@@ -37,6 +43,8 @@ from rlslint.touched import Causes, Notes
 if TYPE_CHECKING:
     from rlslint.verify.against import Comparison
     from rlslint.verify.claims import Claim
+    from rlslint.verify.database import Connection
+    from rlslint.verify.request import Request
 
 
 def check(
@@ -214,30 +222,43 @@ def verify(
     options: Options,
     *,
     cwd: Path,
-    rows: int,
-    database_url: str | None,
-    yes: bool,
-    tell: Callable[[str], None],
+    request: Request,
     stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
 ) -> list[Claim]:
     """Put the findings that have a suggestion to a real server. Raises as `check` and `load` do, and UsageError where
     there is no server."""
     try:
-        from rlslint.verify.claims import claims, prepare
+        from rlslint.verify.claims import claims
         from rlslint.verify.database import own_database
     except ModuleNotFoundError as error:
         raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
     chosen = _chosen(options)
-    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename)
-    facts = gather(project, replayed, options)
+    tell = request.tell
+    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, tell=tell)
+    facts = gather(project, replayed, options, tell=tell)
     findings = lint(facts, project, options, chosen, cwd)
-    offered = suggest(findings, Judge(facts, chosen))
-    statements = [one for migration in project.migrations for one in migration.statements]
-    with own_database(database_url, yes=yes) as connection:
-        preset = replayed.preset
-        prepare(connection, preset_superusers(preset), preset_statements(preset), statements, rows, tell)
-        return list(claims(connection, replayed.catalog, offered, tell=tell))
+    offered = suggest(findings, Judge(facts, chosen), tell)
+    with own_database(request) as connection:
+        _prepare(connection, project, replayed, options, request)
+        return list(claims(connection, replayed.catalog, offered, request))
+
+
+def _prepare(connection: Connection, project: Project, replayed: Replayed, options: Options, request: Request) -> None:
+    """Bring the database to where the migrations end, with rows."""
+    from rlslint.suggest.policies import table_name
+    from rlslint.verify.claims import prepare
+
+    preset, catalog = replayed.preset, replayed.catalog
+    prepare(
+        connection,
+        preset_superusers(preset),
+        preset_statements(preset),
+        [one for migration in project.migrations for one in migration.statements],
+        preset_path(preset),
+        {table_name(catalog, relid): one.live for relid, one in _stats(catalog, options).items()},
+        request,
+    )
 
 
 def verify_against(
@@ -245,16 +266,13 @@ def verify_against(
     *,
     cwd: Path,
     against: Path,
-    rows: int,
-    database_url: str | None,
-    yes: bool,
-    tell: Callable[[str], None],
+    request: Request,
 ) -> list[Comparison]:
     """Put the schema as it is, with another cure and with rlslint's own to a real server, side by side. Raises as
     `verify` does, and InputError for a file that cannot be read or that the server refuses."""
     try:
         from rlslint.verify.against import compare, concerned, statements_of
-        from rlslint.verify.claims import prepare, session_settings
+        from rlslint.verify.claims import session_settings
         from rlslint.verify.database import own_database
     except ModuleNotFoundError as error:
         raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
@@ -264,9 +282,8 @@ def verify_against(
     ups = [text for change in whole.changes for text in change.up]
     downs = [text for change in reversed(whole.changes) for text in change.down]
     relations = concerned(replayed.catalog, predict_all(replayed.catalog), [ups, theirs])
-    statements = [one for migration in project.migrations for one in migration.statements]
-    preset, settings = replayed.preset, session_settings(replayed.catalog)
-    with own_database(database_url, yes=yes) as connection:
+    settings = session_settings(replayed.catalog)
+    with own_database(request) as connection:
 
         def run(texts: Sequence[str]) -> Callable[[], None]:
             def reach() -> None:
@@ -275,13 +292,13 @@ def verify_against(
 
             return reach
 
-        prepare(connection, preset_superusers(preset), preset_statements(preset), statements, rows, tell)
+        _prepare(connection, project, replayed, options, request)
         states = [
             ("as it is", run(())),
             ("rlslint", run(ups)),
             (against.stem.lstrip("0123456789_-"), run([*downs, *theirs])),
         ]
-        return compare(connection, replayed.catalog, relations, states, settings, tell=tell)
+        return compare(connection, replayed.catalog, relations, states, settings, request)
 
 
 def load_all(

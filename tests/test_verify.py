@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
 from rlslint.cli import main
 from rlslint.source.model import UsageError
-from rlslint.verify.database import own_database
+from rlslint.verify.database import SCRATCH, own_database
+from rlslint.verify.request import Request
 from tests.conftest import Server
 
 SCHEMA = """
@@ -61,12 +68,13 @@ def test_a_database_that_holds_tables_is_refused(server: Server) -> None:
         connection.execute(b"CREATE TABLE t (a int)")
         name = connection.info.dbname
         url = server.uri.replace("/postgres?", f"/{name}?")
-        with pytest.raises(UsageError, match="holds tables"), own_database(url, yes=False):
+        with pytest.raises(UsageError, match="holds tables"), own_database(Request(database_url=url)):
             pass
 
 
 def test_a_server_elsewhere_needs_yes() -> None:
-    with pytest.raises(UsageError, match="not local"), own_database("postgresql://db.example.com/x", yes=False):
+    request = Request(database_url="postgresql://db.example.com/x")
+    with pytest.raises(UsageError, match="not local"), own_database(request):
         pass
 
 
@@ -100,3 +108,69 @@ def test_a_cure_that_cannot_be_run_is_one_line(tmp_path: Path, server: Server) -
     result = CliRunner().invoke(main, [*arguments, "--database-url", server.uri])
     assert result.exit_code == 2
     assert 'cure: policy "nobody" for table "notes" does not exist' in result.stderr
+
+
+@pytest.mark.server
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_takes_the_database_away(tmp_path: Path, server: Server, number: signal.Signals) -> None:
+    (tmp_path / "schema.sql").write_text(SCHEMA.replace("ROLE app", "ROLE app_3").replace(" app;", " app_3;"), "utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "rlslint",
+        "verify",
+        "schema.sql",
+        "--rows",
+        "3000000",
+        "--database-url",
+        server.uri,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with psycopg.connect(server.uri, autocommit=True) as connection:
+        mine = f"{SCRATCH}%"
+        before = connection.execute("SELECT count(*) FROM pg_database WHERE datname LIKE %s", (mine,)).fetchone()
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+        filling = "SELECT FROM pg_stat_activity WHERE datname LIKE %s AND state = 'active' AND query LIKE 'INSERT INTO public%%'"
+        for _ in range(300):
+            if connection.execute(filling, (mine,)).fetchone() is not None:
+                break
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert said.splitlines()[-1] == "rlslint: interrupted"
+        after = connection.execute("SELECT count(*) FROM pg_database WHERE datname LIKE %s", (mine,)).fetchone()
+        assert after == before
+
+
+@pytest.mark.server
+def test_the_time_limit_is_said_and_rows_follow_the_statistics(tmp_path: Path, server: Server) -> None:
+    slow = "$$ BEGIN PERFORM pg_sleep(0.01); RETURN nullif(current_setting('app.user_id', true), '')::uuid; END $$;"
+    schema = SCHEMA.replace("LANGUAGE sql STABLE", "LANGUAGE plpgsql").replace(
+        "$$ SELECT nullif(current_setting('app.user_id', true), '')::uuid $$;", slow
+    )
+    assert slow in schema
+    (tmp_path / "schema.sql").write_text(schema, encoding="utf-8")
+    (tmp_path / "stats.csv").write_text(
+        "schemaname,relname,n_tup_ins,n_live_tup\npublic,notes,0,3000\n", encoding="utf-8"
+    )
+    arguments = ["verify", str(tmp_path / "schema.sql"), "--stats", str(tmp_path / "stats.csv"), "--time-limit", "0.5"]
+    result = CliRunner().invoke(main, [*arguments, "--rows", "100", "--database-url", server.uri])
+    assert "> 0.5 s" in result.stdout
+    assert "not in time" in result.stdout
+    assert "public.notes: 3000 rows" in result.stderr
+    assert "public.teams: 100 rows" in result.stderr
+
+
+@pytest.mark.server
+def test_what_the_server_lacks_is_said(tmp_path: Path, server: Server) -> None:
+    schema = SCHEMA.replace("CREATE TABLE notes (", "CREATE TABLE notes (place no_such_type, ")
+    text = f'CREATE EXTENSION "uuid-ossp";\nCREATE TABLE made (id uuid DEFAULT uuid_generate_v4());\n{schema}'
+    (tmp_path / "schema.sql").write_text(text, encoding="utf-8")
+    arguments = ["verify", str(tmp_path / "schema.sql"), "--rows", "50", "--database-url", server.uri]
+    result = CliRunner().invoke(main, [*arguments, "--select", "RLS106"])
+    assert "public.made: 50 rows" in result.stderr
+    assert "RLS106 is not tried: the server has no public.notes" in result.stderr
+    assert result.stdout == "no finding has a suggestion to be tried\n"
+    assert result.exit_code == 0

@@ -78,6 +78,16 @@ class NeedRewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedIndexedForm:
+    """Another form as in `NeedRewrite`, and with it an index: neither serves without the other."""
+
+    clause: PolicyClause
+    start: int
+    end: int
+    index: NeedIndex
+
+
+@dataclass(frozen=True, slots=True)
 class NeedExpressionIndex:
     """An index on the expression over one row that stands at ``start`` to ``end`` of the clause (``lower(email)``)."""
 
@@ -91,6 +101,15 @@ class NeedMerge:
     """Several permissive policies of one table and set of roles to become one a command."""
 
     policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRegroup:
+    """Permissive policies of one table with differing roles to become one a command and role."""
+
+    policies: tuple[Policy, ...]
+    holders: tuple[Oid, ...]
+    """Roles that may use the table and that row security binds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +140,22 @@ class NeedHelper:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedDenial:
+    """A setting that the clause asks for to give NULL, not an error, where it is missing, or (``cast``) empty."""
+
+    clause: PolicyClause
+    setting: str
+    cast: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NeedInvoker:
+    """A view that reads its tables as whoever reads the view."""
+
+    relid: Oid
+
+
+@dataclass(frozen=True, slots=True)
 class NeedNote:
     """No SQL can be offered; the text says what to do, or why there is none."""
 
@@ -135,11 +170,15 @@ Need = (
     | NeedSelectPolicy
     | NeedQualify
     | NeedRewrite
+    | NeedIndexedForm
     | NeedExpressionIndex
     | NeedMerge
+    | NeedRegroup
     | NeedRoles
     | NeedStable
     | NeedHelper
+    | NeedDenial
+    | NeedInvoker
     | NeedNote
 )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.catalog.rows import Policy
-from rlslint.checks.model import Facts, Match, Need, NeedMerge, NeedNote
+from rlslint.checks.model import Facts, Match, Need, NeedMerge, NeedNote, NeedRegroup
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.rewrite.model import StatementName
+from rlslint.rewrite.rowsecurity import bypasses
 
 _COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
 
@@ -38,7 +39,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 "policies": [policy.polname for policy in every],
                 "count": max(len(group) for group in groups),
             },
-            needs=_needs(groups),
+            needs=_needs(facts, groups),
         )
 
 
@@ -51,8 +52,8 @@ def _permissive(plan: AccessPlan) -> tuple[Policy, ...]:
     return tuple(dict.fromkeys(clause.policy for one in quals for clause in one.permissive))
 
 
-def _needs(groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ...]:
-    """Policies of one set of roles may become one a command; of others no merge lets the same rows through."""
+def _needs(facts: Facts, groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ...]:
+    """Policies of one set of roles may become one a command, those of others one a command and role."""
     alike: dict[frozenset[Oid], dict[Policy, None]] = {}
     for policies in groups:
         for policy in policies:
@@ -60,10 +61,15 @@ def _needs(groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ..
             if len(beside) > 1:
                 alike.setdefault(frozenset(policy.polroles), {}).update(dict.fromkeys(beside))
     needs = [NeedMerge(tuple(same)) for same in alike.values()]
-    return (*needs, NeedNote(_ADVICE, unless_cured=True))
+    every = tuple(dict.fromkeys(policy for policies in groups for policy in policies))
+    relation = facts.catalog.relations[every[0].polrelid]
+    holders = facts.holders(relation)
+    if holders and bypasses(facts.catalog, relation, relation.relowner) is None:
+        holders = tuple(sorted({*holders, relation.relowner}))
+    return (*needs, NeedRegroup(every, holders), NeedNote(_ADVICE, unless_cured=True))
 
 
 _ADVICE = (
-    "no merge lets the same rows through where policies differ in their roles: name in TO whom each is meant for, and "
-    "split FOR ALL into its commands, so that fewer apply at once"
+    "policies that differ in their roles can only be merged for known roles, and nothing here grants the table to any: name "
+    "in TO whom each is meant for, and split FOR ALL into its commands, so that fewer apply at once"
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedRewrite
-from rlslint.checks.policy_scans import index_would_help, serving_index, subqueries_of, whole_scans
-from rlslint.plan.model import AccessPlan, SubqueryPlan, extent
+from rlslint.checks.model import Facts, Match, NeedIndex, NeedIndexedForm, NeedRewrite
+from rlslint.checks.policy_scans import curable, index_would_help, serving_index, subqueries_of, whole_scans
+from rlslint.plan.model import AccessPlan, ArmMatch, SubqueryPlan, extent
 
 
 def check(facts: Facts) -> Iterator[Match]:
-    """One match a subquery asked once, whose array form would use an index that there is."""
+    """One match a subquery asked once, whose array form would use an index: one that there is, or could be."""
     for plan in whole_scans(facts):
+        yield from _unindexed(facts, plan)
         if not index_would_help(facts, plan):
             continue
         for arm in plan.arms:
@@ -36,6 +37,44 @@ def check(facts: Facts) -> Iterator[Match]:
                     },
                     needs=(NeedRewrite(subquery.clause, *extent(subquery.clause, subquery.sublink)),),
                 )
+
+
+def _unindexed(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
+    """Subqueries whose array form would drive an index on a column that has none yet, where every other arm could have one,
+    too. Beside an arm that has its index it is the other that is lost (RLS108)."""
+    found = {id(arm): _to_be_indexed(facts, plan, arm) for arm in plan.arms}
+    if any(arm.index or not (found[id(arm)] or curable(facts, plan, arm)) for arm in plan.arms):
+        return
+    for subquery in (one for each in found.values() for one in each):
+        start, end = extent(subquery.clause, subquery.sublink)
+        index = NeedIndex(plan.relid, (subquery.outer_column,))
+        yield Match(
+            span=subquery.span,
+            relation=facts.catalog.relations[plan.relid],
+            policy=subquery.clause.policy,
+            statements=(plan.statement,),
+            roles=(plan.role,),
+            confidence="medium",
+            message="unindexed_exists" if subquery.kind == "exists" else "unindexed",
+            facts={
+                "table": facts.name(plan.relid),
+                "columns": facts.column_names(plan.relid, (subquery.outer_column,)),
+                "evaluation": subquery.evaluation,
+            },
+            needs=(NeedIndexedForm(subquery.clause, start, end, index), index),
+        )
+
+
+def _to_be_indexed(facts: Facts, plan: AccessPlan, arm: ArmMatch) -> list[SubqueryPlan]:
+    """The arm's subqueries that are asked once, for the user, about a column that no index leads with."""
+    return [
+        one
+        for one in subqueries_of(plan, arm)
+        if one.outer_column > 0
+        and one.evaluation == "hashed_subplan"
+        and not serving_index(facts, one)
+        and _asks_who(plan, one)
+    ]
 
 
 def _asks_who(plan: AccessPlan, subquery: SubqueryPlan) -> bool:

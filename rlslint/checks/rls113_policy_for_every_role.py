@@ -20,18 +20,24 @@ def check(facts: Facts) -> Iterator[Match]:
         for clause in (clause for quals in plan.row_security.security_quals for clause in quals.permissive):
             if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr):
                 found.setdefault(clause.policy, plan)
-    meant = facts.catalog.find_role("authenticated")
+    signed_in = facts.catalog.find_role("authenticated")
     for policy, plan in found.items():
         if policy.origin is None:
             continue
+        relation = facts.catalog.relations[plan.relid]
+        others = [
+            role for role in facts.holders(relation) if facts.catalog.rolname(role) not in (ANON, "authenticated")
+        ]
+        # a role of the project's own may be meant, too
+        meant = None if others else signed_in
         yield Match(
             span=policy.origin,
-            relation=facts.catalog.relations[plan.relid],
+            relation=relation,
             policy=policy,
             statements=(plan.statement,),
             roles=(plan.role,),
             facts={"table": facts.name(plan.relid)},
             needs=(NeedRoles(policy, (meant.oid,), "nobody but a signed-in user passes this policy"),)
             if meant is not None
-            else (NeedNote("name the roles that the policy is meant for: TO ..."),),
+            else (NeedNote("name the roles that the policy is meant for: TO ...", unless_cured=True),),
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.checks.model import Facts, Match, Need, NeedDenial, NeedNote
 from rlslint.plan.model import place
+from rlslint.rewrite.model import PolicyClause
 from rlslint.rewrite.settings import SettingRead, settings_read
 
 _JSON = (114, 3802)
@@ -36,13 +37,19 @@ def check(facts: Facts) -> Iterator[Match]:
                     "sqlstate": "22P02" if read.missing_ok else "42704",
                 },
                 related=related,
-                needs=(NeedNote(_cure(read, type_name)),),
+                needs=_needs(clause, read, type_name),
             )
 
 
 def _always_filled(read: SettingRead) -> bool:
     """PostgREST sets its JSON settings for every request, and they are never empty."""
     return read.name.startswith("request.") and read.cast in _JSON
+
+
+def _needs(clause: PolicyClause, read: SettingRead, type_name: str) -> tuple[Need, ...]:
+    """In the policy itself it may be written otherwise; a helper's body is its author's."""
+    note = NeedNote(_cure(read, type_name), unless_cured=True)
+    return (note,) if read.function else (NeedDenial(clause, read.name, bool(read.cast)), note)
 
 
 def _cure(read: SettingRead, type_name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Relation
 from rlslint.checks.exposure import clients_with, reachable
-from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.checks.model import Facts, Match, Need, NeedInvoker, NeedNote
 from rlslint.nodes.parsenodes import walk_query
 from rlslint.nodes.primnodes import Oid, SQLValueFunction
 from rlslint.plan.clauses import is_true
@@ -15,6 +15,7 @@ from rlslint.rewrite.access import query_tables, role_behind_view
 from rlslint.rewrite.functions import asks_session
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 
+_INVOKER_SINCE = 15
 _SESSION = frozenset({"current_user", "session_user", "user", "current_role"})
 
 
@@ -48,7 +49,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 "tables": [facts.name(relid) for relid in hidden],
                 "owner": facts.catalog.rolname(view.relowner),
             },
-            needs=(NeedNote(_cure(facts, view)),),
+            needs=_needs(facts, view),
         )
 
 
@@ -80,10 +81,15 @@ def _asks_session(facts: Facts, view: Relation) -> bool:
     )
 
 
-def _cure(facts: Facts, view: Relation) -> str:
+def _needs(facts: Facts, view: Relation) -> tuple[Need, ...]:
     name = facts.name(view.oid)
     if view.relkind == "m":
-        return (
+        text = (
             f"revoke SELECT on {name}, or put it where clients do not come and a view with its own condition before it"
         )
-    return f"ALTER VIEW {name} SET (security_invoker = true)"
+        return (NeedNote(text),)
+    if facts.catalog.pg_version < _INVOKER_SINCE:
+        return (
+            NeedNote(f"PostgreSQL {_INVOKER_SINCE} has views with the caller's rights: SET (security_invoker = true)"),
+        )
+    return NeedInvoker(view.oid), NeedNote(f"ALTER VIEW {name} SET (security_invoker = true)", unless_cured=True)

@@ -6,18 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rlslint.report.verify import shown_time
+
 if TYPE_CHECKING:
     from rlslint.verify.against import Comparison
-    from rlslint.verify.measure import Measured
-
-
-def _time(one: Measured) -> str:
-    return one.error or f"{one.milliseconds:.2f} ms"
 
 
 def _rows(one: Comparison) -> list[list[str]]:
     head = ["statement", "role", *one.states]
-    return [head, *([timed.statement, timed.role, *map(_time, timed.runs)] for timed in one.timed)]
+    return [head, *([timed.statement, timed.role, *map(shown_time, timed.runs)] for timed in one.timed)]
 
 
 def _differences(one: Comparison) -> list[str]:

@@ -6,26 +6,42 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rlslint.verify.request import TIMED_OUT
+
 if TYPE_CHECKING:
     from rlslint.verify.claims import Claim
     from rlslint.verify.measure import Measured
 
 
-def _time(one: Measured) -> str:
+def shown_time(one: Measured) -> str:
+    """Milliseconds, an SQLSTATE, or more than the time limit."""
+    if one.error == TIMED_OUT:
+        return f"> {one.milliseconds / 1000:g} s"
     return one.error or f"{one.milliseconds:.2f} ms"
 
 
+def _factor(claim: Claim) -> str:
+    if claim.factor is None:
+        return "-"
+    return f"{'> ' if claim.before.error == TIMED_OUT else ''}{claim.factor:.1f}x"
+
+
+def _same(claim: Claim) -> str:
+    if not claim.compared:
+        return "not in time"
+    return "yes" if claim.same_rows else "no, as said" if claim.changes_rows else "NO"
+
+
 def _cells(claim: Claim) -> list[str]:
-    factor = claim.factor
     return [
         claim.code,
         claim.table,
         claim.statement,
         claim.role,
-        _time(claim.before),
-        _time(claim.after),
-        "-" if factor is None else f"{factor:.1f}x",
-        "yes" if claim.same_rows else "no, as said" if claim.changes_rows else "NO",
+        shown_time(claim.before),
+        shown_time(claim.after),
+        _factor(claim),
+        _same(claim),
         "yes" if claim.plan_as_predicted else f"NO ({claim.before.scan} -> {claim.after.scan})",
     ]
 
@@ -35,6 +51,8 @@ _HEAD = ["rule", "table", "statement", "role", "before", "after", "factor", "sam
 
 def render_text(claims: Sequence[Claim]) -> str:
     """Aligned columns and one line that says how it went."""
+    if not claims:
+        return "no finding has a suggestion to be tried\n"
     rows = [_HEAD, *(_cells(one) for one in claims)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -61,6 +79,7 @@ def render_json(claims: Sequence[Claim]) -> str:
             "after": _run(one.after, one.predicted_after),
             "factor": one.factor,
             "same_rows": one.same_rows,
+            "compared_users": one.compared,
             "plan_as_predicted": one.plan_as_predicted,
             "holds": one.holds,
         }

@@ -16,8 +16,9 @@ FRAMES: Final = 50_000
 """Python's recursion limit there. Trees are bounded before they are walked (parse.MAX_DEPTH)."""
 
 
-def with_room(function: Callable[[], Result]) -> Result:
-    """Run it in a thread with a big stack; what it raises is raised here, and an interrupt does not wait for it."""
+def with_room(function: Callable[[], Result], interrupted: Callable[[], None] | None = None) -> Result:
+    """Run it in a thread with a big stack; what it raises is raised here, and an interrupt does not wait for it: it only
+    calls ``interrupted``."""
     results: list[Result] = []
     errors: list[BaseException] = []
 
@@ -35,6 +36,10 @@ def with_room(function: Callable[[], Result]) -> Result:
         # in short waits: without them an interrupt is not seen before the thread ends on some systems
         while thread is not None and thread.is_alive():
             thread.join(0.5)
+    except KeyboardInterrupt:
+        if interrupted is not None:
+            interrupted()
+        raise
     finally:
         sys.setrecursionlimit(limit)
     if errors:

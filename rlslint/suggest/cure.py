@@ -106,7 +106,7 @@ def cure(
             break
         facts, findings = recheck()
     changes = [
-        *_functions(taken),
+        *_other_objects(taken),
         *_policies(catalog, originals, texts, creates, taken, touched),
         *_indexes(facts, taken),
     ]
@@ -121,9 +121,10 @@ def _policies_of(catalog: Catalog, suggestion: Suggestion) -> tuple[Oid, ...]:
         return tuple(sorted(change.policies))
 
 
-def _functions(taken: dict[Suggestion, list[str]]) -> Iterable[Change]:
+def _other_objects(taken: dict[Suggestion, list[str]]) -> Iterable[Change]:
+    """Functions, which policies may call afterwards, and views."""
     for one, codes in taken.items():
-        if one.up.startswith(("ALTER FUNCTION", "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")):
+        if one.up.startswith(("ALTER FUNCTION", "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", "ALTER VIEW")):
             yield Change([one.up], [one.down], list(dict.fromkeys(codes)), [one.title], list(one.assumes))
 
 
@@ -165,10 +166,10 @@ def _policies(
     taken: dict[Suggestion, list[str]],
     touched: dict[Oid, list[tuple[Finding, Suggestion]]],
 ) -> Iterable[Change]:
-    """One change a policy; those that go come last, so that nobody is locked out in between."""
+    """One change a policy, new ones first; those that go come last, so that nobody is locked out in between."""
     now = {policy.oid: policy for policy in catalog.policies}
     drops: list[Change] = []
-    for oid in dict.fromkeys((*originals, *now)):
+    for oid in dict.fromkeys((*(oid for oid in now if oid not in originals), *originals)):
         was, is_ = originals.get(oid), now.get(oid)
         if was is is_:
             continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import Facts, TablesFacts
-from rlslint.findings import Finding, every, settle
+from rlslint.findings import COSTS, Finding, every, settle
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
@@ -25,8 +25,8 @@ Key = tuple[str, Oid, Oid, Hashable]
 
 
 def finding_key(finding: Finding) -> Key:
-    """Code, table, policy and facts; of facts those that say what is wrong, not where or how often."""
-    facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items()))
+    """Code, table, policy and facts; of facts those that say what is wrong, not where or how often, nor what it costs."""
+    facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items() if name not in COSTS))
     return (finding.rule.code, finding.relid, finding.policy_oid, facts)
 
 
@@ -63,7 +63,7 @@ class Judge:
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
-        self._before: dict[tuple[frozenset[Oid], bool], frozenset[Key]] = {}
+        self._before: dict[tuple[frozenset[Oid], bool, bool], frozenset[Key]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:
             self._plans.setdefault(plan.relid, []).append(plan)
@@ -97,12 +97,12 @@ class Judge:
             tables = self._reached(change)
             predictor = Predictor(self.catalog) if change.functions else self._predictor.beside(change.tables)
             plans = self._predicted(tables, change, predictor)
-            facts = self._restricted(tables, plans, predictor)
+            facts = self._restricted(tables, plans, predictor, with_views=bool(change.views))
             rules = self._rules if change.more_than_indexes and not proved else self._on_indexes
             after = every(rules, facts)
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
-        before = self._keys(tables, rules)
+        before = self._keys(tables, rules, with_views=bool(change.views))
         return Verdict(
             gone=frozenset(before - {finding_key(finding) for finding in after}),
             # what only had not been said, for another finding's sake, is not new
@@ -124,19 +124,21 @@ class Judge:
             if old is not None and old is not new and row_visits(new, rows) > row_visits(old, rows)
         )
 
-    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...]) -> frozenset[Key]:
+    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...], *, with_views: bool) -> frozenset[Key]:
         """The findings of some tables as things are, those included that give way to others."""
-        key = (tables, rules is self._rules)
+        key = (tables, rules is self._rules, with_views)
         if key not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
-            found = every(rules, self._restricted(tables, plans, self._predictor))
+            found = every(rules, self._restricted(tables, plans, self._predictor, with_views=with_views))
             self._before[key] = frozenset(finding_key(finding) for finding in found)
         return self._before[key]
 
-    def _restricted(self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor) -> Facts:
+    def _restricted(
+        self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor, *, with_views: bool
+    ) -> Facts:
         given = {field.name: getattr(self.facts, field.name) for field in fields(Facts)}
         given.update(plans=tuple(plans), problems=(), steps=(), rejected=(), policy_changes=(), predictor=predictor)
-        return TablesFacts(**given, only=tables)
+        return TablesFacts(**given, only=tables, with_views=with_views)
 
     def _predicted(self, tables: frozenset[Oid], change: Change, predictor: Predictor) -> list[AccessPlan]:
         """The plans of the tables: new ones where the change has a say, else those that are known."""

@@ -25,13 +25,15 @@ _SPLIT: Final = ("r", "a", "w", "d")
 
 
 @dataclass(frozen=True, slots=True)
-class _Merged:
+class Merged:
     """One policy of the new set. ``keeps``: the policy that is altered, None where one is made."""
 
     command: str
     keeps: Policy | None
     using: str | None
     check: str | None
+    members: tuple[Policy, ...] = ()
+    """The policies whose conditions it joins."""
 
 
 def merge_policies(catalog: Catalog, policies: Sequence[Policy]) -> Suggestion | None:
@@ -55,13 +57,13 @@ def merge_policies(catalog: Catalog, policies: Sequence[Policy]) -> Suggestion |
     for one in merged:
         if one.keeps is not None:
             up.append(_alter(catalog, one.keeps, table, one.using, one.check))
-            down.append(_alter(catalog, one.keeps, table, *_own(catalog, one.keeps)))
+            down.append(_alter(catalog, one.keeps, table, *own_conditions(catalog, one.keeps)))
             continue
         base = next((policy for policy in policies if policy.polcmd == "*"), first)
         name = free_name(catalog, first.polrelid, f"{base.polname} ({COMMANDS[one.command].lower()})", taken)
         taken.append(name)
         head = f"CREATE POLICY {quote_identifier(name)} ON {table} FOR {COMMANDS[one.command]}"
-        up.append(f"{head} TO {role_list(catalog, first.polroles)}{_conditions(one.using, one.check)};")
+        up.append(f"{head} TO {role_list(catalog, first.polroles)}{conditions(one.using, one.check)};")
         down.append(f"DROP POLICY {quote_identifier(name)} ON {table};")
     up += [f"DROP POLICY {quote_identifier(one.polname)} ON {table};" for one in dropped]
     down = [*(create_policy(catalog, one) for one in dropped), *down]
@@ -74,34 +76,35 @@ def merge_policies(catalog: Catalog, policies: Sequence[Policy]) -> Suggestion |
     )
 
 
-def _title(policies: Sequence[Policy], merged: Sequence[_Merged]) -> str:
+def _title(policies: Sequence[Policy], merged: Sequence[Merged]) -> str:
     if len(merged) == 1:
         return f"one policy instead of {len(policies)}"
     return f"one policy a command: {len(merged)} instead of {len(policies)}"
 
 
-def _merged(catalog: Catalog, policies: Sequence[Policy]) -> list[_Merged]:
+def _merged(catalog: Catalog, policies: Sequence[Policy]) -> list[Merged]:
     """The new set. Policies FOR ALL stay that, unless others of single commands stand beside them."""
     whole = [one for one in policies if one.polcmd == "*"]
     single = [one for one in policies if one.polcmd != "*"]
     if whole and not single:
-        return [_joined(catalog, "*", whole)]
+        return [joined(catalog, "*", whole, whole)]
     found = []
     for command in _SPLIT:
         members = [one for one in policies if one.polcmd in (command, "*")]
         if members:
-            found.append(_joined(catalog, command, members))
+            found.append(joined(catalog, command, members, members))
     return found
 
 
-def _joined(catalog: Catalog, command: str, members: Sequence[Policy]) -> _Merged:
+def joined(catalog: Catalog, command: str, free: Sequence[Policy], members: Sequence[Policy]) -> Merged:
+    """The members' conditions joined for a command, in one of the ``free`` policies if one serves."""
     using = None if command == "a" else _either(catalog, [(one, one.polqual) for one in members])
     check = None
     if command == "a" or (command in ("w", "*") and any(one.polwithcheck is not None for one in members)):
         check = _either(catalog, [(one, one.polwithcheck or one.polqual) for one in members])
     # ALTER POLICY cannot take a WITH CHECK away again
-    keeps = (one for one in members if one.polcmd == command and (one.polwithcheck is None) == (check is None))
-    return _Merged(command, next(keeps, None), using, check)
+    keeps = (one for one in free if one.polcmd == command and (one.polwithcheck is None) == (check is None))
+    return Merged(command, next(keeps, None), using, check, tuple(members))
 
 
 def _either(catalog: Catalog, parts: Sequence[tuple[Policy, StoredExpr | None]]) -> str:
@@ -113,7 +116,8 @@ def _either(catalog: Catalog, parts: Sequence[tuple[Policy, StoredExpr | None]])
     return different[0] if len(different) == 1 else " OR ".join(f"({text})" for text in different)
 
 
-def _own(catalog: Catalog, policy: Policy) -> tuple[str | None, str | None]:
+def own_conditions(catalog: Catalog, policy: Policy) -> tuple[str | None, str | None]:
+    """The texts of USING and WITH CHECK."""
     using, check = (
         None if stored is None else policy_sql(catalog, stored, policy.polrelid)
         for stored in (policy.polqual, policy.polwithcheck)
@@ -122,9 +126,10 @@ def _own(catalog: Catalog, policy: Policy) -> tuple[str | None, str | None]:
 
 
 def _alter(catalog: Catalog, policy: Policy, table: str, using: str | None, check: str | None) -> str:
-    return f"ALTER POLICY {quote_identifier(policy.polname)} ON {table}{_conditions(using, check)};"
+    return f"ALTER POLICY {quote_identifier(policy.polname)} ON {table}{conditions(using, check)};"
 
 
-def _conditions(using: str | None, check: str | None) -> str:
+def conditions(using: str | None, check: str | None) -> str:
+    """The clauses with these texts."""
     parts: Mapping[str, str | None] = {"USING": using, "WITH CHECK": check}
     return "".join(f" {keyword} ({text})" for keyword, text in parts.items() if text is not None)

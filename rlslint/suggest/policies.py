@@ -81,6 +81,24 @@ def add_roles(catalog: Catalog, need: NeedRoles) -> Suggestion:
     )
 
 
+def read_as_caller(catalog: Catalog, relid: Oid) -> Suggestion:
+    """A view with the rights of whoever reads it, who then needs SELECT on its tables: changes who sees what."""
+    view = catalog.relations[relid]
+    name = table_name(catalog, relid)
+    was = dict(view.reloptions).get("security_invoker")
+    return Suggestion(
+        kind="rewrite_policy",
+        title="read the view's tables as its reader, whose row security then counts",
+        applicability="unsafe",
+        assumes=(
+            f"whoever reads {view.relname} may SELECT from its tables, and is to see only what their policies show",
+        ),
+        up=f"ALTER VIEW {name} SET (security_invoker = true);",
+        down=f"ALTER VIEW {name} "
+        + ("RESET (security_invoker);" if was is None else f"SET (security_invoker = {was});"),
+    )
+
+
 def create_policy(catalog: Catalog, policy: Policy) -> str:
     """The statement that makes the policy as it is."""
     parts = [

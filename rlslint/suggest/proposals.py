@@ -6,17 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from rlslint.analyze.deparse import resolve_text
-from rlslint.analyze.typename import quote_identifier
+from rlslint.analyze.deparse import resolve_text, same_shape
+from rlslint.analyze.typename import format_type, quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.checks.model import (
+    NeedDenial,
     NeedExpressionIndex,
     NeedHelper,
     NeedIndex,
+    NeedIndexedForm,
+    NeedInvoker,
     NeedMerge,
     NeedNote,
     NeedQualify,
+    NeedRegroup,
     NeedRewrite,
     NeedRoles,
     NeedSelectPolicy,
@@ -31,13 +35,15 @@ from rlslint.rewrite.model import PolicyClause
 from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
 from rlslint.suggest.merge import merge_policies
-from rlslint.suggest.policies import add_roles, add_select_policy, altered
+from rlslint.suggest.policies import add_roles, add_select_policy, altered, read_as_caller
+from rlslint.suggest.regroup import regroup_policies
 from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
+from rlslint.suggest.rewrites.setting import denying, plainest
 from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, bare_scalar, positive
 from rlslint.suggest.trial import applied
 
@@ -72,21 +78,37 @@ class Proposer:
 
     def proposals(self, finding: Finding) -> Iterator[Proposal]:
         """What could cure the finding: each kind of need alone, then indexes and wrapped calls together, then any
-        other form of the policy's condition."""
+        other form of the policy's condition. What needs a form and an index is given both or nothing."""
+        together = [need for need in finding.needs if isinstance(need, NeedIndexedForm)]
+        if together:
+            yield from self._indexed_forms(together)
+            return
         groups: list[Proposal] = []
         indexes = self._indexes(finding)
         wraps = self._wraps(finding)
         stable = tuple(one for need in finding.needs if (one := self._stable(need)) is not None)
+        roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
+        if wraps and (stable or indexes) and any(self._runs_its_body(need) for need in finding.needs):
+            # where an index could serve but most rows match, the whole table is read: not with a call for each row
+            groups.append((*roles, *stable, *wraps, *indexes))
+        elif roles and indexes:
+            # for a role that a policy is not meant for, the table is then not looked at
+            groups.append((*roles, *indexes))
         for group in (stable, indexes, wraps):
             if group:
                 groups.append(group)
-        roles = tuple(add_roles(self.catalog, need) for need in finding.needs if isinstance(need, NeedRoles))
         if roles:
             groups.append(roles)
         merges = (merge_policies(self.catalog, one.policies) for one in finding.needs if isinstance(one, NeedMerge))
         merged = tuple(one for one in merges if one is not None)
         if merged:
             groups.append(merged)
+        regroups = (
+            regroup_policies(self.catalog, one.policies, one.holders)
+            for one in finding.needs
+            if isinstance(one, NeedRegroup)
+        )
+        groups += ((one,) for one in regroups if one is not None)
         for need in finding.needs:
             groups += self._other(need, finding)
         yield from groups
@@ -108,6 +130,11 @@ class Proposer:
         made = (create_index(self.indexes, need) for need in needs)
         return tuple(dict.fromkeys(one for one in made if one is not None))
 
+    def _indexed_forms(self, needs: Sequence[NeedIndexedForm]) -> Iterator[Proposal]:
+        for need in needs:
+            for form in self.forms(need.clause, need.start, need.end):
+                yield (*form, *self.index_for([need.index]))
+
     def _indexes(self, finding: Finding) -> Proposal:
         return self.index_for([need for need in finding.needs if isinstance(need, NeedIndex)])
 
@@ -123,6 +150,10 @@ class Proposer:
                 suggestion = self.qualify_names(tuple(self.names[clause.policy.oid]))
             case NeedSelectPolicy():
                 suggestion = add_select_policy(self.catalog, need, finding.roles)
+            case NeedDenial():
+                suggestion = self.denying(need)
+            case NeedInvoker(relid=relid):
+                suggestion = read_as_caller(self.catalog, relid)
             case NeedExpressionIndex():
                 suggestion = self.expression_index(need)
             case NeedRewrite(clause=clause, start=start, end=end):
@@ -135,6 +166,11 @@ class Proposer:
 
     def _stable(self, need: object) -> Suggestion | None:
         return declare_stable(self.catalog, need) if isinstance(need, NeedStable) else None
+
+    def _runs_its_body(self, need: object) -> bool:
+        """Whether it is a call that PostgreSQL cannot make a part of the condition."""
+        proc = self.catalog.procs.get(need.funcid) if isinstance(need, NeedWrap) else None
+        return proc is not None and (proc.prolang != "sql" or proc.prosecdef or bool(proc.proconfig))
 
     # Conditions -------------------------------------------------------------------------------------------------------
 
@@ -260,7 +296,7 @@ class Proposer:
             stored = need.clause.stored
             writing = self.writing(stored, policy.polrelid)
             places = [(need.start, need.end)] if writing.stored is stored else _calls_of(writing, need.funcid)
-            edits += [(stored, (a, b, f"(SELECT {writing.text[a:b]})")) for a, b in places if a >= 0]
+            edits += [(stored, (a, b, self._asked_once(writing, need.funcid, a, b))) for a, b in places if a >= 0]
         procs = [self.catalog.procs.get(need.funcid) for need in needs]
         volatile = sorted({proc.proname for proc in procs if proc is not None and proc.provolatile == "v"})
         return self._edited(
@@ -271,6 +307,14 @@ class Proposer:
             applicability="conditional" if volatile else "safe",
             assumes=tuple(f"{name}() gives one answer throughout a statement" for name in volatile),
         )
+
+    def _asked_once(self, writing: Writing, funcid: Oid, start: int, end: int) -> str:
+        """The call in a scalar subquery: ``ANY ((SELECT f()))`` would be a subquery over the elements, were it not for the
+        cast."""
+        text = f"(SELECT {writing.text[start:end]})"
+        if not writing.is_array_of_any(start, end):
+            return text
+        return f"{text}::{format_type(self.catalog, self.catalog.procs[funcid].prorettype)}"
 
     def qualify_names(self, needs: Sequence[NeedQualify]) -> Suggestion | None:
         """Write the policy's table before the captured names: changes who passes, so never done unasked."""
@@ -283,6 +327,29 @@ class Proposer:
                 edits.append((need.clause.stored, (need.start, need.end, name)))
         title = "name the policy's own table"
         return self._edited(policy, edits, kind="rewrite_policy", title=title, applicability="unsafe")
+
+    def denying(self, need: NeedDenial) -> Suggestion | None:
+        """The setting asked for so that the policy denies where it is missing or empty."""
+        policy, stored = need.clause.policy, need.clause.stored
+        writing = self.writing(stored, policy.polrelid)
+        edits = denying(writing, need.setting, cast=need.cast) if writing.exact else ()
+        if not edits:
+            return None
+        text = writing.edited(edits)
+        fresh = resolve_text(self.catalog, text, stored.span, policy.polrelid, boolean=True)
+        if fresh is None or not same_shape(*plainest(self.catalog, fresh.expr, writing.expr, need.setting)):
+            return None
+        missing = "missing or empty" if need.cast else "missing"
+        return altered(
+            self.catalog,
+            policy,
+            using=text if stored is policy.polqual else None,
+            check=text if stored is policy.polwithcheck else None,
+            kind="rewrite_policy",
+            title=f"deny where {need.setting} is {missing}, instead of failing",
+            applicability="conditional",
+            assumes=(f"no statement is to fail because {need.setting} is {missing}",),
+        )
 
     def expression_index(self, need: NeedExpressionIndex) -> Suggestion | None:
         """An index on an expression of the policy, where it is IMMUTABLE."""
@@ -306,7 +373,7 @@ def _excludes_forms(need: object) -> bool:
     """Whether it is not for another form of the condition to cure the finding."""
     if isinstance(need, NeedNote):
         return not need.unless_cured
-    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge))
+    return isinstance(need, (NeedSelectPolicy, NeedQualify, NeedMerge, NeedRegroup, NeedDenial, NeedInvoker))
 
 
 def all_forms(writing: Writing) -> Iterator[Form]:

@@ -12,8 +12,10 @@ from rlslint.checks.model import NeedIndex
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Tell, silent
+from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
+from rlslint.suggest.why_not import why_not
 
 _TOGETHER = 4
 """How often all proposals are tried together, each time without those that stood in the way."""
@@ -38,8 +40,11 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
                 made = proven(proposer, judge, finding, proposal)
                 if made:
                     break
-        result.append(with_suggestions(finding, (*made, *proposer.notes(finding, cured=bool(made)))))
-    return result
+        notes = proposer.notes(finding, cured=bool(made))
+        if not made and not notes and finding.rule.about == "plans" and finding.needs:
+            notes = (why_not(proposer, judge, finding),)
+        result.append(with_suggestions(finding, (*made, *notes)))
+    return with_clashes(result)
 
 
 def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> dict[int, Proposal]:

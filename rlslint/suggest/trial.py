@@ -31,6 +31,8 @@ class Change:
     """Policies that are new."""
     dropped: frozenset[Oid] = frozenset()
     functions: bool = False
+    views: frozenset[Oid] = frozenset()
+    """Views that read their tables otherwise."""
     tables: frozenset[Oid] = frozenset()
     rejected: str | None = None
     culprit: str = ""
@@ -39,7 +41,7 @@ class Change:
     @property
     def more_than_indexes(self) -> bool:
         """Whether policies or functions differ."""
-        return self.functions or bool(self.policies or self.added)
+        return self.functions or bool(self.policies or self.added or self.views)
 
     def touches(self, plan: AccessPlan) -> bool:
         """Whether the plan may be another one now."""
@@ -70,6 +72,7 @@ def run(session: Session, statements: Sequence[str]) -> Change:
     """Run the statements for good and say what they changed."""
     catalog = session.catalog
     indexes, policies, procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
+    relations = catalog.relations.rows()
     for sql in statements:
         source = SourceFile(SUGGESTED, sql)
         parsed, problems = parse_script(source, 0, len(sql))
@@ -93,6 +96,7 @@ def run(session: Session, statements: Sequence[str]) -> Change:
     }
     retargeted = {row.polrelid for row in altered if policies[row.oid].polroles != made_policies[row.oid].polroles}
     functions = bool([row for row in _changed(procs, made_procs) if row.oid in procs])
+    views = {row.oid for row in _changed(relations, catalog.relations.rows()) if row.relkind in ("v", "m")}
     tables = indexed | added | {row.polrelid for row in altered}
     if functions:
         tables |= {row.oid for row in catalog.relations if row.relkind in ("r", "p") and row.relrowsecurity}
@@ -103,6 +107,7 @@ def run(session: Session, statements: Sequence[str]) -> Change:
         made=frozenset(made_policies.keys() - policies.keys()),
         dropped=frozenset(policies.keys() - made_policies.keys()),
         functions=functions,
+        views=frozenset(views),
         tables=frozenset(tables),
     )
 

@@ -25,7 +25,9 @@ from rlslint.source.model import InputError, SourceFile
 from rlslint.source.parse import parse_script
 from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied, reads
-from rlslint.verify.measure import Measured, acting, digest, measure, user_id
+from rlslint.verify.claims import absent
+from rlslint.verify.measure import Measured, acting, digest, failed, measure, user_id
+from rlslint.verify.request import TIMED_OUT, Request
 
 Connection = psycopg.Connection[Any]
 
@@ -111,7 +113,8 @@ def concerned(catalog: Catalog, plans: Iterable[AccessPlan], scripts: Iterable[S
     changed: set[Oid] = set()
     for script in scripts:
         with applied(catalog, script) as change:
-            changed |= change.tables if change.rejected is None else {row.oid for row in catalog.relations}
+            whole = change.functions or change.rejected is not None
+            changed |= {policy.polrelid for policy in catalog.policies} if whole else change.tables
     oids = dict.fromkeys(plan.relid for plan in plans if not reads(plan).isdisjoint(changed))
     return [catalog.relations[oid] for oid in oids]
 
@@ -126,25 +129,30 @@ def compare(
     relations: Iterable[Relation],
     states: Sequence[State],
     settings: Sequence[str],
-    *,
-    limit_ms: int = 20_000,
-    tell: Callable[[str], None] = lambda text: None,
+    request: Request,
 ) -> list[Comparison]:
     """Ask everything in each state in turn; the second is shown last. Raises InputError where a state cannot be reached."""
-    asked = [_asked(connection, catalog, relation) for relation in relations]
+    limit_ms = request.limit_ms
+    names = {table_name(catalog, relation.oid): relation for relation in relations}
+    for name in absent(connection, names):
+        request.say(f"{name} is left out: the server has no such table")
+        del names[name]
+    asked = [_asked(connection, catalog, relation) for relation in names.values()]
     found: list[list[tuple[list[Timed], dict[str, str]]]] = [[] for _ in asked]
-    for name, reach in states:
-        tell(f"state: {name}")
+    for number, (name, reach) in enumerate(states, 1):
+        request.tell(f"state: {name}", number, len(states))
         try:
             reach()
         except psycopg.Error as error:
             raise InputError(f"{name}: {str(error).strip().splitlines()[0]}") from None
         connection.execute(b"ANALYZE")
         for i, one in enumerate(asked):
-            found[i].append((_times(connection, one, settings, limit_ms), _rows(connection, one, settings, limit_ms)))
+            times = _times(connection, one, settings, limit_ms)
+            late = {timed.role for timed in times if timed.statement == "count(*)" and timed.runs[0].error == TIMED_OUT}
+            found[i].append((times, _rows(connection, one, settings, limit_ms, late)))
     order = [0, *range(2, len(states)), 1]
-    names = [states[i][0] for i in order]
-    return [_comparison(one, names, [results[i] for i in order]) for one, results in zip(asked, found, strict=True)]
+    labels = [states[i][0] for i in order]
+    return [_comparison(one, labels, [results[i] for i in order]) for one, results in zip(asked, found, strict=True)]
 
 
 def _comparison(one: _Asked, names: Sequence[str], results: Sequence[tuple[list[Timed], dict[str, str]]]) -> Comparison:
@@ -155,7 +163,7 @@ def _comparison(one: _Asked, names: Sequence[str], results: Sequence[tuple[list[
     outcomes = [
         (what, tuple(rows[what] for _, rows in results))
         for what in results[0][1]
-        if all(rows[what] not in ("57014",) for _, rows in results)
+        if all(rows[what] != TIMED_OUT for _, rows in results)
     ]
     differing = tuple(Passing(what, each) for what, each in outcomes if len(set(each)) > 1)
     return Comparison(one.table, tuple(names), tuple(timed), differing)
@@ -220,7 +228,7 @@ def _together(connection: Connection, sql: str, role: str, settings: Sequence[st
     """Ten connections that insert one row each at the same moment: from the first start to the last end."""
     barrier = threading.Barrier(AT_ONCE)
     spans: list[tuple[float, float]] = []
-    errors: list[str] = []
+    errors: list[psycopg.Error] = []
     info = connection.info
 
     def work() -> None:
@@ -234,7 +242,7 @@ def _together(connection: Connection, sql: str, role: str, settings: Sequence[st
                 own.execute(sql.encode())
                 spans.append((begun, time.perf_counter()))
         except psycopg.Error as error:
-            errors.append(error.sqlstate or "?")
+            errors.append(error)
             barrier.abort()
         except threading.BrokenBarrierError:
             # another one could not come: it says why
@@ -246,12 +254,14 @@ def _together(connection: Connection, sql: str, role: str, settings: Sequence[st
     for thread in threads:
         thread.join()
     if errors:
-        return Measured(error=errors[0])
+        return failed(errors[0], limit_ms)
     return Measured(milliseconds=1000 * (max(end for _, end in spans) - min(begun for begun, _ in spans)))
 
 
-def _rows(connection: Connection, one: _Asked, settings: Sequence[str], limit_ms: int) -> dict[str, str]:
-    """What happens to each new row, and how many rows some users see."""
+def _rows(
+    connection: Connection, one: _Asked, settings: Sequence[str], limit_ms: int, late: set[str]
+) -> dict[str, str]:
+    """What happens to each new row, and how many rows some users see; of roles that are ``late`` no more is asked."""
     found: dict[str, str] = {}
     for role in one.roles:
         for what, sql in [("like those there are", one.insert), *one.inserts] if one.insert else []:
@@ -264,6 +274,6 @@ def _rows(connection: Connection, one: _Asked, settings: Sequence[str], limit_ms
             found[f"INSERT as {role} of a row {what if what.startswith('like') else f'with {what}'}"] = outcome
         for user in _READERS:
             query = f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {one.table} t"
-            seen = digest(connection, query, role, user, settings, limit_ms)
+            seen = TIMED_OUT if role in late else digest(connection, query, role, user, settings, limit_ms)
             found[f"rows that user {user} sees as {role}"] = seen
     return found

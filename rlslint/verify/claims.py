@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from psycopg import sql as quoting
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.findings import Finding
+from rlslint.findings import Finding, Suggestion
 from rlslint.plan.predict import Predictor
 from rlslint.rewrite.model import StatementName
 from rlslint.source.model import Statement
@@ -20,7 +20,9 @@ from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied
 from rlslint.verify.compare import apply
 from rlslint.verify.measure import Measured, digest, measure
+from rlslint.verify.request import TIMED_OUT, Request
 from rlslint.verify.rows import fill, tables_there
+from rlslint.verify.standins import stand_in
 
 Connection = psycopg.Connection[Any]
 
@@ -43,13 +45,15 @@ class Claim:
     predicted_before: str
     predicted_after: str
     same_rows: bool
+    compared: int
+    """Users whose rows could be compared in time."""
     changes_rows: bool
     """The suggestion says itself that it changes who passes."""
 
     @property
     def factor(self) -> float | None:
-        """How many times faster; None where one of them failed."""
-        if self.before.error or self.after.error:
+        """How many times faster, at least so many where the time limit came first; None where one of them failed."""
+        if self.before.error not in ("", TIMED_OUT) or self.after.error:
             return None
         return self.before.milliseconds / max(self.after.milliseconds, 0.001)
 
@@ -73,39 +77,40 @@ def prepare(
     connection: Connection,
     superusers: Iterable[str],
     preset: Iterable[Statement],
-    statements: Iterable[Statement],
-    rows: int,
-    tell: Callable[[str], None],
+    statements: Sequence[Statement],
+    path: Sequence[str],
+    counts: Mapping[str, int],
+    request: Request,
 ) -> None:
-    """Make what exists before the first migration, run the migrations and fill the tables, those of the preset with few
-    rows.
+    """Make what exists before the first migration, run the migrations with that search_path and fill the tables: those of
+    the preset with few rows, those in ``counts`` (by ``schema.table``) with so many.
 
     What the server refuses of the migrations is told and left out; of the preset, extensions are missing as a rule, and
     its superusers are made before it.
     """
     for name in superusers:
         connection.execute(quoting.SQL("CREATE ROLE {} SUPERUSER").format(quoting.Identifier(name)))
-    apply(connection, preset)
+    apply(connection, preset, stand_in)
     few = tables_there(connection)
-    for statement, sqlstate, message in apply(connection, statements):
-        tell(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
-    for filled in fill(connection, rows, few):
-        tell(f"{filled.table}: {filled.problem or f'{filled.rows} rows'}")
+    if path:
+        connection.execute(b"SELECT set_config('search_path', %s, false)", (", ".join(path),))
+    request.tell("running migrations", 0, 0)
+    for statement, sqlstate, message in apply(connection, statements, stand_in):
+        request.say(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
+    for filled in fill(connection, request.rows, few, counts, request.tell):
+        request.stop.look()
+        if filled.problem or not filled.given:
+            request.say(f"{filled.table}: {filled.problem or f'{filled.rows} rows'}")
 
 
 def claims(
     connection: Connection,
     catalog: Catalog,
     findings: Sequence[Finding],
-    *,
-    limit_ms: int = 20_000,
-    tell: Callable[[str], None] = lambda text: None,
+    request: Request,
 ) -> Iterator[Claim]:
-    """Each finding's statements, before its suggestions and with them; the database is put back after each finding.
-
-    Raises psycopg.Error where a suggestion cannot be run.
-    """
-    settings = session_settings(catalog)
+    """Each finding's statements, before its suggestions and with them; the database is put back after each finding."""
+    settings, limit_ms = session_settings(catalog), request.limit_ms
     seen: set[tuple[object, ...]] = set()
     for number, finding in enumerate(findings, 1):
         changes = [one for one in finding.suggestions if one.up]
@@ -114,7 +119,11 @@ def claims(
         if not changes or relation is None or key in seen:
             continue
         seen.add(key)
-        tell(f"{number}/{len(findings)} {finding.rule.code} {relation.relname}")
+        request.tell(f"trying {finding.rule.code} on {relation.relname}", number, len(findings))
+        missing = absent(connection, [table_name(catalog, relation.oid)])
+        if missing:
+            request.say(f"{finding.rule.code} is not tried: the server has no {missing[0]}")
+            continue
         statements = _statements(connection, catalog, relation, finding.statements)
         if not statements or not finding.roles:
             continue
@@ -123,13 +132,18 @@ def claims(
             pair: _look(connection, relation, *pair, statements, settings, limit_ms)
             for pair in _pairs(statements, roles)
         }
-        for one in changes:
-            connection.execute(one.up.encode())
-        connection.execute(b"ANALYZE")
+        done: list[Suggestion] = []
         try:
+            for one in changes:
+                connection.execute(one.up.encode())
+                done.append(one)
+            connection.execute(b"ANALYZE")
             after = {pair: _look(connection, relation, *pair, statements, settings, limit_ms) for pair in before}
+        except psycopg.Error as error:
+            request.say(f"{finding.rule.code} on {relation.relname}: the server refuses the suggestion: {_line(error)}")
+            after = {pair: (Measured(error=error.sqlstate or "?"), ["refused"] * len(USERS)) for pair in before}
         finally:
-            for one in reversed(changes):
+            for one in reversed(done):
                 connection.execute(one.down.encode())
         predicted = _predicted(catalog, relation, roles, [name for name, _ in before])
         with applied(catalog, [one.up for one in changes]):
@@ -146,9 +160,20 @@ def claims(
                 after=second,
                 predicted_before=predicted[name, role],
                 predicted_after=cured[name, role],
-                same_rows=all(a == b or "57014" in (a, b) for a, b in zip(rows, others, strict=True)),
+                same_rows=all(a == b or TIMED_OUT in (a, b) for a, b in zip(rows, others, strict=True)),
+                compared=sum(TIMED_OUT not in pair for pair in zip(rows, others, strict=True)),
                 changes_rows=any(one.applicability == "unsafe" for one in changes),
             )
+
+
+def absent(connection: Connection, tables: Iterable[str]) -> list[str]:
+    """Those of the tables that the server does not have."""
+    known = ((name, connection.execute(b"SELECT to_regclass(%s)", (name,)).fetchone()) for name in tables)
+    return [name for name, row in known if row is None or row[0] is None]
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _pairs(statements: dict[str, str], roles: Sequence[str]) -> list[tuple[str, str]]:
@@ -205,6 +230,10 @@ def _look(
     found = measure(connection, sql, relation.relname, role, USERS[1], settings, limit_ms)
     seen = []
     for user in USERS:
+        if found.error == TIMED_OUT:
+            # nor would it end for another user
+            seen.append(TIMED_OUT)
+            continue
         if name in _READING:
             inner = f"{sql} RETURNING *" if name in ("update", "delete") else sql
             query = f"WITH seen AS ({inner}) SELECT count(*), md5(string_agg(seen::text, '|' ORDER BY seen::text)) FROM seen"

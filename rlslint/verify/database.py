@@ -11,10 +11,13 @@ import psycopg
 from psycopg import conninfo, sql
 
 from rlslint.source.model import UsageError
+from rlslint.verify.request import Request
 from rlslint.verify.server import EmbeddedServer
 
 Connection = psycopg.Connection[Any]
 
+SCRATCH: Final = "rlslint_verify_"
+"""What the names of our databases begin with."""
 _LOCAL: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _HOLDS_TABLES: Final = """
 SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -22,15 +25,31 @@ WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)')"""
 
 
 @contextmanager
-def own_database(url: str | None, *, yes: bool) -> Iterator[Connection]:
+def own_database(request: Request) -> Iterator[Connection]:
     """A connection (autocommit) to an empty database, dropped afterwards together with the roles made meanwhile, also
-    when the work is interrupted.
+    when the work is stopped.
 
     Raises UsageError for a server that is not local without ``yes``, for a database that holds tables, and for one that
     cannot be reached.
     """
+    stop = request.stop
+
+    class Stoppable(psycopg.Connection[Any]):
+        """Begins no query once the work is to end."""
+
+        def execute(self, *args: Any, **options: Any) -> Any:
+            stop.look()
+            return super().execute(*args, **options)
+
+    with stop.busy(), _database(request, Stoppable) as connection, stop.cancelling(connection.cancel):
+        yield connection
+
+
+@contextmanager
+def _database(request: Request, kind: type[Connection]) -> Iterator[Connection]:
+    url, yes = request.database_url, request.yes
     if url is None:
-        with EmbeddedServer() as server, server.scratch_database() as connection:
+        with EmbeddedServer() as server, server.scratch_database(kind) as connection:
             yield connection
         return
     try:
@@ -50,21 +69,25 @@ def own_database(url: str | None, *, yes: bool) -> Iterator[Connection]:
         row = main.execute(_HOLDS_TABLES.encode()).fetchone()
         if row is not None and row[0]:
             raise UsageError("--database-url names a database that holds tables: give an empty one on a scratch server")
-        yield from _beside(main, url)
+        yield from _beside(main, request, kind)
 
 
-def _beside(main: Connection, url: str) -> Iterator[Connection]:
-    name = f"rlslint_verify_{os.getpid()}"
+def _beside(main: Connection, request: Request, kind: type[Connection]) -> Iterator[Connection]:
+    name = f"{SCRATCH}{os.getpid()}"
     before = {row[0] for row in main.execute("SELECT rolname FROM pg_roles")}
     main.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     try:
-        with psycopg.connect(url, dbname=name, autocommit=True) as connection:
+        with kind.connect(request.database_url or "", dbname=name, autocommit=True) as connection:
             yield connection
     finally:
         main.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         for (role,) in main.execute("SELECT rolname FROM pg_roles").fetchall():
-            if role not in before:
+            if role in before:
+                continue
+            try:
                 main.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+            except psycopg.Error as error:
+                request.say(f"role {role} stays: {_line(error)}")
 
 
 def _line(error: Exception) -> str:

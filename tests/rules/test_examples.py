@@ -92,4 +92,7 @@ def _state(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[obj
     functions = connection.execute(
         "SELECT oid::regprocedure::text, provolatile FROM pg_proc WHERE oid >= 16384 ORDER BY 1"
     ).fetchall()
-    return [*policies, *indexes, *functions]
+    views = connection.execute(
+        "SELECT oid::regclass::text, reloptions FROM pg_class WHERE relkind = 'v' AND oid >= 16384 ORDER BY 1"
+    ).fetchall()
+    return [*policies, *indexes, *functions, *views]

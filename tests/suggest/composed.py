@@ -165,7 +165,15 @@ def helpers(draw: st.DrawFn) -> str:
     """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row."""
     source = draw(st.sampled_from(SOURCES))
     key = draw(st.sampled_from(["m.team = k", "k = m.team", "m.team8 = k", "m.team = asks.k", "(m.team = k)"]))
-    more = ["m.role = r", "m.uid = u", "(m.role = r OR m.uid = u)", "u IS NOT NULL", "m.name = ANY (ARRAY[r, 'b'])"]
+    more = [
+        "m.role = r",
+        "m.role = asks.r",
+        "(m.uid = u OR asks.u IS NULL)",
+        "m.uid = u",
+        "(m.role = r OR m.uid = u)",
+        "u IS NOT NULL",
+        "m.name = ANY (ARRAY[r, 'b'])",
+    ]
     own = [one for one in OTHERS if "docs" not in one]
     others = draw(st.lists(st.sampled_from([*own, *more]), max_size=3, unique=True))
     where = " AND ".join(draw(st.permutations([key, *others])))

@@ -48,3 +48,48 @@ def test_a_file_that_is_to_stay_the_last_is_not_followed() -> None:
     names = ["20250101000000_a.sql", "99999999999998_seed.sql", "99999999999999_seed.sql"]
     now = datetime(2026, 1, 2, 3, 4, 5)
     assert list(islice(next_numbers(names, now, default="1"), 2)) == ["20260102030405", "20260102030406"]
+
+
+TWO = """
+CREATE ROLE member NOLOGIN;
+CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('app.user', true), '')::uuid $$;
+CREATE FUNCTION is_admin() RETURNS boolean LANGUAGE plpgsql STABLE
+  AS $$ BEGIN RETURN current_setting('app.admin', true) = 'on'; END $$;
+CREATE TABLE members (team_id int NOT NULL, user_id uuid NOT NULL, PRIMARY KEY (user_id, team_id));
+CREATE TABLE docs (id bigint PRIMARY KEY, team_id int NOT NULL);
+CREATE INDEX docs_team_id_idx ON docs (team_id);
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON docs, members TO member;
+CREATE POLICY look ON docs FOR SELECT TO member USING (
+  team_id IN (SELECT team_id FROM members WHERE user_id = (SELECT app_user()))
+  AND is_admin()
+  AND (current_setting('app.tenant') = 'x')
+);
+"""
+
+
+def test_two_rewrites_of_one_policy_know_of_each_other(tmp_path: Path) -> None:
+    (tmp_path / "0001_docs.sql").write_text(TWO, encoding="utf-8")
+    options = Options(paths=(str(tmp_path),), preset="none")
+    found = pipeline.check(options, cwd=tmp_path).findings
+    rewriting = [one for one in found if any("ALTER POLICY look" in each.up for each in one.suggestions)]
+    assert len(rewriting) > 1
+    for finding in rewriting:
+        notes = [one.title for one in finding.suggestions if one.kind == "note"]
+        others = [one.rule.code for one in rewriting if one is not finding]
+        assert any(f"the cure of {', '.join(sorted(others))} rewrites look too" in title for title in notes)
+
+
+def test_statistics_take_no_cure_away(tmp_path: Path) -> None:
+    (tmp_path / "0001_docs.sql").write_text(TWO, encoding="utf-8")
+    rows = "schemaname,relname,n_tup_ins,n_live_tup\npublic,docs,5,100000\n"
+    (tmp_path / "stats.csv").write_text(rows, encoding="utf-8")
+    with_stats = Options(paths=(str(tmp_path),), preset="none", stats=str(tmp_path / "stats.csv"))
+    without = Options(paths=(str(tmp_path),), preset="none")
+    ups = [
+        {each.up for one in pipeline.check(options, cwd=tmp_path).findings for each in one.suggestions if each.up}
+        for options in (without, with_stats)
+    ]
+    assert ups[0]
+    assert ups[0] == ups[1]

@@ -20,6 +20,7 @@ from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.merge import merge_policies
 from rlslint.suggest.policies import add_roles
 from rlslint.suggest.proposals import Proposer
+from rlslint.suggest.regroup import regroup_policies
 from rlslint.suggest.trial import applied
 from tests.suggest.composed import AROUND, CHECKED, calls, memberships, own_rows, rows
 from tests.suggest.differential import STATEMENTS, Rows, altered, altering, outcomes
@@ -87,6 +88,53 @@ def test_policies_merged(
     assume(made)
     assert made is not None
     assert made.applicability == "safe"
+    _compare(connection, data, "; ".join(statements), made)
+
+
+@pytest.mark.server
+@CHECKED
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["ALL", "SELECT", "SELECT", "INSERT", "UPDATE", "DELETE"]),
+            calls() | memberships() | st.just("true"),
+            st.none() | st.sampled_from(["docs.pub", "docs.owner = uid()"]),
+            st.sampled_from(["PUBLIC", "app_user", "guest", "app_user, guest"]),
+        ),
+        min_size=2,
+        max_size=4,
+    ),
+    data=rows(),
+)
+def test_policies_regrouped(
+    connection: psycopg.Connection[Any], catalog: Catalog, parts: list[tuple[str, str, str | None, str]], data: Rows
+) -> None:
+    statements = ["ALTER POLICY p ON docs USING (false)"]
+    for i, (command, condition, check, to) in enumerate(parts):
+        using = "" if command == "INSERT" else f" USING ({condition})"
+        if command == "INSERT":
+            check = condition
+        elif command in ("SELECT", "DELETE"):
+            check = None
+        checked = "" if check is None else f" WITH CHECK ({check})"
+        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO {to}{using}{checked}")
+    with applied(catalog, statements) as change:
+        assert change.rejected is None, change.rejected
+        ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))
+        holders = tuple(role.oid for role in catalog.roles if role.rolname in ("app_user", "guest"))
+        made = regroup_policies(catalog, ours, holders)
+        if made is not None:
+            with applied(catalog, [made.up]) as changed:
+                assert changed.rejected is None, changed.rejected
+                for role in holders:
+                    for command in ("r", "a", "w", "d"):
+                        those = [one for one in catalog.policies if one.polname != "p" and role in one.polroles]
+                        assert (
+                            sum(one.polcmd in (command, "*") for one in those if one.polrelid == ours[0].polrelid) <= 1
+                        )
+    assume(made)
+    assert made is not None
+    assert made.applicability == ("conditional" if any(to == "PUBLIC" for *_, to in parts) else "safe")
     _compare(connection, data, "; ".join(statements), made)
 
 

@@ -22,6 +22,7 @@ from rlslint.suggest.trial import applied
 from tests.suggest.composed import AROUND, CHECKED, comparisons, constants, helpers, memberships, parents, rows, scalars
 from tests.suggest.differential import Rows, altered, altering, outcomes, rewrites
 
+CALLED = ("{}", "{}", "(SELECT {})", "{} = true", "true = (SELECT {})")
 Forms = Callable[[Writing, Any], Iterator[Form]]
 
 
@@ -82,13 +83,19 @@ def test_foreign_keys(connection: psycopg.Connection[Any], catalog: Catalog, con
 
 @pytest.mark.server
 @CHECKED
-@given(helper=helpers(), around=st.sampled_from(AROUND), data=rows())
+@given(
+    helper=helpers(),
+    around=st.sampled_from(AROUND),
+    form=st.sampled_from(CALLED),
+    data=rows(),
+)
 def test_list_helpers(
-    connection: psycopg.Connection[Any], catalog: Catalog, helper: str, around: str, data: Rows
+    connection: psycopg.Connection[Any], catalog: Catalog, helper: str, around: str, form: str, data: Rows
 ) -> None:
     with applied(catalog, [helper]) as made:
         assert made.rejected is None
-        condition = around.format("asks(docs.team, 'a', uid())")
+        call = "asks(docs.team, 'a', uid())"
+        condition = around.format(form.format(call))
         policy = altered(catalog, condition)
         assert policy.polqual is not None
         writing = Writing(catalog, policy.polqual, policy.polrelid)

@@ -40,6 +40,11 @@ def exposed_schemas(preset: str, configured: tuple[str, ...]) -> frozenset[str] 
     return frozenset(configured) if configured else _EXPOSED.get(preset)
 
 
+def preset_path(preset: str) -> tuple[str, ...]:
+    """The search_path that the project's files run with; empty for the server's own."""
+    return _LOGIN.get(preset, ("", ()))[1]
+
+
 def preset_superusers(preset: str) -> tuple[str, ...]:
     """Names of the superusers that a server needs before the preset's statements run."""
     return _SUPERUSERS.get(preset, ())

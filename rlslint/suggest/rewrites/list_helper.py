@@ -4,8 +4,9 @@ Proof. Let f(..., k, ...) be a STABLE function whose body is nothing but ``EXIST
 where p refers to no argument that comes from the row, and let g(...) be a STABLE function with the same owner's or
 caller's rights and the same settings that gives back ``SELECT m.c FROM m WHERE p``. f's answer is true exactly when some
 row of m makes p true with ``m.c = k`` true, and ``k = ANY (ARRAY(SELECT g(...)))`` is true exactly then (membership.py).
-A STRICT f is not true for a NULL in k either; its
-other arguments go to g, which is STRICT then, too. What stays a plain scan for f, once a row, is one scan for g.
+A STRICT f is not true for a NULL in k either; its other arguments go to g, which is STRICT then, too.
+``(SELECT f(..., k, ...))`` without FROM has the value of f, and ``f(..., k, ...) = true`` is true when f is. What stays a
+plain scan for f, once a row, is one scan for g.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from rlslint.analyze.typename import format_type, quote_identifier, quote_qualif
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
 from rlslint.nodes.parsenodes import Query, query_expressions, walk_deep
-from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, Param, ScalarArrayOpExpr, SubLink, SubLinkType, Var
-from rlslint.plan.clauses import strip_relabel
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, Param, ScalarArrayOpExpr, SubLink, SubLinkType, Var
+from rlslint.plan.clauses import is_true, strip_relabel
 from rlslint.plan.mutate import has_vars_of_level, mutate
 from rlslint.rewrite.bodies import argument_names
 from rlslint.rewrite.functions import function_search_path
-from rlslint.source.extent import expression_extent
+from rlslint.source.extent import expression_extent, tokens
 from rlslint.source.model import SourceFile, Span, Statement
 from rlslint.source.parse import parse_plpgsql, parse_synthetic
 from rlslint.suggest.rewrites.membership import Turned, is_element, of_session, turned
-from rlslint.suggest.rewrites.writing import Form, Writing, agrees, is_bare, same_query, written
+from rlslint.suggest.rewrites.writing import Form, Writing, agrees, bare_scalar, is_bare, same_query, written
 
 _LONGEST = 63
 """Bytes of a name (NAMEDATALEN - 1)."""
@@ -75,9 +76,10 @@ class ListHelper:
             yield f"GRANT EXECUTE ON {target} TO {_role(catalog, role)};"
 
 
-def list_helper(writing: Writing, node: Expr) -> ListHelper | None:
+def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
     """The list form of a positive part of a condition that is a call with one argument from the row."""
     catalog = writing.catalog
+    node = asked_for(catalog, part)
     proc = catalog.procs.get(node.funcid) if isinstance(node, FuncExpr) else None
     if not isinstance(node, FuncExpr) or proc is None or proc.prokind != "f" or proc.proretset or proc.prosqlbody:
         return None
@@ -99,11 +101,24 @@ def list_helper(writing: Writing, node: Expr) -> ListHelper | None:
     numbers = _numbers(answer.query, others if proc.proisstrict else ())
     if numbers is None or not _bound(catalog, answer, node, numbers):
         return None
-    return _made(writing, node, index, proc, answer, numbers)
+    return _made(writing, part, node, index, proc, answer, numbers)
+
+
+def asked_for(catalog: Catalog, part: Expr) -> Expr:
+    """What a positive part asks for: without the scalar subquery and the ``= true`` around it."""
+    inner = bare_scalar(part)
+    if inner is not None:
+        return asked_for(catalog, inner)
+    if isinstance(part, OpExpr) and len(part.args) == 2 and part.type == 16:
+        operator = catalog.operators.get(part.opno)
+        for one, other in (part.args, part.args[::-1]):
+            if operator is not None and operator.oprname == "=" and one.type == 16 and is_true(other):
+                return asked_for(catalog, one)
+    return part
 
 
 def _made(
-    writing: Writing, node: FuncExpr, index: int, proc: Proc, answer: Turned, numbers: tuple[int, ...]
+    writing: Writing, part: Expr, node: FuncExpr, index: int, proc: Proc, answer: Turned, numbers: tuple[int, ...]
 ) -> ListHelper | None:
     catalog = writing.catalog
     (pair,) = answer.pairs
@@ -125,7 +140,8 @@ def _made(
     quote = "$$" if "$$" not in answer.select else "$list$"
     if "$list$" in answer.select:
         return None
-    body = " ".join(answer.select.split()) if "--" not in answer.select else answer.select.strip()
+    select = _renamed(answer.select, proc, name)
+    body = " ".join(select.split()) if "--" not in select else select.strip()
     head = f"CREATE OR REPLACE FUNCTION {quote_qualified(schema, name)}({arguments})"
     rights = f"{' STRICT' if proc.proisstrict else ''}{_rights(catalog, proc)}"
     create = (
@@ -133,10 +149,10 @@ def _made(
         f"  AS {quote} {body} {quote};"
     )
     call = f"{quote_qualified(schema, name)}({', '.join(words[number] for number in numbers)})"
-    start, end = writing.place(node)
+    start, end = writing.place(part)
     form = Form(
         edits=((start, end, f"{outer} = ANY (ARRAY(SELECT {call}))"),),
-        node=node,
+        node=part,
         accepts=lambda new: _is_asked_once(catalog, new, node, index, pair.opno, numbers),
         title=f"ask once for the list: {name}() beside {proc.proname}()",
         applicability="safe" if proc.provolatile != "v" else "conditional",
@@ -153,6 +169,19 @@ def _made(
         numbers=numbers,
         expected=_renumbered(answer.query, renumbered),
     )
+
+
+def _renamed(select: str, proc: Proc, name: str) -> str:
+    """The query with arguments that are named by their function (``asks.k``) named by the new one."""
+    stream = tokens(select)
+    parts: list[str] = []
+    position = 0
+    for one, dot, other in zip(stream, stream[1:], stream[2:], strict=False):
+        words = select[one.start : one.end], select[other.start : other.end]
+        if dot.name == "ASCII_46" and words[0] == proc.proname and words[1] in argument_names(proc):
+            parts += [select[position : one.start], quote_identifier(name)]
+            position = one.end
+    return "".join(parts) + select[position:]
 
 
 def _rights(catalog: Catalog, proc: Proc) -> str:
@@ -177,7 +206,7 @@ def _literal(value: str) -> str:
 
 def _question(catalog: Catalog, proc: Proc, number: int) -> tuple[Writing, SubLink] | None:
     """The EXISTS that the body consists of, the argument from the row in it a column of the query around."""
-    statement = _returned(proc)
+    statement = only_query(proc)
     if statement is None or statement.kind != "SelectStmt":
         return None
     params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
@@ -204,7 +233,7 @@ def _question(catalog: Catalog, proc: Proc, number: int) -> tuple[Writing, SubLi
     return Writing.as_it_stands(catalog, stored), asked
 
 
-def _returned(proc: Proc) -> Statement | None:
+def only_query(proc: Proc) -> Statement | None:
     """The query whose value a body of one statement gives back."""
     text = proc.prosrc if proc.prolang == "sql" else None
     if proc.prolang == "plpgsql" and proc.statement is not None:

@@ -113,6 +113,12 @@ class Writing:
                 return start, end
             start, end = stream[before].start, stream[after].end
 
+    def is_array_of_any(self, start: int, end: int) -> bool:
+        """Whether what stands at the place is all that ANY or ALL is given."""
+        start, end = self.widened(start, end)
+        before = [one for one in tokens(self.text) if one.end <= start][-2:]
+        return len(before) == 2 and before[0].name in ("ANY", "SOME", "ALL") and before[1].name == "ASCII_40"
+
     def between(self, start: int, end: int) -> tuple[Token, ...]:
         """The tokens of a stretch."""
         return tuple(one for one in tokens(self.text) if one.start >= start and one.end <= end)

@@ -1,0 +1,108 @@
+"""A finding about plans without a cure in, the reason in words out, as a note: what was tried, or what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rlslint.analyze.entry import analyze_query, rejections, unknowns
+from rlslint.catalog.catalog import Catalog
+from rlslint.checks.model import NeedHelper, NeedIndexedForm, NeedRewrite
+from rlslint.findings import Finding, Suggestion
+from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink, SubLinkType
+from rlslint.plan.mutate import has_vars_of_level
+from rlslint.rewrite.bodies import argument_names
+from rlslint.rewrite.functions import function_search_path
+from rlslint.suggest.judge import Judge, finding_key
+from rlslint.suggest.proposals import Proposal, Proposer
+from rlslint.suggest.rewrites.list_helper import asked_for, only_query
+from rlslint.suggest.rewrites.writing import Writing, is_bare, positive
+
+
+def why_not(proposer: Proposer, judge: Judge, finding: Finding) -> Suggestion:
+    """The first reason that there is."""
+    reason = next(
+        _reasons(proposer, judge, finding), "no other form of the condition is known to let the same rows through"
+    )
+    return Suggestion(kind="note", title=f"no SQL is offered: {reason}", applicability="unsafe")
+
+
+def _reasons(proposer: Proposer, judge: Judge, finding: Finding) -> Iterator[str]:
+    for need in finding.needs:
+        if isinstance(need, (NeedHelper, NeedIndexedForm, NeedRewrite)):
+            policy = need.clause.policy
+            writing = proposer.writing(need.clause.stored, policy.polrelid)
+            if missing := [*rejections(writing.expr), *unknowns(writing.expr)]:
+                yield missing[0].reason
+            elif not writing.exact:
+                yield "today's names cannot be put into the condition so that it means what it did when it was made"
+            elif isinstance(need, NeedHelper):
+                yield from _helper(writing, need)
+    for proposal in proposer.proposals(finding):
+        yield from _tried(judge, finding, proposal)
+    for need in finding.needs:
+        if isinstance(need, NeedRewrite):
+            yield from _inside(proposer.writing(need.clause.stored, need.clause.policy.polrelid), need)
+
+
+def _tried(judge: Judge, finding: Finding, proposal: Proposal) -> Iterator[str]:
+    tried = "; ".join(dict.fromkeys(one.title for one in proposal))
+    verdict = judge.judge([one.up for one in proposal])
+    if verdict.rejected is not None:
+        yield f"{tried}: PostgreSQL would refuse it ({verdict.rejected})"
+    elif finding_key(finding) not in verdict.gone:
+        yield f"{tried}: the plan would be no better"
+    elif verdict.new:
+        codes = ", ".join(sorted({new.rule.code for new in verdict.new}))
+        yield f"{tried}: {codes} would come in its place"
+
+
+def _inside(writing: Writing, need: NeedRewrite) -> Iterator[str]:
+    """What is compared is an expression over a column that no known form has the column alone in."""
+    words = " ".join(writing.text[need.start : need.end].split()) if need.start >= 0 else ""
+    if words and len(words) <= 80:
+        yield f"no form of {words} is known in which a column is compared by itself"
+
+
+def _helper(writing: Writing, need: NeedHelper) -> Iterator[str]:
+    catalog = writing.catalog
+    proc = catalog.procs.get(need.funcid)
+    if proc is None or proc.origin is None:
+        yield "the function is not made by these files"
+        return
+    name = f"{proc.proname}()"
+    parts = [asked_for(catalog, part) for part in positive(writing.expr)]
+    calls = [node for node in parts if isinstance(node, FuncExpr) and node.funcid == need.funcid]
+    if not calls:
+        yield f"{name} does not stand by itself among AND and OR, where a list could take its place"
+        return
+    if len(calls[0].args) != len(proc.proargtypes):
+        yield f"{name} is called without all of its arguments"
+        return
+    call = calls[0]
+    if len(_from_row(call.args)) != 1:
+        yield f"{name} is given more than one thing of the row"
+        return
+    yield _body(catalog, need, name)
+
+
+def _body(catalog: Catalog, need: NeedHelper, name: str) -> str:
+    proc = catalog.procs[need.funcid]
+    statement = only_query(proc)
+    if statement is None or statement.kind != "SelectStmt":
+        return f"the body of {name} is more than one query"
+    params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
+    path = function_search_path(catalog, proc)
+    query = analyze_query(catalog, statement, statement.node, path, params=params, function=proc.proname)
+    expr = query.targets[0].expr if query.targets else None
+    if expr is not None and (refused := rejections(expr)):
+        return f"PostgreSQL refuses the body of {name} whenever it runs: {refused[0].reason}"
+    if not is_bare(query) or not isinstance(expr, SubLink) or expr.kind is not SubLinkType.EXISTS:
+        return f"the body of {name} is not one EXISTS (SELECT ...)"
+    return (
+        f"the query of {name} compares no column with what it is given of the row alone, or depends on nothing that the "
+        "session brings: its list would be as long as the table"
+    )
+
+
+def _from_row(args: Sequence[Expr]) -> list[Expr]:
+    return [arg for arg in args if has_vars_of_level(arg, 0)]
