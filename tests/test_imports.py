@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 STAGES = (
     "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "registry",
     "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report", "settings",
-    "config", "databases", "shown", "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli_setup", "cli", "__main__",
+    "config", "databases", "shown", "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli_setup", "cli",
+    "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},
