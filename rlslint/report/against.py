@@ -58,7 +58,10 @@ def render_json(found: Sequence[Comparison]) -> str:
                 {
                     "statement": timed.statement,
                     "role": timed.role,
-                    "runs": [{"ms": round(run.milliseconds, 3), "error": run.error or None} for run in timed.runs],
+                    "runs": [
+                        {"ms": round(run.milliseconds, 3), "buffers": run.buffers, "error": run.error or None}
+                        for run in timed.runs
+                    ],
                 }
                 for timed in one.timed
             ],

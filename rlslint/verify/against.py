@@ -145,7 +145,7 @@ def compare(
             reach()
         except psycopg.Error as error:
             raise InputError(f"{name}: {str(error).strip().splitlines()[0]}") from None
-        connection.execute(b"ANALYZE")
+        connection.execute(b"VACUUM (ANALYZE)")
         for i, one in enumerate(asked):
             times = _times(connection, one, settings, limit_ms)
             late = {timed.role for timed in times if timed.statement == "count(*)" and timed.runs[0].error == TIMED_OUT}

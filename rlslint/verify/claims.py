@@ -132,12 +132,15 @@ def claims(
             pair: _look(connection, relation, *pair, statements, settings, limit_ms)
             for pair in _pairs(statements, roles)
         }
+        with applied(catalog, [one.up for one in changes]) as change:
+            touched = [table_name(catalog, oid) for oid in sorted({relation.oid, *change.indexed})]
+            cured = _predicted(catalog, relation, roles, [name for name, _ in before])
         done: list[Suggestion] = []
         try:
             for one in changes:
                 connection.execute(one.up.encode())
                 done.append(one)
-            connection.execute(b"ANALYZE")
+            connection.execute(f"VACUUM (ANALYZE) {', '.join(touched)}".encode())
             after = {pair: _look(connection, relation, *pair, statements, settings, limit_ms) for pair in before}
         except psycopg.Error as error:
             request.say(f"{finding.rule.code} on {relation.relname}: the server refuses the suggestion: {_line(error)}")
@@ -146,8 +149,6 @@ def claims(
             for one in reversed(done):
                 connection.execute(one.down.encode())
         predicted = _predicted(catalog, relation, roles, [name for name, _ in before])
-        with applied(catalog, [one.up for one in changes]):
-            cured = _predicted(catalog, relation, roles, [name for name, _ in before])
         for (name, role), (first, rows) in before.items():
             second, others = after[name, role]
             yield Claim(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,8 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from rlslint import pipeline
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.checks.model import NeedRoles, NeedStable, NeedWrap
+from rlslint.config import Options
 from rlslint.findings import Suggestion
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import FuncExpr
@@ -22,8 +26,19 @@ from rlslint.suggest.policies import add_roles
 from rlslint.suggest.proposals import Proposer
 from rlslint.suggest.regroup import regroup_policies
 from rlslint.suggest.trial import applied
-from tests.suggest.composed import AROUND, CHECKED, calls, memberships, own_rows, rows
-from tests.suggest.differential import STATEMENTS, Rows, altered, altering, outcomes
+from tests.suggest.composed import (
+    AROUND,
+    CHECKED,
+    calls,
+    comparisons,
+    constants,
+    memberships,
+    own_rows,
+    parents,
+    rows,
+    scalars,
+)
+from tests.suggest.differential import SCHEMA, STATEMENTS, Rows, altered, altering, outcomes
 
 
 def _compare(connection: psycopg.Connection[Any], data: Rows, given: str, made: Suggestion) -> list[str]:
@@ -163,3 +178,42 @@ def test_functions_declared_stable(
     assert made is not None
     assert made.applicability == "conditional"
     _compare(connection, data, altering(around.format(f"asks_volatile({argument})")), made)
+
+
+@pytest.mark.server
+@CHECKED
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["ALL", "SELECT", "SELECT", "UPDATE", "INSERT"]),
+            calls() | memberships() | memberships() | comparisons() | scalars() | constants() | parents(),
+            st.sampled_from(["PUBLIC", "app_user", "app_user", "app_user, guest"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    indexes=st.sets(st.sampled_from(["docs (team)", "docs (owner)", "members (uid)", "members (team)"])),
+    data=rows(),
+)
+def test_whole_migrations(
+    connection: psycopg.Connection[Any], parts: list[tuple[str, str, str]], indexes: set[str], data: Rows
+) -> None:
+    statements = ["ALTER POLICY p ON docs USING (false)", *(f"CREATE INDEX ON {one}" for one in sorted(indexes))]
+    for i, (command, condition, to) in enumerate(parts):
+        # the setting holds a number or nothing: what a cast of the value assumes
+        condition = condition.replace(
+            "current_setting('app.uid', true)", "nullif(current_setting('app.uid', true), '')"
+        )
+        clause = "WITH CHECK" if command == "INSERT" else "USING"
+        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO {to} {clause} ({condition})")
+    given = "; ".join(statements)
+    options = Options(paths=("-",), preset="none")
+    grants = "GRANT ALL ON ALL TABLES IN SCHEMA public TO app_user, guest;"
+    script = io.BytesIO(f"{SCHEMA}{grants}{given};".encode())
+    _, cured = pipeline.fix(options, cwd=Path.cwd(), unsafe=False, stdin=script)
+    assume(cured.changes)
+    up = "\n".join(text for change in cured.changes for text in change.up).replace(" CONCURRENTLY", "")
+    down = "\n".join(text for change in reversed(cured.changes) for text in change.down).replace(" CONCURRENTLY", "")
+    before, after, back = outcomes(connection, data, [given, up, down])
+    assert before == after, (given, up)
+    assert before == back, (given, down)
