@@ -20,12 +20,17 @@ class IndexSet:
     """The indexes of one run: a need that is the beginning of another is met by the other's index, and equal needs by
     one; each index has one name, and no two share one."""
 
-    def __init__(self, catalog: Catalog, needs: Iterable[NeedIndex]) -> None:
+    def __init__(
+        self, catalog: Catalog, needs: Iterable[NeedIndex], useful: Iterable[tuple[Oid, Columns]] = ()
+    ) -> None:
+        """``useful``: columns that an index may as well hold, where it is needed anyway."""
         self.catalog = catalog
         self._wanted: dict[Oid, list[Columns]] = {}
         self._names: dict[tuple[Oid, str], str] = {}
         for need in needs:
             self._wanted.setdefault(need.relid, []).append(need.columns)
+        for relid, columns in useful:
+            self._wanted.setdefault(relid, []).append(columns)
 
     def covering(self, need: NeedIndex) -> Columns:
         """The longest wanted column list that begins with the need's own; the first of equally long ones."""

@@ -34,6 +34,7 @@ from rlslint.plan import clauses
 from rlslint.rewrite.model import PolicyClause
 from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
+from rlslint.suggest.lookups import lookups
 from rlslint.suggest.merge import merge_policies
 from rlslint.suggest.policies import add_roles, add_select_policy, altered, read_as_caller
 from rlslint.suggest.regroup import regroup_policies
@@ -66,7 +67,8 @@ class Proposer:
     @classmethod
     def of(cls, catalog: Catalog, findings: Sequence[Finding]) -> Proposer:
         """For the findings of one run."""
-        indexes = IndexSet(catalog, (need for one in findings for need in one.needs if isinstance(need, NeedIndex)))
+        needed = (need for one in findings for need in one.needs if isinstance(need, NeedIndex))
+        indexes = IndexSet(catalog, needed, lookups(catalog))
         proposer = cls(catalog, indexes)
         for finding in findings:
             for need in finding.needs:

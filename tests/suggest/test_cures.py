@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from rlslint import pipeline
 from rlslint.config import Options
 from rlslint.suggest.migration import new_migration, write_files
@@ -93,3 +95,31 @@ def test_statistics_take_no_cure_away(tmp_path: Path) -> None:
     ]
     assert ups[0]
     assert ups[0] == ups[1]
+
+
+HELPER = """
+CREATE ROLE member NOLOGIN;
+CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('app.user', true), '')::uuid $$;
+CREATE TABLE members (team_id int NOT NULL, user_id uuid NOT NULL, note text);
+CREATE TABLE docs (id bigint PRIMARY KEY, team_id int NOT NULL);
+ALTER TABLE members ENABLE ROW LEVEL SECURITY;
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON docs, members TO member;
+CREATE FUNCTION teams() RETURNS int[] LANGUAGE plpgsql SECURITY DEFINER AS $$
+  BEGIN RETURN ARRAY(SELECT {read} FROM members WHERE user_id = app_user()); END $$;
+CREATE POLICY own ON members FOR SELECT TO member USING (user_id = app_user());
+CREATE POLICY team ON docs FOR SELECT TO member USING (team_id = ANY (teams()));
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "columns"), [("team_id", "user_id, team_id"), ("length(note)", "user_id"), ("1", "user_id")]
+)
+def test_an_index_holds_what_a_helper_reads_by_it(tmp_path: Path, read: str, columns: str) -> None:
+    (tmp_path / "0001_docs.sql").write_text(HELPER.format(read=read), encoding="utf-8")
+    _, cure = pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=False)
+    ups = [text for change in cure.changes for text in change.up]
+    assert any(text.endswith(f" ON public.members ({columns});") for text in ups)
+    # a call with a body of its own is asked once, also where the index is not taken
+    assert any("team_id = ANY ((SELECT teams())::integer[])" in text for text in ups)
