@@ -174,3 +174,47 @@ def test_what_the_server_lacks_is_said(tmp_path: Path, server: Server) -> None:
     assert "RLS106 is not tried: the server has no public.notes" in result.stderr
     assert result.stdout == "no finding has a suggestion to be tried\n"
     assert result.exit_code == 0
+
+
+@pytest.mark.server
+def test_public_is_bound_by_row_security(tmp_path: Path, server: Server) -> None:
+    schema = (
+        SCHEMA.replace(" TO app USING", " USING")
+        .replace("CREATE ROLE app NOLOGIN;", "")
+        .replace("GRANT SELECT ON notes TO app;", "GRANT SELECT, UPDATE ON notes TO PUBLIC;")
+    )
+    # a trigger that sets the time makes no other row of it
+    schema += """
+    ALTER TABLE notes ADD changed timestamptz;
+    CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN NEW.changed := clock_timestamp(); RETURN NEW; END $$;
+    CREATE TRIGGER touch BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION touch();
+    CREATE POLICY change ON notes FOR UPDATE USING (user_id = current_user_id());
+    """
+    (tmp_path / "schema.sql").write_text(schema, encoding="utf-8")
+    arguments = ["verify", str(tmp_path / "schema.sql"), "--rows", "20000", "--format", "json", "--select", "RLS106"]
+    result = CliRunner().invoke(main, [*arguments, "--quiet", "--database-url", server.uri])
+    claims = json.loads(result.stdout)["claims"]
+    assert [(one["statement"], one["role"], one["after"]["scan"], one["same_rows"]) for one in claims] == [
+        ("select", "public", "index_scan", True),
+        ("update", "public", "index_scan", True),
+    ]
+    assert result.exit_code == 0
+
+
+@pytest.mark.server
+def test_ids_of_text_are_users_and_settings_no_values(tmp_path: Path, server: Server) -> None:
+    text = """
+    CREATE ROLE app NOLOGIN;
+    CREATE TABLE files (id int PRIMARY KEY, tenant_id varchar(36) NOT NULL, state text NOT NULL);
+    ALTER TABLE files ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY own ON files FOR SELECT TO app
+      USING (tenant_id = (SELECT current_setting('app.tenant', true)) AND state = 'open');
+    GRANT SELECT ON files TO app;
+    """
+    (tmp_path / "schema.sql").write_text(text, encoding="utf-8")
+    arguments = ["verify", str(tmp_path / "schema.sql"), "--rows", "20000", "--format", "json", "--select", "RLS106"]
+    result = CliRunner().invoke(main, [*arguments, "--quiet", "--database-url", server.uri])
+    (claim,) = json.loads(result.stdout)["claims"]
+    assert claim["after"]["scan"] == "index_scan"
+    assert claim["plan_as_predicted"]

@@ -32,6 +32,12 @@ def _same(claim: Claim) -> str:
     return "yes" if claim.same_rows else "no, as said" if claim.changes_rows else "NO"
 
 
+def _plan(claim: Claim) -> str:
+    if claim.plan_as_predicted is None:
+        return "too few rows"
+    return "yes" if claim.plan_as_predicted else f"NO ({claim.before.scan} -> {claim.after.scan})"
+
+
 def _cells(claim: Claim) -> list[str]:
     return [
         claim.code,
@@ -42,7 +48,7 @@ def _cells(claim: Claim) -> list[str]:
         shown_time(claim.after),
         _factor(claim),
         _same(claim),
-        "yes" if claim.plan_as_predicted else f"NO ({claim.before.scan} -> {claim.after.scan})",
+        _plan(claim),
     ]
 
 

@@ -10,8 +10,10 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql as quoting
 
+from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.checks.model import SMALL
 from rlslint.findings import Finding, Suggestion
 from rlslint.plan.predict import Predictor
 from rlslint.rewrite.model import StatementName
@@ -19,13 +21,14 @@ from rlslint.source.model import Statement
 from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied
 from rlslint.verify.compare import apply
-from rlslint.verify.measure import Measured, digest, measure
+from rlslint.verify.measure import ANYBODY, Measured, digest, measure
 from rlslint.verify.request import TIMED_OUT, Request
 from rlslint.verify.rows import fill, tables_there
 from rlslint.verify.standins import stand_in
 
 Connection = psycopg.Connection[Any]
 
+_SCHEMAS: Final = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'"
 USERS: Final = (1, 2, 3, 7, 4_999)
 """User 1 sees many rows, the others few; the last perhaps none."""
 _READING: Final = ("select", "select_by_key", "update", "delete")
@@ -47,6 +50,8 @@ class Claim:
     same_rows: bool
     compared: int
     """Users whose rows could be compared in time."""
+    enough: bool
+    """The table holds as many rows as the prediction, which is for large tables, is meant for."""
     changes_rows: bool
     """The suggestion says itself that it changes who passes."""
 
@@ -58,15 +63,17 @@ class Claim:
         return self.before.milliseconds / max(self.after.milliseconds, 0.001)
 
     @property
-    def plan_as_predicted(self) -> bool:
-        """Whether the table is read as predicted, before and after."""
+    def plan_as_predicted(self) -> bool | None:
+        """Whether the table is read as predicted, before and after; None where it holds too few rows to tell."""
+        if not self.enough:
+            return None
         pairs = ((self.before, self.predicted_before), (self.after, self.predicted_after))
         return all(one.error or expected == "none" or _agree(one.scan, expected) for one, expected in pairs)
 
     @property
     def holds(self) -> bool:
         """Same rows (where that is claimed), and the plan as predicted."""
-        return (self.same_rows or self.changes_rows) and self.plan_as_predicted
+        return (self.same_rows or self.changes_rows) and self.plan_as_predicted is not False
 
 
 def _agree(seen: str, predicted: str) -> bool:
@@ -97,10 +104,21 @@ def prepare(
     request.tell("running migrations", 0, 0)
     for statement, sqlstate, message in apply(connection, statements, stand_in):
         request.say(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
+    _make_anybody(connection)
     for filled in fill(connection, request.rows, few, counts, request.tell):
         request.stop.look()
         if filled.problem or not filled.given:
             request.say(f"{filled.table}: {filled.problem or f'{filled.rows} rows'}")
+
+
+def _make_anybody(connection: Connection) -> None:
+    anybody = quoting.Identifier(ANYBODY)
+    connection.execute(quoting.SQL("CREATE ROLE {}").format(anybody))
+    for (schema,) in connection.execute(_SCHEMAS).fetchall():
+        name = quoting.Identifier(schema)
+        connection.execute(quoting.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, anybody))
+        connection.execute(quoting.SQL("GRANT ALL ON ALL TABLES IN SCHEMA {} TO {}").format(name, anybody))
+        connection.execute(quoting.SQL("GRANT ALL ON ALL SEQUENCES IN SCHEMA {} TO {}").format(name, anybody))
 
 
 def claims(
@@ -128,8 +146,10 @@ def claims(
         if not statements or not finding.roles:
             continue
         roles = [finding.roles[0]]
+        returning = _key(catalog, relation)
+        counted = connection.execute(f"SELECT count(*) FROM {table_name(catalog, relation.oid)}".encode()).fetchone()
         before = {
-            pair: _look(connection, relation, *pair, statements, settings, limit_ms)
+            pair: _look(connection, relation, *pair, statements, returning, settings, limit_ms)
             for pair in _pairs(statements, roles)
         }
         with applied(catalog, [one.up for one in changes]) as change:
@@ -141,7 +161,9 @@ def claims(
                 connection.execute(one.up.encode())
                 done.append(one)
             connection.execute(f"VACUUM (ANALYZE) {', '.join(touched)}".encode())
-            after = {pair: _look(connection, relation, *pair, statements, settings, limit_ms) for pair in before}
+            after = {
+                pair: _look(connection, relation, *pair, statements, returning, settings, limit_ms) for pair in before
+            }
         except psycopg.Error as error:
             request.say(f"{finding.rule.code} on {relation.relname}: the server refuses the suggestion: {_line(error)}")
             after = {pair: (Measured(error=error.sqlstate or "?"), ["refused"] * len(USERS)) for pair in before}
@@ -163,6 +185,7 @@ def claims(
                 predicted_after=cured[name, role],
                 same_rows=all(a == b or TIMED_OUT in (a, b) for a, b in zip(rows, others, strict=True)),
                 compared=sum(TIMED_OUT not in pair for pair in zip(rows, others, strict=True)),
+                enough=counted is not None and counted[0] >= SMALL,
                 changes_rows=any(one.applicability == "unsafe" for one in changes),
             )
 
@@ -195,6 +218,13 @@ def _predicted(
     return found
 
 
+def _key(catalog: Catalog, relation: Relation) -> str:
+    """What tells a row from others, and no trigger sets to the time: the primary key, or the whole row."""
+    keys = [one.conkey for one in catalog.constraints_of(relation.oid) if one.contype == "p"]
+    names = [quote_identifier(relation.column(number).attname) for number in (keys[0] if keys else ())]
+    return ", ".join(names) or "*"
+
+
 def _statements(connection: Connection, catalog: Catalog, relation: Relation, wanted: Sequence[str]) -> dict[str, str]:
     """SQL for the statements of a finding, as far as rows of the table can stand in for new ones."""
     table = table_name(catalog, relation.oid)
@@ -223,6 +253,7 @@ def _look(
     name: str,
     role: str,
     statements: dict[str, str],
+    returning: str,
     settings: Sequence[str],
     limit_ms: int,
 ) -> tuple[Measured, list[str]]:
@@ -236,7 +267,7 @@ def _look(
             seen.append(TIMED_OUT)
             continue
         if name in _READING:
-            inner = f"{sql} RETURNING *" if name in ("update", "delete") else sql
+            inner = f"{sql} RETURNING {returning}" if name in ("update", "delete") else sql
             query = f"WITH seen AS ({inner}) SELECT count(*), md5(string_agg(seen::text, '|' ORDER BY seen::text)) FROM seen"
         else:
             query = sql

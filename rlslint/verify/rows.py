@@ -49,9 +49,12 @@ _CHECKS: Final = "SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE 
 _LITERALS: Final = r"""
 SELECT DISTINCT m[1] FROM (
   SELECT pg_get_expr(conbin, conrelid) AS text FROM pg_constraint WHERE contype = 'c' AND conrelid = %(table)s
-  UNION ALL SELECT coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '')
+  UNION ALL SELECT regexp_replace(
+    coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), ''),
+    'current_setting\([^()]*\)', '', 'g')
   FROM pg_policy
-) x, regexp_matches(x.text, '\m' || %(column)s || '\M[^'']{0,60}''([^'']{1,40})''', 'g') m ORDER BY 1 LIMIT 8"""
+) x,
+regexp_matches(x.text, '\m' || %(column)s || '\M(?:(?!\m(?:AND|OR)\M)[^'']){0,60}''([^'']{1,40})''', 'g') m ORDER BY 1 LIMIT 8"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,11 @@ def _insert(
     for name, *described in columns:
         names.append(_quoted(name))
         parent = parents.get((oid, name))
+        literals = [row[0] for row in connection.execute(_LITERALS.encode(), {"table": oid, "column": name}).fetchall()]
+        # an id of text is somebody's: what a session brings is one, too
+        as_id = (name if parent is None else parent[1]).lower().endswith("id")
+        if as_id and not literals and described[2] == "S" and (described[5] or 36) >= 36:
+            described[2] = "ID"
         if parent is not None and parent[0] != oid:
             number = _somebody(factor, shift, min(wanted.get(parent[0], rows), USERS) - 1)
             factor, shift = next(ways, (factor, shift))
@@ -151,13 +159,12 @@ def _insert(
                 f" WHERE parent_{len(filters)}.{_quoted(parent[1])} = made.{_quoted(name)}))"
             )
             continue
-        literals = [row[0] for row in connection.execute(_LITERALS.encode(), {"table": oid, "column": name}).fetchall()]
         if name in unique:
             values.append(f"{value('n', *described)} AS {_quoted(name)}")
         elif literals and described[2] in ("S", "E"):
             listed = ", ".join(_literal(text) for text in literals)
             values.append(f"(ARRAY[{listed}])[1 + (n / 3) % {len(literals)}]::{described[0]} AS {_quoted(name)}")
-        elif described[0] == "uuid":
+        elif described[0] == "uuid" or described[2] == "ID":
             number = _somebody(factor, shift, USERS)
             factor, shift = next(ways, (factor, shift))
             values.append(f"{value(number, *described)} AS {_quoted(name)}")
@@ -196,6 +203,8 @@ def value(
             return f"(({number}) % 10 = 0)::{kind}"
         case "D":
             return f"(timestamptz '2024-01-01 00:00:00+00' + ({number}) * interval '1 minute')::{kind}"
+        case "ID":
+            return f"('00000000-0000-0000-0000-' || lpad(to_hex({number}), 12, '0'))::{kind}"
         case "S":
             text = f"'v' || ({number})"
             return f"left({text}, {width})::{kind}" if width else f"({text})::{kind}"
