@@ -15,7 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from rlslint.cli import main
-from rlslint.source.model import UsageError
+from rlslint.replay.replay import replay
+from rlslint.source.model import Migration, Project, SourceFile, UsageError
+from rlslint.source.parse import parse_script
+from rlslint.verify.claims import session_settings
 from rlslint.verify.database import SCRATCH, own_database
 from rlslint.verify.request import Request
 from tests.conftest import Server
@@ -218,3 +221,25 @@ def test_ids_of_text_are_users_and_settings_no_values(tmp_path: Path, server: Se
     (claim,) = json.loads(result.stdout)["claims"]
     assert claim["after"]["scan"] == "index_scan"
     assert claim["plan_as_predicted"]
+
+
+def test_settings_are_given_what_they_are_cast_to() -> None:
+    texts = {
+        "app.number": "id = NULLIF(current_setting('app.number', true), ''::text)::integer",
+        "app.uuid": "current_setting('app.uuid')::uuid = owner",
+        "app.text": "x = current_setting('app.text', true) AND y::int = 3",
+        "app.big": "CAST(current_setting('app.big', true) AS bigint) = id",
+    }
+    source = SourceFile(
+        "schema.sql",
+        "CREATE TABLE t (id bigint, owner uuid, x text, y text);"
+        + "".join(f"CREATE POLICY p{i} ON t USING ({text});" for i, text in enumerate(texts.values())),
+    )
+    statements, _ = parse_script(source, 0, len(source.text))
+    catalog = replay(Project("file", (Migration(source, tuple(statements), (), ()),)), preset="none").catalog
+    assert session_settings(catalog) == {
+        "app.big": "bigint",
+        "app.number": "integer",
+        "app.text": "",
+        "app.uuid": "uuid",
+    }

@@ -34,7 +34,7 @@ def _same(claim: Claim) -> str:
 
 def _plan(claim: Claim) -> str:
     if claim.plan_as_predicted is None:
-        return "too few rows"
+        return "-" if claim.enough else "too few rows"
     return "yes" if claim.plan_as_predicted else f"NO ({claim.before.scan} -> {claim.after.scan})"
 
 

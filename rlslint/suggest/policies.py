@@ -11,7 +11,8 @@ from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.checks.model import NeedRoles, NeedSelectPolicy
 from rlslint.findings import Suggestion
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import Oid, SubLink
 
 COMMANDS: Mapping[str, str] = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
@@ -71,11 +72,16 @@ def add_roles(catalog: Catalog, need: NeedRoles) -> Suggestion:
     """A TO clause."""
     policy = need.policy
     head = f"ALTER POLICY {quote_identifier(policy.polname)} ON {table_name(catalog, policy.polrelid)} TO "
+    stored = [one for one in (policy.polqual, policy.polwithcheck) if one is not None]
+    reads = any(
+        isinstance(node, SubLink) and node.subselect.rtable for one in stored for node, _ in walk_deep(one.expr)
+    )
+    failing = ("other roles are to find nothing, also where what the policy reads is denied to them (42501)",)
     return Suggestion(
         kind="rewrite_policy",
         title=f"name the roles it is meant for: TO {role_list(catalog, need.roles)}",
         applicability="conditional",
-        assumes=(need.assumes,),
+        assumes=(need.assumes, *(failing if reads else ())),
         up=f"{head}{role_list(catalog, need.roles)};",
         down=f"{head}{role_list(catalog, policy.polroles)};",
     )

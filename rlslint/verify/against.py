@@ -128,7 +128,7 @@ def compare(
     catalog: Catalog,
     relations: Iterable[Relation],
     states: Sequence[State],
-    settings: Sequence[str],
+    settings: Mapping[str, str],
     request: Request,
 ) -> list[Comparison]:
     """Ask everything in each state in turn; the second is shown last. Raises InputError where a state cannot be reached."""
@@ -207,7 +207,7 @@ def _insert(table: str, names: Sequence[str], row: Mapping[str, str]) -> str:
     return f"INSERT INTO {table} ({listed}) SELECT {listed} FROM jsonb_populate_record(NULL::{table}, '{literal}')"
 
 
-def _times(connection: Connection, one: _Asked, settings: Sequence[str], limit_ms: int) -> list[Timed]:
+def _times(connection: Connection, one: _Asked, settings: Mapping[str, str], limit_ms: int) -> list[Timed]:
     found = []
     name = one.relation.relname
     for role in one.roles:
@@ -224,7 +224,7 @@ def _times(connection: Connection, one: _Asked, settings: Sequence[str], limit_m
     return found
 
 
-def _together(connection: Connection, sql: str, role: str, settings: Sequence[str], limit_ms: int) -> Measured:
+def _together(connection: Connection, sql: str, role: str, settings: Mapping[str, str], limit_ms: int) -> Measured:
     """Ten connections that insert one row each at the same moment: from the first start to the last end."""
     barrier = threading.Barrier(AT_ONCE)
     spans: list[tuple[float, float]] = []
@@ -259,7 +259,7 @@ def _together(connection: Connection, sql: str, role: str, settings: Sequence[st
 
 
 def _rows(
-    connection: Connection, one: _Asked, settings: Sequence[str], limit_ms: int, late: set[str]
+    connection: Connection, one: _Asked, settings: Mapping[str, str], limit_ms: int, late: set[str]
 ) -> dict[str, str]:
     """What happens to each new row, and how many rows some users see; of roles that are ``late`` no more is asked."""
     found: dict[str, str] = {}

@@ -28,6 +28,11 @@ from rlslint.verify.standins import stand_in
 
 Connection = psycopg.Connection[Any]
 
+_SETTING: Final = re.compile(
+    r"current_setting\(\s*'(\w+\.\w+)'[^()]*\)(?:\s*,\s*''(?:::text)?\s*\))?[\s)]*(?:(?:::|\bAS\s)\s*(\w+))?",
+    re.IGNORECASE,
+)
+"""A call with its name, and the type behind it: ``NULLIF(current_setting('app.user', true), '')::int``."""
 _SCHEMAS: Final = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'"
 USERS: Final = (1, 2, 3, 7, 4_999)
 """User 1 sees many rows, the others few; the last perhaps none."""
@@ -64,8 +69,9 @@ class Claim:
 
     @property
     def plan_as_predicted(self) -> bool | None:
-        """Whether the table is read as predicted, before and after; None where it holds too few rows to tell."""
-        if not self.enough:
+        """Whether the table is read as predicted, before and after; None where it holds too few rows to tell, or the
+        statement fails."""
+        if not self.enough or {self.before.error, self.after.error} - {"", TIMED_OUT}:
             return None
         pairs = ((self.before, self.predicted_before), (self.after, self.predicted_after))
         return all(one.error or expected == "none" or _agree(one.scan, expected) for one, expected in pairs)
@@ -254,7 +260,7 @@ def _look(
     role: str,
     statements: dict[str, str],
     returning: str,
-    settings: Sequence[str],
+    settings: Mapping[str, str],
     limit_ms: int,
 ) -> tuple[Measured, list[str]]:
     """Time and plan for a user who sees few rows; what several users see or may change."""
@@ -276,7 +282,14 @@ def _look(
 
 
 def _refused_or(
-    connection: Connection, query: str, role: str, user: int, settings: Sequence[str], limit_ms: int, *, reading: bool
+    connection: Connection,
+    query: str,
+    role: str,
+    user: int,
+    settings: Mapping[str, str],
+    limit_ms: int,
+    *,
+    reading: bool,
 ) -> str:
     if reading:
         return digest(connection, query, role, user, settings, limit_ms)
@@ -290,10 +303,15 @@ def _refused_or(
     ).split("(actual")[0]
 
 
-def session_settings(catalog: Catalog) -> tuple[str, ...]:
-    """Custom settings that policies and functions read: they are given the user's id."""
+def session_settings(catalog: Catalog) -> dict[str, str]:
+    """Custom settings that policies and functions read, with the type that each is cast to: they are given the user's id.
+    A cast counts through NULLIF."""
     texts = [proc.prosrc for proc in catalog.procs]
     for policy in catalog.policies:
         texts += [stored.text for stored in (policy.polqual, policy.polwithcheck) if stored is not None]
-    names = {name for text in texts for name in re.findall(r"current_setting\(\s*'(\w+\.\w+)'", text)}
-    return tuple(sorted(name for name in names if not name.startswith("request.")))
+    found: dict[str, str] = {}
+    for text in texts:
+        for name, kind in _SETTING.findall(text):
+            if not name.startswith("request.") and (kind or name not in found):
+                found[name] = kind.lower()
+    return dict(sorted(found.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,6 +14,10 @@ import psycopg
 from rlslint.plan.signed_out import ANON
 from rlslint.verify.request import TIMED_OUT
 
+_NUMBERS: Final = frozenset(
+    {"int", "int2", "int4", "int8", "integer", "bigint", "smallint", "numeric", "serial", "bigserial", "oid"}
+)
+_TRUTHS: Final = frozenset({"bool", "boolean"})
 ANYBODY: Final = "rlslint_anybody"
 """The role that asks for PUBLIC: it may use every table, and no policy names it."""
 _RUNS: Final = 10
@@ -46,8 +50,15 @@ def user_id(number: int) -> str:
     return f"00000000-0000-0000-0000-{number:012x}"
 
 
+def _setting(kind: str, user: int) -> str:
+    """What the session brings in a setting that is cast to a type: the user's number or id."""
+    if kind in _NUMBERS:
+        return str(user)
+    return "false" if kind in _TRUTHS else user_id(user)
+
+
 @contextmanager
-def acting(connection: Connection, role: str, user: int, settings: Sequence[str], limit_ms: int) -> Iterator[None]:
+def acting(connection: Connection, role: str, user: int, settings: Mapping[str, str], limit_ms: int) -> Iterator[None]:
     """A transaction as the role and user, rolled back at the end. A request as anon brings no user."""
     sub = {} if role == ANON else {"sub": user_id(user)}
     claims = json.dumps({**sub, "role": role})
@@ -56,7 +67,7 @@ def acting(connection: Connection, role: str, user: int, settings: Sequence[str]
             "request.jwt.claims": claims,
             "request.jwt.claim.sub": sub.get("sub", ""),
             "request.jwt.claim.role": role,
-            **dict.fromkeys(settings, user_id(user)),
+            **{name: _setting(kind, user) for name, kind in settings.items()},
             "statement_timeout": str(limit_ms),
         }
         for name, text in values.items():
@@ -94,7 +105,7 @@ def _own(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def measure(
-    connection: Connection, statement: str, table: str, role: str, user: int, settings: Sequence[str], limit_ms: int
+    connection: Connection, statement: str, table: str, role: str, user: int, settings: Mapping[str, str], limit_ms: int
 ) -> Measured:
     """The best of two runs, of more while they are quick."""
     best: Measured | None = None
@@ -118,7 +129,7 @@ def failed(error: psycopg.Error, limit_ms: int) -> Measured:
     return Measured(milliseconds=limit_ms if error.sqlstate == TIMED_OUT else 0.0, error=error.sqlstate or "?")
 
 
-def digest(connection: Connection, query: str, role: str, user: int, settings: Sequence[str], limit_ms: int) -> str:
+def digest(connection: Connection, query: str, role: str, user: int, settings: Mapping[str, str], limit_ms: int) -> str:
     """What a query gives, as one text, or the SQLSTATE it meets."""
     try:
         with acting(connection, role, user, settings, limit_ms):
