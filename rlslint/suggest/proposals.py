@@ -45,6 +45,7 @@ from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.setting import denying, plainest
+from rlslint.suggest.rewrites.unfold import unfolded, unfolded_writing
 from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, bare_scalar, positive
 from rlslint.suggest.trial import applied
 
@@ -195,6 +196,10 @@ class Proposer:
                 continue
             text = writing.check(form)
             if text is not None:
+                yield (self._changed(policy, clause.stored, text, form),)
+        for form, text in unfolded_forms(writing):
+            first, last = writing.place(form.node)
+            if moved or start < 0 or (first < end and start < last):
                 yield (self._changed(policy, clause.stored, text, form),)
 
     def list_helpers(self, clause: PolicyClause, start: int, end: int) -> Iterator[Proposal]:
@@ -386,6 +391,17 @@ def all_forms(writing: Writing) -> Iterator[Form]:
         yield from scalar_forms(writing, node)
         yield from foreign_key_forms(writing, node)
         yield from constant_arm_forms(writing, node)
+
+
+def unfolded_forms(writing: Writing) -> Iterator[tuple[Form, str]]:
+    """Forms of parts of a helper's condition, which then stands in its call's place, with the whole text."""
+    for node in positive(writing.expr):
+        for opened in unfolded(writing, node):
+            inner = unfolded_writing(writing, opened)
+            for form in () if inner is None else all_forms(inner):
+                text = inner.check(form) if inner is not None else None
+                if text is not None:
+                    yield replace(form, node=node, title=f"{opened.title}, and {form.title}"), text
 
 
 def _calls_of(writing: Writing, funcid: Oid) -> list[tuple[int, int]]:

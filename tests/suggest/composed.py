@@ -196,6 +196,31 @@ def helpers(draw: st.DrawFn) -> str:
     )
 
 
+@st.composite
+def unfoldable(draw: st.DrawFn) -> str:
+    """CREATE FUNCTION fits(k int, u int), a helper whose body PostgreSQL puts in the place of a call."""
+    one = st.sampled_from(
+        [
+            "k = uid()",
+            "uid() = fits.u",
+            "may()",
+            "uid() > 1",
+            "k IS NULL",
+            "k = u",
+            "u::text = uid()::text",
+            "(k = 1 OR u = uid())",
+            "EXISTS (SELECT 1 FROM members m WHERE m.team = k AND m.uid = uid())",
+            "k IN (SELECT m.team FROM members m WHERE m.uid = uid())",
+            "$1 = $2",
+        ]
+    )
+    body = draw(st.sampled_from([" AND ", " OR "])).join(draw(st.lists(one, min_size=1, max_size=3)))
+    rights = draw(st.sampled_from(["STABLE", "STABLE", "STABLE", "STABLE SECURITY DEFINER", "STABLE STRICT"]))
+    return (
+        f"CREATE OR REPLACE FUNCTION fits(k int, u int) RETURNS boolean LANGUAGE sql {rights} AS $f$ SELECT {body} $f$"
+    )
+
+
 OWN = (
     "owner = uid()",
     "uid() = docs.owner",

@@ -11,15 +11,28 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.suggest.proposals import unfolded_forms
 from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
+from rlslint.suggest.rewrites.unfold import unfolded
 from rlslint.suggest.rewrites.writing import Form, Writing, positive
 from rlslint.suggest.trial import applied
-from tests.suggest.composed import AROUND, CHECKED, comparisons, constants, helpers, memberships, parents, rows, scalars
+from tests.suggest.composed import (
+    AROUND,
+    CHECKED,
+    comparisons,
+    constants,
+    helpers,
+    memberships,
+    parents,
+    rows,
+    scalars,
+    unfoldable,
+)
 from tests.suggest.differential import Rows, altered, altering, outcomes, rewrites
 
 CALLED = ("{}", "{}", "(SELECT {})", "{} = true", "true = (SELECT {})")
@@ -110,6 +123,38 @@ def test_list_helpers(
     changes = [f"{helper}; {altering(condition)}", f"{beside.create} {altering(text)}"]
     before, after = outcomes(connection, data, changes)
     assert after == before, (helper, beside.create, text)
+
+
+@pytest.mark.server
+@CHECKED
+@given(
+    helper=unfoldable(),
+    around=st.sampled_from(AROUND),
+    arguments=st.sampled_from(["docs.team, docs.owner", "owner, 2", "team, team", "owner, NULL"]),
+    data=rows(),
+)
+def test_unfolded_helpers(
+    connection: psycopg.Connection[Any], catalog: Catalog, helper: str, around: str, arguments: str, data: Rows
+) -> None:
+    condition = around.format(f"fits({arguments})")
+    with applied(catalog, [helper]) as made:
+        assert made.rejected is None, helper
+        policy = altered(catalog, condition)
+        assert policy.polqual is not None
+        writing = Writing(catalog, policy.polqual, policy.polrelid)
+        plain = [
+            text
+            for node in positive(writing.expr)
+            for form in unfolded(writing, node)
+            if (text := writing.check(form)) is not None
+        ]
+        texts = [*plain, *(text for _, text in unfolded_forms(writing))]
+    assume(texts)
+    if "STRICT" in helper or "DEFINER" in helper:
+        raise AssertionError((helper, texts))
+    before, *others = outcomes(connection, data, [f"{helper}; {altering(condition)}", *map(altering, texts)])
+    for text, after in zip(texts, others, strict=True):
+        assert after == before, (helper, condition, text)
 
 
 @pytest.mark.parametrize(

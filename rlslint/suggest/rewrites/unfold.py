@@ -1,0 +1,93 @@
+"""A call of a SQL helper in, its condition in its place out: where a form of a part of that condition is to be used.
+
+Proof. PostgreSQL itself puts the body of such a function in the place of a call (inline_function in clauses.c): LANGUAGE
+sql, one SELECT of one expression without FROM, with the caller's rights and settings, not STRICT. The arguments here are
+columns and constants, which may be written as often as the body names them. Whoever runs the statement may EXECUTE the
+function, since PUBLIC may; what the body calls is asked for as the same role either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlslint.analyze.deparse import resolve_text, same_shape
+from rlslint.analyze.entry import analyze_query, rejections, unknowns
+from rlslint.catalog.catalog import PUBLIC
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Param, Var
+from rlslint.plan.clauses import strip_relabel
+from rlslint.plan.mutate import mutate, shift_levels
+from rlslint.rewrite.bodies import argument_names
+from rlslint.rewrite.functions import function_search_path
+from rlslint.source.extent import expression_extent
+from rlslint.suggest.rewrites.list_helper import only_query
+from rlslint.suggest.rewrites.writing import Form, Writing, is_bare, written
+
+
+def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
+    """The one form."""
+    proc = writing.catalog.procs.get(node.funcid) if isinstance(node, FuncExpr) else None
+    if not isinstance(node, FuncExpr) or proc is None or proc.origin is None or len(node.args) != len(proc.proargtypes):
+        return
+    if (
+        proc.prolang != "sql"
+        or proc.prosecdef
+        or proc.proconfig
+        or proc.proisstrict
+        or proc.proretset
+        or proc.prosqlbody
+    ):
+        return
+    if proc.proacl is not None and (PUBLIC, "execute") not in proc.proacl:
+        return
+    if not all(isinstance(strip_relabel(arg), (Var, Const)) for arg in node.args):
+        return
+    statement = only_query(proc)
+    if statement is None or statement.kind != "SelectStmt":
+        return
+    params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
+    path = function_search_path(writing.catalog, proc)
+    query = analyze_query(writing.catalog, statement, statement.node, path, params=params, function=proc.proname)
+    if not is_bare(query):
+        return
+    body = query.targets[0].expr
+    if body.raw is None or body.type != node.type or rejections(body) or unknowns(body):
+        return
+    first, last = expression_extent(statement, body.raw)
+    edits = []
+    for part, _ in walk_deep(body):
+        if isinstance(part, Param):
+            start, end = expression_extent(statement, part.raw) if part.raw is not None else (-1, -1)
+            words = writing.operand(written(node.args[part.number - 1]))
+            if start < first or end > last or not words:
+                return
+            edits.append((start, end, words))
+    pieces: list[str] = []
+    position = first
+    for start, end, words in sorted(set(edits)):
+        pieces += [statement.text[position:start], words]
+        position = end
+    text = "".join(pieces) + statement.text[position:last]
+    start, end = writing.place(node)
+    if start < 0 or first < 0 or "--" in text:
+        return
+
+    def put(part: Expr, level: int) -> Expr:
+        return shift_levels(node.args[part.number - 1], level) if isinstance(part, Param) else part
+
+    expected = mutate(body, put)
+    yield Form(
+        edits=((start, end, f"({' '.join(text.split())})"),),
+        node=node,
+        accepts=lambda new: same_shape(new, expected),
+        title=f"the condition of {proc.proname}() in its place",
+    )
+
+
+def unfolded_writing(writing: Writing, form: Form) -> Writing | None:
+    """The whole condition with the form in it, to be edited further; None where it would mean something else."""
+    text = writing.check(form)
+    fresh = (
+        None if text is None else resolve_text(writing.catalog, text, writing.stored.span, writing.relid, boolean=True)
+    )
+    return None if fresh is None else Writing(writing.catalog, fresh, writing.relid)
