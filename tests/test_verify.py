@@ -114,7 +114,7 @@ def test_a_cure_that_cannot_be_run_is_one_line(tmp_path: Path, server: Server) -
 
 
 @pytest.mark.server
-@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without its knowing")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_takes_the_database_away(tmp_path: Path, server: Server, number: signal.Signals) -> None:
     (tmp_path / "schema.sql").write_text(SCHEMA.replace("ROLE app", "ROLE app_3").replace(" app;", " app_3;"), "utf-8")

@@ -38,6 +38,11 @@ def key_text(catalog: Catalog, index: Index, key: IndexKey, words: Words | None 
     return text if "FuncCall" in key.expr.raw else f"({text})"
 
 
+def _worded(catalog: Catalog, condition: StoredExpr, relid: Oid, words: Words | None) -> str:
+    """A condition in these words, or in the author's."""
+    return expression(catalog, condition, relid, boolean=True) if words is None else words(condition, relid)
+
+
 def _looks_like_function(expr: Expr) -> bool:
     match expr:
         case FuncExpr():
@@ -94,8 +99,9 @@ def index_definition(catalog: Catalog, index: Index, words: Words | None = None)
     nulls = " NULLS NOT DISTINCT" if index.indnullsnotdistinct else ""
     where = ""
     if index.indpred is not None:
-        where = f" WHERE ({expression(catalog, index.indpred, table.oid, boolean=True)})"
-        where = where if words is None else f" WHERE {words(index.indpred, table.oid)}"
+        told = _worded(catalog, index.indpred, table.oid, words)
+        # what pg_get_indexdef() writes has its parentheses already
+        where = f" WHERE ({told})" if words is None else f" WHERE {told}"
     return (
         f"CREATE {unique}INDEX {quote_identifier(index.relname)} ON {only}{name} USING {index.amname} ({keys})"
         f"{_include(table, index)}{nulls}{_storage(index.reloptions)}{where}"
@@ -114,9 +120,7 @@ def constraint_definition(catalog: Catalog, row: Constraint, words: Words | None
         case "x":
             text = _exclusion(catalog, table, row, words)
         case _:
-            told = "" if row.conexpr is None else expression(catalog, row.conexpr, row.conrelid, boolean=True)
-            if words is not None and row.conexpr is not None:
-                told = words(row.conexpr, row.conrelid)
+            told = "" if row.conexpr is None else _worded(catalog, row.conexpr, row.conrelid, words)
             text = f"CHECK ({told})" + (" NO INHERIT" if row.connoinherit else "")
     text += " DEFERRABLE" if row.condeferrable else ""
     text += " INITIALLY DEFERRED" if row.condeferred else ""
@@ -153,8 +157,7 @@ def _exclusion(catalog: Catalog, table: Relation, row: Constraint, words: Words 
         keys.append(f"{_key(catalog, index, key, words)} WITH {'=' if operator is None else operator.oprname}")
     where = ""
     if index.indpred is not None:
-        told = words(index.indpred, table.oid) if words is not None else None
-        where = f" WHERE ({told or expression(catalog, index.indpred, table.oid, boolean=True)})"
+        where = f" WHERE ({_worded(catalog, index.indpred, table.oid, words)})"
     return (
         f"EXCLUDE USING {index.amname} ({', '.join(keys)}){_include(table, index)}{_storage(index.reloptions)}{where}"
     )

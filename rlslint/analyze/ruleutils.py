@@ -14,7 +14,7 @@ from rlslint.analyze import types as t
 from rlslint.analyze.typename import format_type, quote_identifier, quote_qualified
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, PG_CATALOG, Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.nodes.parsenodes import Query
+from rlslint.nodes.parsenodes import Query, RangeTblEntry
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     ArrayExpr,
@@ -91,8 +91,6 @@ def worded(catalog: Catalog, expr: Expr, relation: Relation | None, search_path:
 
 
 def _over(catalog: Catalog, relation: Relation | None, search_path: tuple[str, ...]) -> Writer:
-    from rlslint.nodes.parsenodes import RangeTblEntry
-
     rtable = () if relation is None else (RangeTblEntry(kind="relation", eref=relation.relname, relid=relation.oid),)
     names = () if relation is None else (relation.relname,)
     return Writer(catalog, search_path, [(Query(rtable=rtable), names)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedNote
-from rlslint.checks.subquery_scans import full_scans, key_lists
+from rlslint.checks.model import Facts, Match, Need, NeedNote
+from rlslint.checks.subquery_scans import FullScan, KeyList, full_scans, key_lists
+from rlslint.plan.model import AccessPlan
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -13,55 +14,47 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement not in ("insert", "insert_many", "update"):
             continue
-        evidence = facts.hot.get(plan.relid, ())
-        hot = f", which takes many inserts ({', '.join(evidence)})," if evidence else ""
         for found in full_scans(facts, plan):
-            if not found.subquery.in_check:
-                continue
-            yield Match(
-                span=found.subquery.span,
-                relation=facts.catalog.relations[plan.relid],
-                policy=found.subquery.clause.policy,
-                statements=(plan.statement,),
-                roles=(plan.role,),
-                severity="error" if evidence else None,
-                message=None if found.why == "no_index" else found.why,
-                facts={
-                    "table": facts.name(plan.relid),
-                    "relation": facts.name(found.scan.relid),
-                    "columns": facts.column_names(found.scan.relid, found.scan.key_columns),
-                    "index": found.index,
-                    "evaluation": found.subquery.evaluation,
-                    "each": "statement that writes" if found.once else "row written",
-                    "hot": list(evidence),
-                    "hot_note": hot,
-                },
-                needs=found.needs,
-            )
+            if found.subquery.in_check:
+                columns = facts.column_names(found.scan.relid, found.scan.key_columns)
+                each = "statement that writes" if found.once else "row written"
+                message = None if found.why == "no_index" else found.why
+                yield _match(facts, plan, found, columns, each, message, found.needs)
         for listed in key_lists(facts, plan):
-            relation = facts.name(listed.scan.relid)
-            yield Match(
-                span=listed.subquery.span,
-                relation=facts.catalog.relations[plan.relid],
-                policy=listed.subquery.clause.policy,
-                statements=(plan.statement,),
-                roles=(plan.role,),
-                severity="error" if evidence else None,
-                message="list",
-                facts={
-                    "table": facts.name(plan.relid),
-                    "relation": relation,
-                    "columns": [listed.key],
-                    "index": listed.index,
-                    "evaluation": listed.subquery.evaluation,
-                    "each": "statement that writes",
-                    "hot": list(evidence),
-                    "hot_note": hot,
-                },
-                needs=(
-                    NeedNote(
-                        f"look for the one row: EXISTS (SELECT FROM {relation} WHERE {listed.key} = ...) with the new row's "
-                        f"column on the right uses {listed.index}"
-                    ),
-                ),
+            note = NeedNote(
+                f"look for the one row: EXISTS (SELECT FROM {facts.name(listed.scan.relid)} WHERE {listed.key} = ...) with "
+                f"the new row's column on the right uses {listed.index}"
             )
+            yield _match(facts, plan, listed, [listed.key], "statement that writes", "list", (note,))
+
+
+def _match(
+    facts: Facts,
+    plan: AccessPlan,
+    found: FullScan | KeyList,
+    columns: list[str],
+    each: str,
+    message: str | None,
+    needs: tuple[Need, ...],
+) -> Match:
+    evidence = facts.hot.get(plan.relid, ())
+    return Match(
+        span=found.subquery.span,
+        relation=facts.catalog.relations[plan.relid],
+        policy=found.subquery.clause.policy,
+        statements=(plan.statement,),
+        roles=(plan.role,),
+        severity="error" if evidence else None,
+        message=message,
+        facts={
+            "table": facts.name(plan.relid),
+            "relation": facts.name(found.scan.relid),
+            "columns": columns,
+            "index": found.index,
+            "evaluation": found.subquery.evaluation,
+            "each": each,
+            "hot": list(evidence),
+            "hot_note": f", which takes many inserts ({', '.join(evidence)})," if evidence else "",
+        },
+        needs=needs,
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rlslint.analyze import types as t
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.checks.model import Facts, Need, NeedIndex, NeedWrap
-from rlslint.nodes.primnodes import Var
+from rlslint.nodes.primnodes import Oid, Var
 from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
 
 
@@ -44,7 +44,7 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
                 continue
             if scan.relid < FIRST_NORMAL_OID:  # system catalogs: nobody indexes them
                 continue
-            index = _leading(facts, scan)
+            index = _leading(facts, scan.relid, scan.key_columns)
             if index is None:
                 needs = (NeedIndex(scan.relid, scan.key_columns),)
                 read = facts.catalog.indexes.get(scan.indexes[0]) if scan.end_to_end else None
@@ -95,16 +95,15 @@ def key_lists(facts: Facts, plan: AccessPlan) -> Iterator[KeyList]:
             continue
         if not isinstance(column, Var) or column.type not in _KEYS or query.rtable[0].relid != scan.relid:
             continue
-        for index in facts.catalog.indexes_of(scan.relid):
-            if index.indisvalid and index.indpred is None and index.keys and index.keys[0].attnum == column.attnum:
-                name = facts.catalog.relations[scan.relid].column(column.attnum).attname
-                yield KeyList(subquery, scan, name, index.relname)
-                break
+        index = _leading(facts, scan.relid, (column.attnum,))
+        if index is not None:
+            name = facts.catalog.relations[scan.relid].column(column.attnum).attname
+            yield KeyList(subquery, scan, name, index)
 
 
-def _leading(facts: Facts, scan: RelationScan) -> str | None:
-    """An index that could serve the comparison of the first column, were nothing else in the way."""
-    for index in facts.catalog.indexes_of(scan.relid):
-        if index.indisvalid and index.indpred is None and index.keys and index.keys[0].attnum in scan.key_columns:
+def _leading(facts: Facts, relid: Oid, columns: Collection[int]) -> str | None:
+    """An index that could serve a comparison of one of the columns, were nothing else in the way."""
+    for index in facts.catalog.indexes_of(relid):
+        if index.indisvalid and index.indpred is None and index.keys and index.keys[0].attnum in columns:
             return index.relname
     return None

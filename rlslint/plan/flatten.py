@@ -23,6 +23,7 @@ from rlslint.plan.mutate import (
     replace_vars,
     shift_levels,
     shift_levels_out,
+    shift_query_levels,
 )
 from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
@@ -173,8 +174,8 @@ class Flattener:
         computed = (
             rte.kind == "cte" and inner is not None and (rte.materialized or volatile_query(self.catalog, inner, role))
         )
-        if inner is not None and rte.ctelevelsup:
-            inner = mutate_query(inner, _deeper(rte.ctelevelsup))
+        if inner is not None:
+            inner = shift_query_levels(inner, rte.ctelevelsup)
         # one without FROM has no relation that could be the nullable side of an outer join
         barrier = relation is not None and is_security_barrier(relation)
         mergeable = not computed and not barrier and inner is not None and (bool(inner.fromlist) or not self._nullable)
@@ -372,17 +373,6 @@ class Flattener:
 
 def _copied(node: Expr, level: int) -> Expr:
     return replace(node) if isinstance(node, SubLink) else node
-
-
-def _deeper(levels: int) -> Callable[[Expr, int], Expr]:
-    """For a CTE that is read so many levels below its WITH (IncrementVarSublevelsUp in inline_cte_walker)."""
-
-    def change(node: Expr, level: int) -> Expr:
-        if isinstance(node, Var) and node.levelsup >= level:
-            return replace(node, levelsup=node.levelsup + levels)
-        return node
-
-    return change
 
 
 def _own(substitute: Callable[[Var], Expr | None]) -> Callable[[Expr, int], Expr]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rlslint.plan.model import RelationScan, ScanMethod
+from rlslint.plan.model import RelationScan
 
 Term = tuple[float, float]
 """Exponents of n and of m; half an exponent (`LOG`) stands for the logarithm."""
@@ -37,22 +37,20 @@ def _known(exponent: float) -> float:
     return exponent if exponent in _FACTOR else min((known for known in _FACTOR if known >= exponent), default=2.0)
 
 
-def table_term(method: ScanMethod, leading: bool) -> Term:
+def table_term(scan: RelationScan) -> Term:
     """The scan of the policy's own table."""
-    if method == "seq_scan" or (method in ("index_scan", "bitmap_or") and not leading):
-        return (1.0, 0.0)
-    return (LOG, 0.0) if method in ("index_scan", "bitmap_or") else ONE
+    return (_exponent(scan), 0.0)
 
 
 def inner_term(scans: Iterable[RelationScan]) -> Term:
     """One run of a subquery: its largest scan."""
-    exponent = 0.0
-    for scan in scans:
-        if scan.reads_all:
-            exponent = max(exponent, 1.0)
-        elif scan.method in ("index_scan", "bitmap_or"):
-            exponent = max(exponent, LOG)
-    return (0.0, exponent)
+    return (0.0, max(map(_exponent, scans), default=0.0))
+
+
+def _exponent(scan: RelationScan) -> float:
+    if scan.reads_all:
+        return 1.0
+    return LOG if scan.method in ("index_scan", "bitmap_or") else 0.0
 
 
 def times(rows: Term, each: Term) -> Term:

@@ -207,15 +207,21 @@ def renumber(expr: Expr, mapping: dict[int, int]) -> Expr:
 
 def shift_levels(expr: Expr, delta: int) -> Expr:
     """The expression moved ``delta`` query levels down: references out of it grow (IncrementVarSublevelsUp)."""
-    if delta == 0:
-        return expr
+    return mutate(expr, _shift(delta)) if delta else expr
 
+
+def shift_query_levels(query: Query, delta: int) -> Query:
+    """The query moved ``delta`` levels down: a CTE that is read so far below its WITH (inline_cte_walker)."""
+    return mutate_query(query, _shift(delta)) if delta else query
+
+
+def _shift(delta: int) -> Mutator:
     def change(node: Expr, level: int) -> Expr:
         if isinstance(node, Var) and node.levelsup >= level:
             return replace(node, levelsup=node.levelsup + delta)
         return node
 
-    return mutate(expr, change)
+    return change
 
 
 def replace_vars(expr: Expr, substitute: Callable[[Var], Expr | None]) -> Expr:

@@ -43,10 +43,15 @@ class Path:
         """What tells one way to read a relation from another."""
         return self.method, () if self.method == "seq_scan" else tuple(info.oid for info in self.indexes)
 
+    @property
+    def end_to_end(self) -> bool:
+        """The index is read as a whole: nothing bounds it."""
+        return self.method in ("index_scan", "bitmap_or") and not self.leading
+
     def remarks(self) -> Iterator[str]:
         """What is to be said of an index whose first column is not compared."""
         name = self.indexes[0].index.relname if self.indexes else ""
-        if self.method in ("index_scan", "bitmap_or") and not self.leading:
+        if self.end_to_end:
             yield f"index {name} is read from end to end: its first column is not compared"
         if self.skips:
             yield f"index {name} is searched once for each value of its first column: if these are many, it is not used"

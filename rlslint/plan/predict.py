@@ -218,8 +218,8 @@ class Predictor:
         scan = planner.scan(rel, path, prepared, None)
         self._remark(path, prepared, work)
         work.arms = match_arms(prepared, permissive, _level(rel, security))
-        rows = table_term(path.method, path.leading)
-        visited = rows if path.method == "seq_scan" else ((1.0, 0.0) if not path.leading else ONE)
+        rows = table_term(scan)
+        visited = rows if scan.reads_all else ONE
         work.terms.append(rows)
         sublinks = [
             planned for qual in rel.quals for planned in planner.sublinks(qual.expr, path.cost.rows * 2.0, None)

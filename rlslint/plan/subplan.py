@@ -174,16 +174,16 @@ class Planner:
     ) -> Planned:
         """min() and max() as InitPlans of one row each (SS_make_initplan_from_plan)."""
         (rel,) = flat.rels
-        clauses = tuple(dict.fromkeys(parts.clauses))
         made = [one for one in parts.sublinks if one.evaluation == "init_plan"]
-        inside = tuple(one for one in parts.sublinks if one.evaluation != "init_plan")
+        inside = [one for one in parts.sublinks if one.evaluation != "init_plan"]
         total = sum(one.plan.cost.total for one in made) + sum(first for _, _, first in ends)
         for aggregate, path, first in ends:
             scan = self.scan(rel, path, paths[rel.rtindex], flat)
-            plan = Planned(Cost(0.0, first, 1.0), (scan,), (path,), inside, flat, clauses)
+            plan = Parts([scan], [path], inside, parts.clauses).planned(Cost(0.0, first, 1.0), flat, ())
             sublink = SubLink(type=aggregate.type, kind=SubLinkType.EXPR, subselect=query, raw=aggregate.raw)
             made.append(PlannedSubLink(sublink, "init_plan", plan, False))
-        return Planned(Cost(total, total + 0.01, 1.0), (), (), tuple(made), flat, clauses, tuple(parts.close))
+        whole = Parts([], [], made, parts.clauses, parts.close)
+        return whole.planned(Cost(total, total + 0.01, 1.0), flat, ())
 
     def _limit(self, query: Query) -> float:
         limit = query.limit
@@ -234,7 +234,7 @@ class Planner:
             filters=path.filters,
             key_columns=key_columns(self.catalog, rel, [*rel.quals, *joins]),
             rtindex=rel.rtindex,
-            end_to_end=method in ("index_scan", "bitmap_or") and not path.leading,
+            end_to_end=path.end_to_end,
         )
 
     # Subqueries -------------------------------------------------------------------------------------------------------

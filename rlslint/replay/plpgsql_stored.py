@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rlslint.analyze.definitions import constraint_definition, index_definition
+from rlslint.analyze.definitions import Words, constraint_definition, index_definition
 from rlslint.analyze.ruleutils import worded
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Index, StoredExpr
@@ -41,24 +41,18 @@ def stored_text(catalog: Catalog, stored: StoredExpr | None, relid: Oid) -> Valu
     """pg_get_expr() of what is stored; of pg_node_tree itself nothing else is of use. None is NULL."""
     if stored is None:
         return None
-    return Later(lambda path: worded(catalog, stored.expr, catalog.relations.get(relid), path))
+    return Later(lambda path: _words(catalog, path)(stored, relid))
+
+
+def _words(catalog: Catalog, path: tuple[str, ...]) -> Words:
+    return lambda stored, relid: worded(catalog, stored.expr, catalog.relations.get(relid), path)
 
 
 def index_text(catalog: Catalog, row: Index) -> Value:
     """pg_get_indexdef()."""
-    relations = catalog.relations
-    return Later(
-        lambda path: index_definition(
-            catalog, row, lambda stored, relid: worded(catalog, stored.expr, relations.get(relid), path)
-        )
-    )
+    return Later(lambda path: index_definition(catalog, row, _words(catalog, path)))
 
 
 def constraint_text(catalog: Catalog, row: Constraint) -> Value:
     """pg_get_constraintdef()."""
-    relations = catalog.relations
-    return Later(
-        lambda path: constraint_definition(
-            catalog, row, lambda stored, relid: worded(catalog, stored.expr, relations.get(relid), path)
-        )
-    )
+    return Later(lambda path: constraint_definition(catalog, row, _words(catalog, path)))

@@ -13,7 +13,8 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import Query
 from rlslint.rewrite.functions import function_search_path, statements_of
-from rlslint.source.parse import parse_plpgsql
+from rlslint.source.model import SourceFile, Span, Statement
+from rlslint.source.parse import parse_plpgsql, parse_synthetic
 
 
 def body_queries(catalog: Catalog, proc: Proc) -> tuple[tuple[Query, bool], ...]:
@@ -36,12 +37,38 @@ def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
         return
     if proc.prolang != "plpgsql" or proc.statement is None:
         return
-    names = argument_names(proc)
-    params = tuple(zip(names, proc.proargtypes, strict=False))
     for text, result in _expressions(parse_plpgsql(proc.statement.text), returning=False):
         for one in statements_of(text):
             if one.kind == "SelectStmt":
-                yield analyze_query(catalog, one, one.node, path, params=params, function=proc.proname), result
+                yield _select(catalog, proc, one, path), result
+
+
+def only_query(catalog: Catalog, proc: Proc) -> tuple[Statement, Query] | None:
+    """The SELECT whose value a body of one statement gives back, as it is written and resolved."""
+    text = proc.prosrc if proc.prolang == "sql" else None
+    if proc.prolang == "plpgsql" and proc.statement is not None:
+        text = _only_return(parse_plpgsql(proc.statement.text))
+    if text is None:
+        return None
+    statements, problems = parse_synthetic(text, Span(SourceFile("", text), 0, len(text)))
+    if len(statements) != 1 or problems or statements[0].kind != "SelectStmt":
+        return None
+    return statements[0], _select(catalog, proc, statements[0], function_search_path(catalog, proc))
+
+
+def _only_return(tree: Any) -> str | None:
+    match tree:
+        case [{"PLpgSQL_function": {"action": {"PLpgSQL_stmt_block": {"body": [statement]} as block}}}]:
+            if "exceptions" in block or not isinstance(statement, dict):
+                return None
+            expr = statement.get("PLpgSQL_stmt_return", {}).get("expr", {}).get("PLpgSQL_expr", {}).get("query")
+            return f"SELECT {expr}" if isinstance(expr, str) else None
+    return None
+
+
+def _select(catalog: Catalog, proc: Proc, statement: Statement, path: tuple[str, ...]) -> Query:
+    params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
+    return analyze_query(catalog, statement, statement.node, path, params=params, function=proc.proname)
 
 
 def argument_names(proc: Proc) -> tuple[str, ...]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rlslint.analyze.entry import analyze_query, rejections, unknowns
+from rlslint.analyze.entry import rejections, unknowns
 from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import NeedHelper, NeedIndexedForm, NeedRewrite
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink, SubLinkType
 from rlslint.plan.mutate import has_vars_of_level
-from rlslint.rewrite.bodies import argument_names
-from rlslint.rewrite.functions import function_search_path
+from rlslint.rewrite.bodies import only_query
 from rlslint.suggest.judge import Judge, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer
-from rlslint.suggest.rewrites.list_helper import asked_for, only_query
+from rlslint.suggest.rewrites.list_helper import asked_for
 from rlslint.suggest.rewrites.writing import Writing, is_bare, positive
 
 
@@ -87,12 +86,10 @@ def _helper(writing: Writing, need: NeedHelper) -> Iterator[str]:
 
 def _body(catalog: Catalog, need: NeedHelper, name: str) -> str:
     proc = catalog.procs[need.funcid]
-    statement = only_query(proc)
-    if statement is None or statement.kind != "SelectStmt":
+    body = only_query(catalog, proc)
+    if body is None:
         return f"the body of {name} is more than one query"
-    params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
-    path = function_search_path(catalog, proc)
-    query = analyze_query(catalog, statement, statement.node, path, params=params, function=proc.proname)
+    _, query = body
     expr = query.targets[0].expr if query.targets else None
     if expr is not None and (refused := rejections(expr)):
         return f"PostgreSQL refuses the body of {name} whenever it runs: {refused[0].reason}"

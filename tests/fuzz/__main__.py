@@ -44,10 +44,9 @@ def main() -> None:
         began = time.monotonic()
         try:
             said(data)
-        # whatever comes out is what is looked for
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                break
+        except KeyboardInterrupt:
+            break
+        except BaseException as error:  # whatever else comes out is what is looked for, SystemExit of a command too
             broken += 1
             where = traceback.extract_tb(error.__traceback__)[-1]
             kind = f"{type(error).__name__} {Path(where.filename).name}:{where.lineno}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,8 @@ from rlslint.lsp import history
 from rlslint.lsp.workspace import Workspace
 from rlslint.pipeline import gather, lint, load_all
 from rlslint.registry import load_rules
-from rlslint.replay.replay import replay, run_migration
+from rlslint.replay.replay import Replayed, replay, run_migration
+from rlslint.replay.session import Session
 from tests.lsp import tree
 
 RULES = tuple(load_rules().values())
@@ -67,6 +69,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree.write(tmp_path_factory.mktemp("tree"), COUNT)
 
 
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the migrations that the server replays, in order."""
+    numbers: list[int] = []
+
+    def counted(session: Session, replayed: Replayed, number: int, *rest: Any) -> None:
+        numbers.append(number)
+        run_migration(session, replayed, number, *rest)
+
+    monkeypatch.setattr(history, "run_migration", counted)
+    return numbers
+
+
 def said(findings: list[Finding]) -> list[tuple[object, ...]]:
     return sorted((one.rule.code, *one.place, one.severity, one.message, one.roles, one.statements) for one in findings)
 
@@ -110,15 +125,8 @@ def test_as_from_the_start(folder: Path, data: st.DataObject) -> None:
         workspace.close(file)
 
 
-def test_an_edit_in_the_middle_replays_what_reads_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_in_the_middle_replays_what_reads_it(folder: Path, ran: list[int]) -> None:
     """Not the rest of the history: in 0013 the policies of the table that 0012 makes, which 0017 and 0022 do not read."""
-    ran: list[int] = []
-
-    def counted(*args: object, **kwargs: object) -> None:
-        ran.append(args[2])  # type: ignore[arg-type]
-        run_migration(*args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(history, "run_migration", counted)
     workspace = Workspace(folder.parent)
     file = folder / "0013_step.sql"
     text = file.read_text()
@@ -137,15 +145,8 @@ def reads(folder: Path, number: int, table: str) -> bool:
     return table in sorted(folder.iterdir())[number].read_text()
 
 
-def test_a_keystroke_replays_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keystroke_replays_one_file(folder: Path, ran: list[int]) -> None:
     """In the newest migration, whatever the number of those before it; and plans only what it touches."""
-    ran: list[int] = []
-
-    def counted(*args: object, **kwargs: object) -> None:
-        ran.append(args[2])  # type: ignore[arg-type]
-        run_migration(*args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(history, "run_migration", counted)
     workspace = Workspace(folder.parent)
     file = folder / FILES[0]
     workspace.text(file, PIECES[0].encode())

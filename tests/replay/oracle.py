@@ -25,8 +25,7 @@ def judge(connection: psycopg.Connection[Any], statements: list[str], start: tup
     """What differs; an exception differs as well."""
     try:
         return disagreement(connection, statements, start)
-    # whatever replay raises is what is looked for
-    except Exception as error:
+    except Exception as error:  # whatever replay raises is what is looked for
         return [f"{type(error).__name__}: {error}"]
 
 

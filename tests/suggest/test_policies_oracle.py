@@ -70,6 +70,20 @@ def test_calls_asked_once(connection: psycopg.Connection[Any], catalog: Catalog,
     _compare(connection, data, altering(condition), made)
 
 
+def _instead_of_p(parts: list[tuple[str, str, str | None, str]]) -> list[str]:
+    """Statements that make a policy q0, q1 ... of each (command, condition, check, roles), and p let nothing through."""
+    statements = ["ALTER POLICY p ON docs USING (false)"]
+    for i, (command, condition, check, to) in enumerate(parts):
+        using = "" if command == "INSERT" else f" USING ({condition})"
+        if command == "INSERT":
+            check = condition
+        elif command in ("SELECT", "DELETE"):
+            check = None
+        checked = "" if check is None else f" WITH CHECK ({check})"
+        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO {to}{using}{checked}")
+    return statements
+
+
 @pytest.mark.server
 @CHECKED
 @given(
@@ -87,15 +101,7 @@ def test_calls_asked_once(connection: psycopg.Connection[Any], catalog: Catalog,
 def test_policies_merged(
     connection: psycopg.Connection[Any], catalog: Catalog, parts: list[tuple[str, str, str | None]], data: Rows
 ) -> None:
-    statements = ["ALTER POLICY p ON docs USING (false)"]
-    for i, (command, condition, check) in enumerate(parts):
-        using = "" if command == "INSERT" else f" USING ({condition})"
-        if command == "INSERT":
-            check = condition
-        elif command in ("SELECT", "DELETE"):
-            check = None
-        checked = "" if check is None else f" WITH CHECK ({check})"
-        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO app_user{using}{checked}")
+    statements = _instead_of_p([(*part, "app_user") for part in parts])
     with applied(catalog, statements) as change:
         assert change.rejected is None, change.rejected
         ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))
@@ -124,15 +130,7 @@ def test_policies_merged(
 def test_policies_regrouped(
     connection: psycopg.Connection[Any], catalog: Catalog, parts: list[tuple[str, str, str | None, str]], data: Rows
 ) -> None:
-    statements = ["ALTER POLICY p ON docs USING (false)"]
-    for i, (command, condition, check, to) in enumerate(parts):
-        using = "" if command == "INSERT" else f" USING ({condition})"
-        if command == "INSERT":
-            check = condition
-        elif command in ("SELECT", "DELETE"):
-            check = None
-        checked = "" if check is None else f" WITH CHECK ({check})"
-        statements.append(f"CREATE POLICY q{i} ON docs FOR {command} TO {to}{using}{checked}")
+    statements = _instead_of_p(parts)
     with applied(catalog, statements) as change:
         assert change.rejected is None, change.rejected
         ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))

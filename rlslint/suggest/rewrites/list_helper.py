@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from rlslint.analyze.entry import analyze_function_body, analyze_query, rejections, unknowns
+from rlslint.analyze.entry import analyze_function_body, rejections, unknowns
 from rlslint.analyze.typename import format_type, quote_identifier, quote_qualified
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
@@ -23,11 +22,9 @@ from rlslint.nodes.parsenodes import Query, query_expressions, walk_deep
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, Param, ScalarArrayOpExpr, SubLink, SubLinkType, Var
 from rlslint.plan.clauses import is_true, strip_relabel
 from rlslint.plan.mutate import has_vars_of_level, mutate
-from rlslint.rewrite.bodies import argument_names
+from rlslint.rewrite.bodies import argument_names, only_query
 from rlslint.rewrite.functions import function_search_path
 from rlslint.source.extent import expression_extent, tokens
-from rlslint.source.model import SourceFile, Span, Statement
-from rlslint.source.parse import parse_plpgsql, parse_synthetic
 from rlslint.suggest.rewrites.membership import Turned, is_element, of_session, turned
 from rlslint.suggest.rewrites.writing import Form, Writing, agrees, bare_scalar, is_bare, same_query, written
 
@@ -206,12 +203,10 @@ def _literal(value: str) -> str:
 
 def _question(catalog: Catalog, proc: Proc, number: int) -> tuple[Writing, SubLink] | None:
     """The EXISTS that the body consists of, the argument from the row in it a column of the query around."""
-    statement = only_query(proc)
-    if statement is None or statement.kind != "SelectStmt":
+    body = only_query(catalog, proc)
+    if body is None:
         return None
-    params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
-    path = function_search_path(catalog, proc)
-    query = analyze_query(catalog, statement, statement.node, path, params=params, function=proc.proname)
+    statement, query = body
     if not is_bare(query) or query.distinct:
         return None
     expr = query.targets[0].expr
@@ -229,29 +224,9 @@ def _question(catalog: Catalog, proc: Proc, number: int) -> tuple[Writing, SubLi
     start, end = expression_extent(statement, expr.raw)
     if not isinstance(asked, SubLink) or asked is expr or start < 0:
         return None
+    path = function_search_path(catalog, proc)
     stored = StoredExpr(expr=asked, raw=expr.raw, statement=statement, search_path=path, start=start, end=end)
     return Writing.as_it_stands(catalog, stored), asked
-
-
-def only_query(proc: Proc) -> Statement | None:
-    """The query whose value a body of one statement gives back."""
-    text = proc.prosrc if proc.prolang == "sql" else None
-    if proc.prolang == "plpgsql" and proc.statement is not None:
-        text = _only_return(parse_plpgsql(proc.statement.text))
-    if text is None:
-        return None
-    statements, problems = parse_synthetic(text, Span(SourceFile("", text), 0, len(text)))
-    return statements[0] if len(statements) == 1 and not problems else None
-
-
-def _only_return(tree: Any) -> str | None:
-    match tree:
-        case [{"PLpgSQL_function": {"action": {"PLpgSQL_stmt_block": {"body": [statement]} as block}}}]:
-            if "exceptions" in block or not isinstance(statement, dict):
-                return None
-            expr = statement.get("PLpgSQL_stmt_return", {}).get("expr", {}).get("PLpgSQL_expr", {}).get("query")
-            return f"SELECT {expr}" if isinstance(expr, str) else None
-    return None
 
 
 def _params(query: Query) -> Iterator[Param]:

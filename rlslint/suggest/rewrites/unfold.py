@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.analyze.deparse import resolve_text, same_shape
-from rlslint.analyze.entry import analyze_query, rejections, unknowns
+from rlslint.analyze.entry import rejections, unknowns
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Param, Var
 from rlslint.plan.clauses import strip_relabel
 from rlslint.plan.mutate import mutate, shift_levels
-from rlslint.rewrite.bodies import argument_names
-from rlslint.rewrite.functions import function_search_path
+from rlslint.rewrite.bodies import only_query
 from rlslint.source.extent import expression_extent
-from rlslint.suggest.rewrites.list_helper import only_query
 from rlslint.suggest.rewrites.writing import Form, Writing, is_bare, written
 
 
@@ -42,12 +40,10 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
         return
     if not all(isinstance(strip_relabel(arg), (Var, Const)) for arg in node.args):
         return
-    statement = only_query(proc)
-    if statement is None or statement.kind != "SelectStmt":
+    found = only_query(writing.catalog, proc)
+    if found is None:
         return
-    params = tuple(zip(argument_names(proc), proc.proargtypes, strict=False))
-    path = function_search_path(writing.catalog, proc)
-    query = analyze_query(writing.catalog, statement, statement.node, path, params=params, function=proc.proname)
+    statement, query = found
     if not is_bare(query):
         return
     body = query.targets[0].expr
