@@ -11,7 +11,7 @@ from rlslint.checks.model import Facts, Match, Need, NeedInvoker, NeedNote
 from rlslint.nodes.parsenodes import walk_query
 from rlslint.nodes.primnodes import Oid, SQLValueFunction
 from rlslint.plan.clauses import is_true
-from rlslint.rewrite.access import query_tables, role_behind_view
+from rlslint.rewrite.access import check_as_user, query_tables
 from rlslint.rewrite.functions import asks_session
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 
@@ -57,8 +57,9 @@ def _unveiled(facts: Facts, view: Relation, role: Oid) -> Iterator[Oid]:
     """Tables of which the view may show the role more than the role's own row security does."""
     catalog = facts.catalog
     assert view.query is not None
-    inner = view.relowner if view.relkind == "m" else role_behind_view(view, role)
-    for access in query_tables(catalog, view.query, inner):
+    # a materialized view is filled by its owner
+    runs, check_as = (view.relowner, 0) if view.relkind == "m" else (role, check_as_user(view))
+    for access in query_tables(catalog, view.query, runs, check_as=check_as):
         table = catalog.relations[access.relid]
         if access.role == role or table.relkind not in ("r", "p"):
             continue

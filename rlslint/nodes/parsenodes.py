@@ -21,6 +21,8 @@ class RangeTblEntry:
     colnames: tuple[str, ...] = ()
     coltypes: tuple[Oid, ...] = ()
     relid: Oid = 0
+    checkasuser: Oid = 0
+    """For a table behind a view: the role whose privileges and policies count, 0 where it is who runs the query."""
     subquery: Query | None = None
     """The body of a subquery or CTE; None where a recursive CTE reads itself."""
     function: Expr | None = None

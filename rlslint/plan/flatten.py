@@ -16,6 +16,8 @@ from rlslint.plan.exists import simplify_exists
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.from_items import function_name, inline_set_function, simple_subquery
 from rlslint.plan.mutate import (
+    checked_as,
+    checked_expression_as,
     has_vars_of_level,
     mutate,
     mutate_query,
@@ -28,7 +30,7 @@ from rlslint.plan.mutate import (
 from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.plan.volatility import volatile_expression, volatile_query
-from rlslint.rewrite.access import is_security_barrier, role_behind_view
+from rlslint.rewrite.access import check_as_user, is_security_barrier
 from rlslint.rewrite.rowsecurity import row_security
 
 BASE = 1000
@@ -56,7 +58,7 @@ class Flattener:
     def run(self, query: Query, *, pull_sublinks: bool = True) -> Flat:
         """The flat form. ``query`` is as analyze/ left it."""
         self._pull_sublinks = pull_sublinks
-        substitute, quals = self._query(query, self.role)
+        substitute, quals = self._query(query)
         for expr in self._outputs(query):
             self.flat.outputs.append(replace_vars(self.simplifier.expression(expr), substitute))
         self._distribute(quals)
@@ -70,7 +72,7 @@ class Flattener:
 
     # FROM -------------------------------------------------------------------------------------------------------------
 
-    def _query(self, query: Query, role: Oid) -> tuple[Callable[[Var], Expr | None], list[Expr]]:
+    def _query(self, query: Query) -> tuple[Callable[[Var], Expr | None], list[Expr]]:
         """Adds the query's relations; returns what its columns became and its conjuncts in those terms."""
         query = self.simplifier.query(query)
         if query.setop is not None:
@@ -92,7 +94,7 @@ class Flattener:
             return None
 
         for item in query.fromlist:
-            self._from(item, query, role, mapping, substitute, quals)
+            self._from(item, query, mapping, substitute, quals)
         if query.where is not None:
             for expr in clauses.make_and((self.simplifier.qual_expr(query.where),)):
                 quals.append(replace_vars(expr, substitute))
@@ -102,19 +104,18 @@ class Flattener:
         self,
         item: FromItem,
         query: Query,
-        role: Oid,
         mapping: dict[int, int | list[Expr]],
         substitute: Callable[[Var], Expr | None],
         quals: list[Expr],
     ) -> list[Rel]:
         if not isinstance(item, JoinExpr):
-            return self._entry(item.rtindex, query.rtable[item.rtindex - 1], role, mapping, substitute, quals)
+            return self._entry(item.rtindex, query.rtable[item.rtindex - 1], mapping, substitute, quals)
         left_quals: list[Expr] = []
         right_quals: list[Expr] = []
         self._nullable += item.jointype in ("right", "full")
-        left = self._from(item.larg, query, role, mapping, substitute, left_quals)
+        left = self._from(item.larg, query, mapping, substitute, left_quals)
         self._nullable += (item.jointype in ("left", "full")) - (item.jointype in ("right", "full"))
-        right = self._from(item.rarg, query, role, mapping, substitute, right_quals)
+        right = self._from(item.rarg, query, mapping, substitute, right_quals)
         self._nullable -= item.jointype in ("left", "full")
         on = [] if item.quals is None else list(self.simplifier.qual(item.quals))
         on = [replace_vars(expr, substitute) for expr in on]
@@ -158,21 +159,20 @@ class Flattener:
         self,
         rtindex: int,
         rte: RangeTblEntry,
-        role: Oid,
         mapping: dict[int, int | list[Expr]],
         substitute: Callable[[Var], Expr | None],
         quals: list[Expr],
     ) -> list[Rel]:
         relation = self.catalog.relations.get(rte.relid) if rte.kind == "relation" else None
         inner = rte.subquery
-        inner_role = role
         if relation is not None and relation.relkind == "v" and relation.query is not None:
-            inner = relation.query
-            inner_role = role_behind_view(relation, role)
+            inner = self._behind_view(relation, relation.query)
         if rte.kind == "function" and isinstance(rte.function, FuncExpr):
             inner = inline_set_function(self.catalog, rte.function)
         computed = (
-            rte.kind == "cte" and inner is not None and (rte.materialized or volatile_query(self.catalog, inner, role))
+            rte.kind == "cte"
+            and inner is not None
+            and (rte.materialized or volatile_query(self.catalog, inner, self.role))
         )
         if inner is not None:
             inner = shift_query_levels(inner, rte.ctelevelsup)
@@ -180,10 +180,10 @@ class Flattener:
         barrier = relation is not None and is_security_barrier(relation)
         mergeable = not computed and not barrier and inner is not None and (bool(inner.fromlist) or not self._nullable)
         if inner is not None and mergeable and simple_subquery(self.catalog, inner):
-            return self._pull_up(rtindex, inner, inner_role, mapping, substitute, quals)
+            return self._pull_up(rtindex, inner, mapping, substitute, quals)
         self._next += 1
         mapping[rtindex] = self._next
-        rel = Rel(self._next, "other", rte.eref, role=inner_role, barrier=barrier)
+        rel = Rel(self._next, "other", rte.eref, role=rte.checkasuser or self.role, barrier=barrier)
         if inner is not None:
             rel.kind, rel.subquery = "cte" if computed else "subquery", mutate_query(inner, _own(substitute))
         elif rte.kind == "cte":
@@ -191,25 +191,34 @@ class Flattener:
         elif relation is not None:
             self.met.add(relation.oid)
             rel.kind, rel.relation, rel.name = "relation", relation, self.catalog.qualified_name(relation)
-            rel.security = self._security(relation, role, rel.rtindex)
+            rel.security = self._security(relation, rel.role, rel.rtindex)
         elif rte.kind == "function" and rte.function is not None:
             rel.kind, rel.function = "function", replace_vars(rte.function, substitute)
             rel.name = function_name(self.catalog, rte.function)
         self.flat.rels.append(rel)
         return [rel]
 
+    def _behind_view(self, view: Relation, query: Query) -> Query:
+        """A view's query, its tables checked as the role that counts; the same one whenever it is asked for."""
+        known = self.catalog.remembered("checked_as", self.catalog.relations)
+        key = (id(query), role := check_as_user(view))
+        if key not in known:
+            # the query is kept, so that its identity stays its own
+            known[key] = query, checked_as(query, role) if role else query
+        checked: Query = known[key][1]
+        return checked
+
     def _pull_up(
         self,
         rtindex: int,
         inner: Query,
-        role: Oid,
         mapping: dict[int, int | list[Expr]],
         substitute: Callable[[Var], Expr | None],
         quals: list[Expr],
     ) -> list[Rel]:
         """A plain subquery in FROM becomes part of the query above it."""
         first = len(self.flat.rels)
-        inner_substitute, inner_quals = self._query(inner, role)
+        inner_substitute, inner_quals = self._query(inner)
 
         def lift(expr: Expr) -> Expr:
             return replace_vars(shift_levels_out(expr), substitute)
@@ -237,6 +246,8 @@ class Flattener:
                         self.flat.dropped.append(part)
                         continue
                     moved = replace_vars(conjunct, lambda var: replace(var, varno=rtindex) if var.varno == 1 else None)
+                    if role != self.role:
+                        moved = checked_expression_as(moved, role)
                     if relation.oid in self._secured:
                         moved = mutate(moved, _copied)
                     leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, moved)
@@ -334,7 +345,7 @@ class Flattener:
         else:
             return None
         first = len(self.flat.rels)
-        substitute, inner = self._query(simple, self.role)
+        substitute, inner = self._query(simple)
         inner += [replace_vars(comparison, substitute) for comparison in comparisons]
         lifted = [shift_levels_out(conjunct) for conjunct in inner]
         new = self.flat.rels[first:]

@@ -22,6 +22,7 @@ from rlslint.nodes.primnodes import (
     FieldSelect,
     FuncExpr,
     NullTest,
+    Oid,
     OpExpr,
     RelabelType,
     RowCompareExpr,
@@ -192,6 +193,30 @@ def _mutate_from(item: FromItem, visit: Callable[[Expr], Expr]) -> FromItem:
     if _same((item.larg, item.rarg, item.quals), (larg, rarg, quals)):
         return item
     return replace(item, larg=larg, rarg=rarg, quals=quals)
+
+
+def checked_as(query: Query, role: Oid) -> Query:
+    """The query with its tables, those of its subqueries too, checked as a role (setRuleCheckAsUser of rewriteDefine.c);
+    what is in a view that it reads keeps its own."""
+
+    def enter(below: Query) -> Query:
+        new = mutate_parts(below, visit, enter)
+        return replace(new, rtable=tuple(replace(r, checkasuser=role) if r.relid else r for r in new.rtable))
+
+    def visit(expr: Expr) -> Expr:
+        return checked_expression_as(expr, role)
+
+    return enter(query)
+
+
+def checked_expression_as(expr: Expr, role: Oid) -> Expr:
+    """`checked_as` for the subqueries of an expression."""
+
+    def visit(node: Expr) -> Expr:
+        node = mutate_children(node, visit)
+        return replace(node, subselect=checked_as(node.subselect, role)) if isinstance(node, SubLink) else node
+
+    return visit(expr)
 
 
 def renumber(expr: Expr, mapping: dict[int, int]) -> Expr:

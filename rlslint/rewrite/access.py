@@ -42,32 +42,37 @@ def _tables_read(catalog: Catalog, expr: Expr, role: Oid) -> Iterator[TableAcces
 
 
 def query_tables(
-    catalog: Catalog, query: Query, role: Oid, sublink: SubLink | None = None, views: tuple[Oid, ...] = ()
+    catalog: Catalog,
+    query: Query,
+    role: Oid,
+    sublink: SubLink | None = None,
+    views: tuple[Oid, ...] = (),
+    check_as: Oid = 0,
 ) -> Iterator[TableAccess]:
-    """Tables that a query reads, in its subqueries too."""
+    """Tables that a query reads, in its subqueries too. ``role`` runs it; ``check_as`` is the owner of the view whose
+    query it is, 0 where that is no matter."""
     columns = _columns_used(query)
     for rtindex, rte in enumerate(query.rtable, start=1):
         relation = catalog.relations.get(rte.relid) if rte.kind == "relation" else None
         if relation is None:
             continue
-        if relation.relkind == "v":
-            yield TableAccess(relation.oid, role, columns.get(rtindex, frozenset()), sublink, views)
-            if relation.query is not None and relation.oid not in views:
-                inner = role_behind_view(relation, role)
-                yield from query_tables(catalog, relation.query, inner, sublink, (*views, relation.oid))
-        else:
-            yield TableAccess(relation.oid, role, columns.get(rtindex, frozenset()), sublink, views)
+        reader = rte.checkasuser or check_as or role
+        yield TableAccess(relation.oid, reader, columns.get(rtindex, frozenset()), sublink, views)
+        if relation.relkind == "v" and relation.query is not None and relation.oid not in views:
+            inner = check_as_user(relation)
+            yield from query_tables(catalog, relation.query, role, sublink, (*views, relation.oid), inner)
     for expr in query_expressions(query):
         for node in walk(expr):
             if isinstance(node, SubLink):
-                yield from query_tables(catalog, node.subselect, role, sublink or node, views)
+                yield from query_tables(catalog, node.subselect, role, sublink or node, views, check_as)
     for nested in nested_queries(query):
-        yield from query_tables(catalog, nested, role, sublink, views)
+        yield from query_tables(catalog, nested, role, sublink, views, check_as)
 
 
-def role_behind_view(view: Relation, role: Oid) -> Oid:
-    """The role whose rights count on the tables of a view: its owner, unless it is security_invoker (15 and later)."""
-    return role if _is_set(view, "security_invoker") else view.relowner
+def check_as_user(view: Relation) -> Oid:
+    """The role whose rights count on the tables of a view: its owner, or 0 where it is security_invoker (15 and later):
+    then they are those of who runs the statement, whichever views lie between (RelationBuildRuleLock of relcache.c)."""
+    return 0 if view.relkind == "v" and _is_set(view, "security_invoker") else view.relowner
 
 
 def is_security_barrier(relation: Relation) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, OpExpr, SubLink, SubLinkType, Var
-from rlslint.rewrite.access import role_behind_view
+from rlslint.rewrite.access import check_as_user
 from rlslint.rewrite.bodies import body_queries
 from rlslint.rewrite.model import Quals, RowSecurity
 from rlslint.rewrite.rowsecurity import row_security
@@ -33,7 +33,7 @@ class World:
         if relation.relkind == "v":
             assert relation.query is not None
             inner = relation.query.rtable[0].relid
-            return self.visible(inner, role_behind_view(relation, role))
+            return self.visible(inner, check_as_user(relation) or role)
         security = row_security(self.catalog, relid, role, "select")
         return tuple(row for row in self.rows[relid] if self.passes_all(security.security_quals, row, role))
 
