@@ -146,8 +146,10 @@ def configuration(found: Sequence[Place]) -> str:
         "# [per-object-ignores]",
         '# "public.audit_log" = ["RLS209"]',
         "",
-        "# [rules.RLS106]",
-        '# severity = "info"',
+        "# rlslint explain RLS109 tells what a rule lets you set",
+        "# [rules.RLS109]",
+        '# severity = "warning"',
+        "# max-policies = 2",
     ]
     if len(taken) > 1:
         lines += ["", "# Several folders hold migrations: each is taken for a database of its own."]

@@ -367,11 +367,16 @@ def explain(code: str, format_: str) -> None:
 
     CODE is its code or its name: rlslint explain RLS104, rlslint explain call-per-row.
     """
+    from rlslint.config import load_options
     from rlslint.registry import find_rule, load_rules
     from rlslint.report.rules import markdown, page, rules_json
 
     with one_line_errors():
-        rule = find_rule(load_rules(), code)
+        rules = load_rules()
+        if code.upper() not in rules and code.lower() not in {rule.name for rule in rules.values()}:
+            # only then: a rule of ours is explained whatever the configuration looks like
+            rules = load_rules(load_options(Path.cwd()).own_rules)
+        rule = find_rule(rules, code)
         if format_ == "json":
             write(rules_json([rule]), None)
         else:

@@ -17,9 +17,11 @@ from rlslint.commandline import one_line_errors, write
 def configuration(config: Path | None, show: bool, schema: bool, format_: str) -> None:
     """Show the configuration that holds here.
 
-    It is read from rlslint.toml or [tool.rlslint] in pyproject.toml, here or in a folder above.
+    It is read from rlslint.toml or [tool.rlslint] in pyproject.toml, here or in a folder above. Options of single rules are
+    shown with their defaults; rlslint explain CODE says what they mean.
     """
     from rlslint.config import load_configuration
+    from rlslint.registry import load_rules
     from rlslint.report.escape import json_text
     from rlslint.settings import json_schema
     from rlslint.shown import as_json, as_text
@@ -28,11 +30,12 @@ def configuration(config: Path | None, show: bool, schema: bool, format_: str) -
     with one_line_errors():
         if schema and show:
             raise UsageError("--show and --schema are two things: choose one")
-        if schema:
-            write(json_text(json_schema()), None)
-            return
         found = load_configuration(Path.cwd(), config)
-        write((as_json if format_ == "json" else as_text)(found), None)
+        rules = load_rules(found.options.own_rules)
+        if schema:
+            write(json_text(json_schema({code: rule.options for code, rule in rules.items()})), None)
+        else:
+            write((as_json if format_ == "json" else as_text)(found, rules), None)
 
 
 @click.command()

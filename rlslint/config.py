@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from rlslint.settings import SETTINGS, SettingError, validate
+from rlslint.settings import RULE_SETTINGS, SETTINGS, SettingError, validate
+from rlslint.source.model import UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,6 +57,8 @@ class Options:
     per_object_ignores: tuple[tuple[str, Codes], ...] = ()
     severities: tuple[tuple[str, str], ...] = ()
     """Code or prefix, and the severity of its findings; the longest prefix wins."""
+    rule_options: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Codes, and what their own options are set to."""
     own_rules: tuple[str, ...] = ()
     max_file_size: int = 256_000_000
     max_statement_size: int = 4_000_000
@@ -99,7 +102,21 @@ def load_configuration(cwd: Path, given: Path | None = None) -> Configuration:
         for key, value in table.items():
             values[key] = _placed(key, value, file.parent)
             origins[key] = file
-    return Configuration(Options(root=str(path.parent.absolute()), file=str(path), **_fields(values)), values, origins)
+    options = Options(root=str(path.parent.absolute()), file=str(path), **_fields(values))
+    if options.rule_options:
+        _require_options(options, values["rules"], origins["rules"])
+    return Configuration(options, values, origins)
+
+
+def _require_options(options: Options, tables: Mapping[str, Mapping[str, Any]], file: Path) -> None:
+    """Raises ConfigError for an option that no rule has, or a value that it cannot have."""
+    # reading the rules takes longer than everything else here, and few configurations set an option of one
+    from rlslint.registry import load_rules, require_options
+
+    try:
+        require_options(load_rules(options.own_rules), tables)
+    except (SettingError, UsageError) as error:
+        raise ConfigError(f"{file}: {error}") from None
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:
@@ -126,6 +143,11 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
                 fields["severities"] = tuple(
                     (code.upper(), table["severity"]) for code, table in value.items() if "severity" in table
                 )
+                own = {
+                    code.upper(): {option: one for option, one in table.items() if option not in RULE_SETTINGS}
+                    for code, table in value.items()
+                }
+                fields["rule_options"] = tuple((code, table) for code, table in own.items() if table)
             case "databases":
                 fields[name] = tuple((database, _fields(table)) for database, table in value.items())
             case _:

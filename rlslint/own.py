@@ -27,6 +27,11 @@ rationale: |
   Why it matters, with what you measured.
 help: |
   What to do about it.
+options:
+  allowed-names:
+    type: texts  # or text, number, flag; check() takes it as a keyword
+    default: []
+    help: Policies that may keep their name.
 references:
   - https://www.postgresql.org/docs/current/sql-createpolicy.html
 examples:
@@ -50,10 +55,10 @@ from collections.abc import Iterator
 from rlslint.checks.model import Facts, Match
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, allowed_names: tuple[str, ...]) -> Iterator[Match]:
     """One match for each policy that is not written in lower case."""
     for policy in facts.catalog.policies:
-        if policy.origin is None or policy.polname == policy.polname.lower():
+        if policy.origin is None or policy.polname in (policy.polname.lower(), *allowed_names):
             continue
         relation = facts.catalog.relations[policy.polrelid]
         yield Match(span=policy.origin, relation=relation, policy=policy, facts={{"table": facts.name(relation.oid)}})

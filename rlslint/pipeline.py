@@ -159,7 +159,7 @@ def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
 
 def _chosen(options: Options) -> list[Rule]:
     """The rules that run. Raises RuleError, and UsageError for a code that no rule has."""
-    rules = load_rules(options.own_rules)
+    rules = load_rules(options.own_rules, options.rule_options)
     codes = selected(rules, options.select, options.ignore)
     _require_known(rules, options)
     return [rule for code, rule in rules.items() if code in codes]

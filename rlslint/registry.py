@@ -20,6 +20,8 @@ from typing import Any, Final, Literal, get_args
 import yaml
 
 from rlslint.checks.model import Check, Confidence, Facts, Match, Severity
+from rlslint.rule_options import RuleOptions, declared, with_defaults, with_values
+from rlslint.settings import RULE_SETTINGS, Setting, SettingError, validate_options
 from rlslint.source.model import UsageError
 
 _KEYS: Final = {
@@ -36,6 +38,7 @@ _KEYS: Final = {
     "yields_to",
     "once_per",
     "about",
+    "options",
 }
 Group = Literal["cure", "table", "project"]
 About = Literal["plans", "policies", "steps"]
@@ -93,6 +96,9 @@ class Rule:
     examples: tuple[Example, ...] = ()
     yields_to: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     """Codes that a finding of this rule gives way to, by what the two must have in common (`findings.settle`)."""
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    """What ``[rules.CODE]`` of the configuration may hold besides the severity. ``check`` takes each as a keyword and has
+    them already: the defaults, or what is configured."""
     once_per: Group | None = None
     """Findings of one table that share this become one, which names the other places; ``project``: findings of all tables
     that share their cure."""
@@ -101,13 +107,38 @@ class Rule:
     (``policies``), or what a migration does, of which only the newest are looked at (``steps``)."""
 
 
-def load_rules(own: tuple[str, ...] = ()) -> Mapping[str, Rule]:
-    """All rules by code, in order of code: ours, then those of the ``own`` folders or packages. Raises RuleError."""
-    if not own:
-        return _ours()
-    rules = {**_ours(), **_by_code([path for place in own for path in _own_files(place)], _ours())}
-    by_precedence(rules)
-    return rules
+def load_rules(own: tuple[str, ...] = (), options: RuleOptions = ()) -> Mapping[str, Rule]:
+    """All rules by code, in order of code: ours, then those of the ``own`` folders or packages; with ``options`` that
+    `require_options` has let pass. Raises RuleError."""
+    rules = _ours()
+    if own:
+        rules = {**_ours(), **_by_code([path for place in own for path in _own_files(place)], _ours())}
+        by_precedence(rules)
+    ours = {code: rules[code] for code, _ in options if code in rules}
+    return {
+        **rules,
+        **{
+            code: replace(ours[code], check=with_values(ours[code].check, set_to))
+            for code, set_to in options
+            if code in ours
+        },
+    }
+
+
+def require_options(rules: Mapping[str, Rule], tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises SettingError for an option that a rule lacks or a value that it cannot have, and UsageError for a code that
+    no rule has."""
+    for name, table in tables.items():
+        rule = rules.get(name.upper())
+        own = [key for key in table if key not in RULE_SETTINGS]
+        if rule is not None:
+            validate_options(name, table, rule.options)
+        elif own and not any(code.startswith(name.upper()) for code in rules):
+            raise UsageError(_unknown(rules, name))
+        elif own:
+            having = [code for code, one in rules.items() if own[0] in one.options]
+            hint = f"it is an option of {' and '.join(having)} alone" if having else "a family has no key but severity"
+            raise SettingError(f"unknown key 'rules.{name}.{own[0]}': {hint}")
 
 
 @lru_cache(maxsize=1)
@@ -135,9 +166,9 @@ def _by_code(files: Sequence[Path], taken: Mapping[str, Rule]) -> dict[str, Rule
 def _guarded(rule: Rule, file: Path) -> Check:
     """A check of somebody else's: what it raises is told in one line, with its place, as RuleError."""
 
-    def check(facts: Facts) -> Iterator[Match]:
+    def check(facts: Facts, **options: Any) -> Iterator[Match]:
         try:
-            for match in rule.check(facts):
+            for match in rule.check(facts, **options):
                 if not isinstance(match, Match):
                     raise RuleError(f"{file}: {rule.code} gives {type(match).__name__}, not Match")
                 yield match
@@ -202,6 +233,7 @@ def load_rule(path: Path) -> Rule:
     for key, allowed in choices.items():
         if key in data and data[key] not in allowed:
             raise RuleError(f"{path.name}: {key} is {data[key]!r}, not one of {', '.join(allowed)}")
+    options = _options(path, data.get("options", {}))
     return Rule(
         code=data["code"],
         name=data["name"],
@@ -217,7 +249,8 @@ def load_rule(path: Path) -> Rule:
         yields_to=_yields_to(path, data.get("yields_to", {})),
         once_per=data.get("once_per"),
         about=data.get("about", _ABOUT.get(str(data["code"])[:4], "policies")),
-        check=_check(path),
+        options=options,
+        check=_check(path, options),
     )
 
 
@@ -270,7 +303,22 @@ def _folder() -> Path:
     return installed if installed.is_dir() else here.parent / "rules"
 
 
-def _check(path: Path) -> Check:
+def _check(path: Path, options: Mapping[str, Setting]) -> Check:
+    """The rule's function with the defaults of its options."""
+    try:
+        return with_defaults(_function(path), options)
+    except SettingError as error:
+        raise RuleError(f"{path.stem}.py: {error}") from None
+
+
+def _options(path: Path, items: Any) -> Mapping[str, Setting]:
+    try:
+        return declared(items)
+    except SettingError as error:
+        raise RuleError(f"{path.name}: {error}") from None
+
+
+def _function(path: Path) -> Check:
     """The function of the module of the same stem: of rlslint, or of the file beside an own rule's YAML."""
     if path.parent == _folder():
         try:

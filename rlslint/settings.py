@@ -1,10 +1,12 @@
-"""Every key of the configuration: its type, its choices and what it is for. Nothing else lists them.
+"""Every key of the configuration: its type, its choices and what it is for. Nothing else lists them, but for the options
+of single rules, which stand in the rules' YAML.
 
 Validation, the JSON schema, ``rlslint config`` and ``rlslint init`` are made from this table.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -28,6 +30,8 @@ class Setting:
     choices: tuple[Any, ...] = ()
     is_path: bool = False
     """Relative to the configuration's folder."""
+    least: int | None = None
+    """The smallest number that it may be."""
 
 
 PRESETS: Final = ("auto", "supabase", "postgrest", "none")
@@ -82,6 +86,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 RULE_SETTINGS: Final[Mapping[str, Setting]] = {
     "severity": Setting("text", "Severity of every finding of the rule.", None, ("error", "warning", "info")),
 }
+"""What every rule and family has. The other keys of a rule's table are its own options (`registry.Rule.options`)."""
 
 _NAMES: Final[Mapping[Kind, str]] = {
     "text": "a string",
@@ -95,8 +100,14 @@ _NAMES: Final[Mapping[Kind, str]] = {
 
 
 def validate(table: Mapping[str, Any]) -> None:
-    """Raises SettingError for the first key or value that cannot be."""
+    """Raises SettingError for the first key or value that cannot be. A rule's own options are left to
+    `validate_options`: only the rules know them."""
     _validate(table, SETTINGS, "")
+
+
+def validate_options(code: str, table: Mapping[str, Any], known: Mapping[str, Setting]) -> None:
+    """The same for the table of one rule with these options."""
+    _validate(table, {**RULE_SETTINGS, **known}, f"rules.{code}.")
 
 
 def _validate(table: Mapping[str, Any], known: Mapping[str, Setting], within: str) -> None:
@@ -109,15 +120,18 @@ def _validate(table: Mapping[str, Any], known: Mapping[str, Setting], within: st
             elif within:
                 hint = hint if close else f": one of {', '.join(known)}"
             raise SettingError(f"unknown key {within + key!r}{hint}")
-        _validate_value(within + key, value, known[key])
+        validate_value(within + key, value, known[key])
 
 
-def _validate_value(key: str, value: Any, setting: Setting) -> None:
+def validate_value(key: str, value: Any, setting: Setting) -> None:
+    """Raises SettingError for a value that the key cannot have."""
     match setting.kind:
         case "text":
             right = isinstance(value, str)
         case "number":
             right = isinstance(value, int) and not isinstance(value, bool)
+            if right and setting.least is not None and value < setting.least:
+                raise SettingError(f"{key!r} is {value}, and must be {setting.least} or more")
         case "flag":
             right = isinstance(value, bool)
         case "texts":
@@ -131,23 +145,28 @@ def _validate_value(key: str, value: Any, setting: Setting) -> None:
     if setting.choices and value not in setting.choices:
         allowed = ", ".join(str(choice) for choice in setting.choices)
         raise SettingError(f"{key!r} is {value!r}, not one of {allowed}")
-    if setting.kind in ("rules", "databases"):
-        inner = RULE_SETTINGS if setting.kind == "rules" else _DATABASE
+    if setting.kind == "databases":
         for name, table in value.items():
-            _validate(table, inner, f"{key}.{name}.")
+            _validate(table, _DATABASE, f"{key}.{name}.")
+    if setting.kind == "rules":
+        for name, table in value.items():
+            _validate({one: table[one] for one in table if one in RULE_SETTINGS}, RULE_SETTINGS, f"{key}.{name}.")
 
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of rlslint.toml, for editors."""
+def json_schema(options: Mapping[str, Mapping[str, Setting]]) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of rlslint.toml, for editors; ``options`` of single rules, by code."""
+    schema: dict[str, Any] = _object(SETTINGS)
+    rules = {code: _object({**RULE_SETTINGS, **own}) for code, own in options.items() if own}
+    schema["properties"]["rules"]["properties"] = rules
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rlslint",
         "description": "rlslint.toml, or [tool.rlslint] of pyproject.toml",
-        **_object(SETTINGS),
+        **schema,
     }
 
 
@@ -160,7 +179,7 @@ def _object(settings: Mapping[str, Setting]) -> dict[str, Any]:
 
 
 def _type(setting: Setting) -> dict[str, Any]:
-    texts = {"type": "array", "items": {"type": "string"}}
+    texts: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
     kind: dict[str, Any]
     match setting.kind:
         case "text":
@@ -179,6 +198,17 @@ def _type(setting: Setting) -> dict[str, Any]:
             kind = {"type": "object", "additionalProperties": _object(_DATABASE)}
     if setting.choices:
         kind["enum"] = list(setting.choices)
+    if setting.least is not None:
+        kind["minimum"] = setting.least
     if setting.default is not None:
         kind["default"] = setting.default
     return kind
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {toml(one)}" for name, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

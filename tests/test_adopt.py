@@ -127,10 +127,13 @@ def test_config_shows_values_with_their_origin(tmp_path: Path) -> None:
     lines = {line.split("  #")[0]: line.rpartition("/")[2] for line in text.splitlines()}
     assert lines['fail-on = "error"'] == "base.toml"
     assert lines["pg-version = 16"] == "rlslint.toml"
-    assert tomllib.loads(text)["rules"] == {"RLS106": {"severity": "info"}}
+    rules = tomllib.loads(text)["rules"]
+    assert (rules["RLS106"], rules["RLS109"]) == ({"severity": "info"}, {"max-policies": 1})
     data = json.loads(rlslint("config", "--format", "json", cwd=tmp_path).out)
     assert data["layout"] == {"value": "auto", "origin": None}
     assert data["pg-version"]["value"] == 16
+    assert data["rules"]["RLS109"] == {"max-policies": {"value": 1, "origin": None}}
+    assert data["rules"]["RLS106"]["severity"]["origin"].endswith("rlslint.toml")
 
 
 def test_the_schema_of_the_repository_is_today_s(tmp_path: Path) -> None:

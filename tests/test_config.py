@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from rlslint.config import ConfigError, Options, load_configuration, load_options
+from rlslint.registry import load_rules
 from rlslint.settings import SETTINGS, SettingError, json_schema, validate
 
 
@@ -46,6 +47,13 @@ def test_extend_is_overridden_by_the_extending_file(tmp_path: Path) -> None:
         ("per_file_ignores = {}", "unknown key 'per_file_ignores': did you mean 'per-file-ignores'?"),
         ('per-file-ignores = ["RLS1"]', "must be a table of lists of codes"),
         ('[rules.RLS104]\nseverty = "info"', "unknown key 'rules.RLS104.severty': did you mean 'severity'?"),
+        ("[rules.RLS109]\nmax-polices = 2", "unknown key 'rules.RLS109.max-polices': did you mean 'max-policies'?"),
+        ("[rules.RLS109]\nmax = 2", "unknown key 'rules.RLS109.max': one of severity, max-policies"),
+        ('[rules.RLS109]\nmax-policies = "2"', "'rules.RLS109.max-policies' must be a whole number, not '2'"),
+        ("[rules.RLS109]\nmax-policies = 0", "'rules.RLS109.max-policies' is 0, and must be 1 or more"),
+        ("[rules.RLS1]\nmax-policies = 2", "unknown key 'rules.RLS1.max-policies': it is an option of RLS109 alone"),
+        ("[rules.RLS1]\ncolour = 2", "unknown key 'rules.RLS1.colour': a family has no key but severity"),
+        ("[rules.RLS999]\nmax-policies = 2", "unknown rule code 'RLS999'"),
         ('[rules.RLS104]\nseverity = "low"', "'rules.RLS104.severity' is 'low', not one of error, warning, info"),
         ('rules = ["RLS104"]', "must be a table of tables"),
         ('[databases.app]\npath = ["a"]', "unknown key 'databases.app.path': did you mean 'paths'?"),
@@ -104,12 +112,15 @@ def test_every_setting_is_an_option_and_the_schema_takes_what_validates(tmp_path
     fields = {field.name for field in dataclasses.fields(Options)}
     named = {key.replace("-", "_") for key in SETTINGS} - {"extend", "rules"}
     assert named <= fields
-    schema = json_schema()
+    schema = json_schema({code: rule.options for code, rule in load_rules().items()})
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     right = {"hot": ["a"], "rules": {"RLS104": {"severity": "info"}}, "databases": {"a": {"paths": ["b"]}}}
     validator.validate(right)
     validate(right)
+    validator.validate({"rules": {"RLS109": {"severity": "info", "max-policies": 2}}})
+    for own in ({"max-polices": 2}, {"max-policies": 0}, {"max-policies": "2"}):
+        assert not validator.is_valid({"rules": {"RLS109": own}})
     for wrong in ({"colour": 1}, {"pg-version": 13}, {"rules": {"RLS104": {"severity": "low"}}}, {"hot": "a"}):
         assert not validator.is_valid(wrong)
         with pytest.raises(SettingError):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STAGES = (
-    "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "registry",
-    "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report", "settings",
+    "settings", "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "rule_options",
+    "registry",
+    "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report",
     "config", "databases", "shown", "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli_setup", "cli",
     "__main__",
 )  # fmt: skip

@@ -38,6 +38,37 @@ def test_found_selected_explained_and_suppressed_like_ours(project: Path) -> Non
     assert codes(project) == set()
 
 
+def test_its_options_are_set_shown_and_explained_like_ours(project: Path) -> None:
+    config = project / "rlslint.toml"
+    config.write_text('own-rules = ["lint"]\nselect = ["OWN"]\n[rules.OWN001]\nallowed-names = ["Read"]\n')
+    assert codes(project) == set()
+    assert '[rules.OWN001]\nallowed-names = ["Read"]  # ' in rlslint("config", cwd=project).out
+    assert "allowed-names = []" in rlslint("explain", "policy-name-case", cwd=project).out
+    schema = json.loads(rlslint("config", "--schema", cwd=project).out)
+    assert "allowed-names" in schema["properties"]["rules"]["properties"]["OWN001"]["properties"]
+    config.write_text('own-rules = ["lint"]\n[rules.OWN001]\nallowed-name = ["Read"]\n')
+    done = rlslint("check", cwd=project)
+    assert done.status == 2
+    assert "unknown key 'rules.OWN001.allowed-name': did you mean 'allowed-names'?" in done.err
+
+
+def test_options_that_do_not_fit_the_check(project: Path) -> None:
+    (project / "rlslint.toml").write_text('own-rules = ["lint"]\n')
+    path = project / "lint" / "own001_policy_name_case.yaml"
+    right = path.read_text()
+    for was, now, said in (
+        ("allowed-names:", "names:", "the keywords of check() are not the options: allowed_names, names"),
+        ("type: texts ", "type: strings ", "'options.allowed-names.type' is 'strings', not one of number, text, flag"),
+        ("default: []", "default: 3", "'options.allowed-names.default' must be a list of strings, not 3"),
+        ("    default: []\n", "", "option allowed-names: 'default' is missing"),
+        ("default: []", "defaults: []", "option allowed-names: 'defaults' is no key of it"),
+    ):
+        path.write_text(right.replace(was, now))
+        done = rlslint("check", cwd=project)
+        assert done.status == 2
+        assert said in done.err
+
+
 def test_a_comment_for_a_rule_that_did_not_run_is_not_judged(project: Path) -> None:
     (project / "1_a.sql").write_text(SQL.replace("CREATE POLICY", "-- rlslint: ignore[OWN001] old name\nCREATE POLICY"))
     (project / "rlslint.toml").write_text('own-rules = ["lint"]\nselect = ["RLS0"]\n')
@@ -111,7 +142,7 @@ def test_bad_use_is_one_line(tmp_path: Path, arguments: list[str], said: str) ->
 def test_what_its_check_raises_is_told_with_its_place(project: Path, body: str, told: str) -> None:
     (project / "rlslint.toml").write_text('own-rules = ["lint"]\n')
     check = project / "lint" / "own001_policy_name_case.py"
-    check.write_text(f'"""OWN001."""\n\ndef check(facts):\n{body}\n')
+    check.write_text(f'"""OWN001."""\n\ndef check(facts, *, allowed_names):\n{body}\n')
     done = rlslint("check", cwd=project)
     assert done.status == 2
     assert done.err.endswith(f"own001_policy_name_case.py:{told}\n")

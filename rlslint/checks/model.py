@@ -377,4 +377,5 @@ class TablesFacts(Facts):
         return tuple(row for row in super().policies if row.polrelid in self.only)
 
 
-Check = Callable[[Facts], Iterator[Match]]
+Check = Callable[..., Iterator[Match]]
+"""Takes the facts, and as keywords the rule's options."""

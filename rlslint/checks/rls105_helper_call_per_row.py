@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rlslint.checks.globs import means_function
 from rlslint.checks.model import Facts, Match, NeedHelper
 from rlslint.checks.policy_scans import index_would_help, whole_scans
 from rlslint.plan.model import AccessPlan, CallPlan
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, allowed_functions: tuple[str, ...]) -> Iterator[Match]:
     """One match a policy and function whose calls depend on the row and stay calls."""
     for plan in whole_scans(facts):
         if plan.arms and index_would_help(facts, plan):
@@ -17,16 +18,17 @@ def check(facts: Facts) -> Iterator[Match]:
             continue
         first: dict[tuple[int, str], CallPlan] = {}
         for call in sorted(plan.calls, key=lambda call: call.start):
-            if _per_row(facts, call):
+            if _per_row(facts, call, allowed_functions):
                 first.setdefault((call.clause.policy.oid, call.function), call)
         for call in first.values():
             yield _match(facts, plan, call)
 
 
-def _per_row(facts: Facts, call: CallPlan) -> bool:
+def _per_row(facts: Facts, call: CallPlan, allowed: tuple[str, ...]) -> bool:
     if call.in_check or call.depth or not call.depends_on_row or not call.costly or call.evaluation != "per_row":
         return False
-    return facts.catalog.procs.get(call.call.funcid) is not None
+    proc = facts.catalog.procs.get(call.call.funcid)
+    return proc is not None and not means_function(facts, allowed, proc)
 
 
 def _match(facts: Facts, plan: AccessPlan, call: CallPlan) -> Match:

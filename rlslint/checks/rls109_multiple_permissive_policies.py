@@ -14,13 +14,13 @@ from rlslint.rewrite.rowsecurity import bypasses
 _COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
     """One match a table: the last of the policies that are ORed, with all of them."""
     found: dict[Oid, dict[tuple[Policy, ...], list[AccessPlan]]] = {}
     for plan in facts.plans:
         if plan.statement in _COMMANDS:
             policies = _permissive(plan)
-            if len(policies) > 1:
+            if len(policies) > max_policies:
                 found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
     for relid, groups in found.items():
         every = tuple(dict.fromkeys(policy for group in groups for policy in group))

@@ -12,18 +12,18 @@ _ADVICE = (
 )
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, max_tables: int) -> Iterator[Match]:
     """One match a subquery in which policies of other tables add scans of their own."""
     for plan in facts.plans:
         if plan.statement in ("select", "insert", "update", "delete") and plan.error is None:
             for subquery in plan.subqueries:
                 if not subquery.depth and (subquery.in_check == (plan.statement == "insert")):
-                    yield from _nested(facts, plan, subquery)
+                    yield from _nested(facts, plan, subquery, max_tables)
 
 
-def _nested(facts: Facts, plan: AccessPlan, subquery: SubqueryPlan) -> Iterator[Match]:
+def _nested(facts: Facts, plan: AccessPlan, subquery: SubqueryPlan, max_tables: int) -> Iterator[Match]:
     further = [scan for scan in subquery.relations if scan.relid in subquery.nested_relations and scan.relid]
-    if not further:
+    if len({scan.relid for scan in further}) <= max_tables:
         return
     policies = list(dict.fromkeys(clause.policy for clause in subquery.nested_clauses))
     read = list(dict.fromkeys(facts.name(scan.relid) for scan in further))

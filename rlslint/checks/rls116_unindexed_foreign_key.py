@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.catalog.rows import Constraint
+from rlslint.catalog.rows import Constraint, Relation
+from rlslint.checks.globs import fits
 from rlslint.checks.model import Facts, Match, NeedIndex
 from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, Var
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, ignored_columns: tuple[str, ...]) -> Iterator[Match]:
     """One match a foreign key; the registry makes one finding a table of them."""
     for relation in facts.tables:
         if not relation.relrowsecurity or relation.relispartition or facts.small(relation.oid):
             continue
         for constraint in facts.catalog.constraints_of(relation.oid):
             if constraint.contype != "f" or constraint.origin is None or _covered(facts, constraint):
+                continue
+            if _ignored(facts, relation, constraint, ignored_columns):
                 continue
             yield Match(
                 span=constraint.origin,
@@ -27,6 +30,13 @@ def check(facts: Facts) -> Iterator[Match]:
                 },
                 needs=(NeedIndex(relation.oid, constraint.conkey),),
             )
+
+
+def _ignored(facts: Facts, relation: Relation, constraint: Constraint, globs: tuple[str, ...]) -> bool:
+    """Whether the options name one of its columns."""
+    table = facts.catalog.qualified_name(relation)
+    names = facts.column_names(relation.oid, constraint.conkey)
+    return any(fits(globs, name, f"{relation.relname}.{name}", f"{table}.{name}") for name in names)
 
 
 def _covered(facts: Facts, constraint: Constraint) -> bool:

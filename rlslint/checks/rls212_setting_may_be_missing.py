@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rlslint.checks.globs import fits
 from rlslint.checks.model import Facts, Match, Need, NeedDenial, NeedNote
 from rlslint.plan.model import place
 from rlslint.rewrite.model import PolicyClause
@@ -12,11 +13,13 @@ from rlslint.rewrite.settings import SettingRead, settings_read
 _JSON = (114, 3802)
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, required_settings: tuple[str, ...]) -> Iterator[Match]:
     """One match a call of current_setting() (or of a helper that makes it), in a condition that some role meets."""
     for clause, roles in facts.applied.items():
         for read in dict.fromkeys(settings_read(facts.catalog, clause.expr)):
             if read.missing_ok and (not read.cast or _always_filled(read)):
+                continue
+            if fits(required_settings, read.name):
                 continue
             proc = facts.catalog.procs.get(read.function)
             related = () if proc is None or proc.origin is None else ((proc.origin, "asked for in this function"),)

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Policy, Relation, StoredExpr
 from rlslint.checks.exposure import API_ROLES, clients_with, reachable, restrictions
+from rlslint.checks.globs import means_table
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.clauses import is_true
@@ -20,7 +21,7 @@ _COMMANDS: Final[dict[Literal["a", "w", "d"], tuple[StatementName, str]]] = {
 }
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, public_inserts: tuple[str, ...]) -> Iterator[Match]:
     """One match a permissive policy whose condition for a write is the constant true for anon, authenticated or PUBLIC.
 
     A restrictive policy that is not constant itself, a missing privilege and a schema that is not served each keep the
@@ -34,6 +35,8 @@ def check(facts: Facts) -> Iterator[Match]:
             continue
         open_to: dict[StatementName, tuple[Oid, ...]] = {}
         for command, (statement, privilege) in _COMMANDS.items():
+            if command == "a" and means_table(facts, public_inserts, relation):
+                continue
             if policy.polcmd in ("*", command):
                 roles = _roles(facts, policy, relation, command, privilege)
                 if roles:

@@ -8,10 +8,12 @@ from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.implication.history import weakenings
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, added: bool) -> Iterator[Match]:
     """One match a policy and kind of row. One that is added to others is information: that it lets more through is what
     permissive policies are for."""
     for weak in weakenings(facts.catalog, facts.policy_changes, facts.newest):
+        if weak.kind == "added" and not added:
+            continue
         relation = facts.catalog.relations[weak.policy.polrelid]
         by_row: dict[str, list[int]] = {}
         for index, (_, _, row) in enumerate(weak.found):

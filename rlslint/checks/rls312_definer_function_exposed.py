@@ -8,6 +8,7 @@ from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Proc
 from rlslint.checks.exposure import API_ROLES, enters, exposed, policy_functions, signature
+from rlslint.checks.globs import means_function
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
 from rlslint.rewrite.functions import body_tables, calls_closure, session_reads
@@ -15,7 +16,7 @@ from rlslint.rewrite.functions import body_tables, calls_closure, session_reads
 _TRIGGERS = frozenset({2279, 3838})
 
 
-def check(facts: Facts) -> Iterator[Match]:
+def check(facts: Facts, *, allowed_functions: tuple[str, ...]) -> Iterator[Match]:
     """One match a SECURITY DEFINER function in a served schema that a policy calls, that anonymous callers may execute,
     and that reads tables without asking who calls: it answers about anybody.
 
@@ -23,6 +24,8 @@ def check(facts: Facts) -> Iterator[Match]:
     """
     for proc, clause, _ in policy_functions(facts):
         if not proc.prosecdef or not exposed(facts, proc.pronamespace) or proc.prorettype in _TRIGGERS:
+            continue
+        if means_function(facts, allowed_functions, proc):
             continue
         callers = _anonymous(facts, proc)
         tables = sorted(

@@ -125,7 +125,7 @@ class Workspace:
 
     def _load(self) -> None:
         self.options = load_options(self.root)
-        rules = load_rules(self.options.own_rules)
+        rules = load_rules(self.options.own_rules, self.options.rule_options)
         self.codes = selected(rules, self.options.select, self.options.ignore)
         self.rules = tuple(rule for code, rule in rules.items() if code in self.codes)
         try:

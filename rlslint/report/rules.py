@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from rlslint.registry import Example, Rule
 from rlslint.report.escape import fenced, json_text
+from rlslint.settings import Setting, toml
 
 
 def page(rule: Rule) -> str:
@@ -24,6 +26,8 @@ def page(rule: Rule) -> str:
         parts.append(f"Bad: {example.title}\n\n{_indented(example.bad)}")
         if example.good:
             parts.append(f"Good\n\n{_indented(example.good)}")
+    if rule.options:
+        parts.append(f"Options, with their defaults\n\n{_indented(_options(rule))}")
     parts.append(f"When to ignore it\n\n{_indented(_ignore(rule))}")
     if rule.references:
         parts.append("References\n\n" + "\n".join(f"- {reference}" for reference in rule.references))
@@ -42,6 +46,8 @@ def markdown(rule: Rule) -> str:
     ]
     for example in rule.examples:
         parts += _example(example)
+    if rule.options:
+        parts.append(f"## Options\n\nIn `rlslint.toml`, here with their defaults:\n\n{fenced(_options(rule), 'toml')}")
     parts.append(
         "## When to ignore it\n\nWhere you know better, say so with a reason on the statement or the line before it, or for"
         f" a file or an object in the configuration:\n\n{fenced(_ignore(rule))}"
@@ -100,6 +106,16 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "summary": summary(rule),
         "rationale": rule.rationale,
         "help": rule.help,
+        "options": [
+            {
+                "name": name,
+                "type": one.kind,
+                "default": one.default,
+                "choices": list(one.choices),
+                "description": one.help,
+            }
+            for name, one in rule.options.items()
+        ],
         "references": list(rule.references),
         "page": f"docs/rules/{rule.code}.md",
         "examples": [
@@ -115,6 +131,19 @@ def table(rules: Iterable[Rule]) -> str:
         for rule in rules
     ]
     return "| code | name | severity | confidence |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def _options(rule: Rule) -> str:
+    """A table of rlslint.toml to be copied."""
+    lines = [f"[rules.{rule.code}]"]
+    for name, one in rule.options.items():
+        lines += [*wrap(f"{one.help}{_choices(one)}", 100, initial_indent="# ", subsequent_indent="# ")]
+        lines.append(f"{name} = {toml(one.default)}")
+    return "\n".join(lines)
+
+
+def _choices(one: Setting) -> str:
+    return f" One of {', '.join(map(str, one.choices))}." if one.choices else ""
 
 
 def _ignore(rule: Rule) -> str:

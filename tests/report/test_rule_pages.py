@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from rlslint.registry import load_rules
 from tests.command import rlslint
@@ -34,6 +41,10 @@ def test_a_page_holds_every_example_and_heading(code: str, tmp_path: Path) -> No
     for heading in (f"{code} {rule.name}", "What it finds", "Why it matters", "What to do", "When to ignore it"):
         assert heading in headings
     assert not any(token.type == "html_block" for token in tokens)
+    settings: dict[str, Any] = next(
+        (tomllib.loads(one) for one in fences if one.startswith("[rules.")), {"rules": {code: {}}}
+    )
+    assert settings == {"rules": {code: {name: one.default for name, one in rule.options.items()}}}
 
 
 def test_rules_as_json(tmp_path: Path) -> None:
