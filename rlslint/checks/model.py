@@ -36,6 +36,8 @@ class NeedIndex:
 
     relid: Oid
     columns: tuple[int, ...]
+    collation: Oid = 0
+    """Of the first column, where the comparison goes by another than the column's own."""
 
 
 @dataclass(frozen=True, slots=True)

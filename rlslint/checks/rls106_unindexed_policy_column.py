@@ -38,7 +38,7 @@ def _own_columns(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
                 "columns": facts.column_names(plan.relid, arm.columns[:1]),
                 "index": near.relname if near is not None else "",
             },
-            needs=(NeedIndex(plan.relid, arm.columns[:1]),),
+            needs=(NeedIndex(plan.relid, arm.columns[:1], arm.collation),),
         )
 
 

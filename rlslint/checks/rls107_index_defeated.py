@@ -13,7 +13,7 @@ _WHY: Final[dict[Obstacle, str]] = {
     "function_on_column": "the column stands inside a function",
     "cast_on_column": "the column is cast",
     "opclass": "the index's operator class does not hold the operator",
-    "collation": "the comparison uses another collation",
+    "collation": "the comparison goes by another collation than the index",
     "partial": "the index's WHERE does not follow from the policy",
     "any_of_column": "= ANY (column) has no index, @> has",
 }
@@ -52,7 +52,7 @@ def check(facts: Facts) -> Iterator[Match]:
 def _needs(relid: int, arm: ArmMatch) -> tuple[Need, ...]:
     place = (arm.clause, *extent(arm.clause, arm.conjunct))
     if arm.obstacle in ("opclass", "partial", "collation"):
-        return (NeedIndex(relid, arm.columns[:1]),)
+        return (NeedIndex(relid, arm.columns[:1], arm.collation),)
     if arm.obstacle == "any_of_column":
         return (NeedRewrite(*place),)
     return (NeedRewrite(*place), NeedExpressionIndex(arm.clause, *extent(arm.clause, arm.operand)))

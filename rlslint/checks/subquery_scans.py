@@ -46,7 +46,7 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
                 continue
             index = _leading(facts, scan.relid, scan.key_columns)
             if index is None:
-                needs = (NeedIndex(scan.relid, scan.key_columns),)
+                needs = (NeedIndex(scan.relid, scan.key_columns, scan.key_collation),)
                 read = facts.catalog.indexes.get(scan.indexes[0]) if scan.end_to_end else None
                 if read is None:
                     yield FullScan(subquery, scan, "no_index", "", needs)

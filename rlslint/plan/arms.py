@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from rlslint.analyze.collate import other_collation
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
@@ -39,6 +40,7 @@ class _Verdict:
     columns: tuple[int, ...] = ()
     index: Oid = 0
     near_index: Oid = 0
+    collation: Oid = 0
 
 
 # how near a condition comes to being served, nearest first
@@ -84,6 +86,7 @@ def match_arms(
                     index=verdict.index,
                     obstacle=verdict.obstacle,
                     near_index=verdict.near_index,
+                    collation=verdict.collation,
                     if_inlined=index,
                     held_by=held_by,
                 )
@@ -230,7 +233,8 @@ def _operator(
                 return _Verdict(kind, own, near_index=near)
             if clauses.volatile_when_run(catalog, other):
                 return _Verdict("volatile", own, near_index=near)
-            return _plain_column(catalog, prepared, expr, own)
+            found = _plain_column(catalog, prepared, expr, own)
+            return replace(found, collation=other_collation(catalog, column.collation, expr.args))
         return _Verdict(_wrapping(operand), own, near_index=near)
     return _Verdict("other", columns)
 
@@ -247,7 +251,7 @@ def _plain_column(
         opnos = (expr.opno, clauses.commutator(catalog, expr.opno))
         if not any(in_family(catalog, opno, key) for opno in opnos if opno):
             return _Verdict("opclass", own, near_index=info.oid)
-        if not collations_agree(key, expr):
+        if not collations_agree(catalog, key, expr.args):
             return _Verdict("collation", own, near_index=info.oid)
     return _missing(prepared, own)
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from rlslint.analyze.collate import input_collation
 from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.flat import Qual
-from rlslint.plan.indexes import IndexInfo, input_collation, is_key
+from rlslint.plan.indexes import IndexInfo, is_key
 from rlslint.plan.mutate import relids
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.rel_indexes import RelIndexes
@@ -195,7 +196,7 @@ def _similar_arms(prepared: RelIndexes, condition: BoolExpr) -> list[list[Expr]]
     return list(groups.values())
 
 
-def _searched(prepared: RelIndexes, arm: Expr) -> tuple[Oid, int, Oid, Oid] | None:
+def _searched(prepared: RelIndexes, arm: Expr) -> tuple[Oid, int, Oid, Oid | None] | None:
     """The first index with the column that the arm compares, the column, the operator and its collation."""
     if not isinstance(arm, OpExpr) or arm.kind != "op" or len(arm.args) != 2:
         return None
@@ -211,5 +212,5 @@ def _searched(prepared: RelIndexes, arm: Expr) -> tuple[Oid, int, Oid, Oid] | No
                 continue
             for column, one in enumerate(info.keys):
                 if is_key(one, rtindex, key):
-                    return info.oid, column, opno, input_collation(arm)
+                    return info.oid, column, opno, input_collation(prepared.catalog, arm.args)
     return None

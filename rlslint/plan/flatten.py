@@ -119,20 +119,16 @@ class Flattener:
         self._nullable -= item.jointype in ("left", "full")
         on = [] if item.quals is None else list(self.simplifier.qual(item.quals))
         on = [replace_vars(expr, substitute) for expr in on]
-        nullable: list[Rel] = []
-        preserved: list[Rel] = []
-        match item.jointype:
-            case "left":
-                nullable, preserved = right, left
-            case "right":
-                nullable, preserved = left, right
-            case "full":
-                nullable = left + right
-        if not nullable or self._where_is_strict(query, nullable, substitute):
+        # on which sides the join adds NULLs, and WHERE lets them through
+        sides = {"left": (right,), "right": (left,), "full": (right, left), "inner": ()}[item.jointype]
+        nulls = [side for side in sides if side and not self._where_is_strict(query, side, substitute)]
+        if not nulls:
             quals += [*left_quals, *right_quals, *on]
             return left + right
-        inside = right_quals if item.jointype == "left" else left_quals
-        outside = left_quals if item.jointype == "left" else right_quals
+        nullable = [rel for side in nulls for rel in side]
+        preserved = [rel for rel in left + right if rel not in nullable]
+        inside = right_quals if nulls[0] is right else left_quals
+        outside = left_quals if nulls[0] is right else right_quals
         quals += outside
         before = frozenset(rel.rtindex for rel in preserved)
         for rel in nullable:

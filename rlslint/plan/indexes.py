@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from rlslint.analyze.collate import C_COLLATION, expression_collation, input_collation
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, OpClass
 from rlslint.nodes.primnodes import (
     BooleanTest,
     BoolExpr,
-    CollateExpr,
     Const,
     Expr,
     NullTest,
@@ -27,8 +28,6 @@ from rlslint.plan.trees import tree_indexes
 
 BTREE_BOOL: Final = 424
 HASH_BOOL: Final = 2222
-DEFAULT_COLLATION: Final = 100
-C_COLLATION: Final = 950
 _SEARCH_NULLS = frozenset({"btree", "gist", "spgist", "brin"})
 _LIKE = frozenset({1209, 1211, 1207})  # ~~ of text, bpchar, name
 _STARTS_WITH = 3877
@@ -93,10 +92,11 @@ def index_infos(catalog: Catalog, simplifier: Simplifier, relid: Oid, rtindex: i
 
 
 def _key(catalog: Catalog, simplifier: Simplifier, key: IndexKey, rtindex: int) -> IndexKeyInfo:
-    expr = None
+    expr, collation = None, key.collation
     if key.expr is not None:
         expr = clauses.strip_relabel(simplifier.expression(renumber(key.expr.expr, {1: rtindex})))
-    return IndexKeyInfo(key.attnum, expr, catalog.opclasses.get(key.opclass), key.collation)
+        collation = collation or expression_collation(catalog, key.expr.expr) or 0
+    return IndexKeyInfo(key.attnum, expr, catalog.opclasses.get(key.opclass), collation)
 
 
 def match_clause(catalog: Catalog, info: IndexInfo, rtindex: int, clause: Expr) -> IndexClause | None:
@@ -126,20 +126,33 @@ def match_column(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, c
                 return None
             if clauses.volatile_when_run(catalog, right):
                 return None
-            if not collations_agree(key, clause) or not in_family(catalog, clause.opno, key):
+            if not collations_agree(catalog, key, clause.args) or not in_family(catalog, clause.opno, key):
                 return None
             return IndexClause(column, clause, _is_equality(catalog, clause.opno, key), right)
-        case RowCompareExpr(opnos=opnos, largs=largs, rargs=rargs) if am == "btree" and column == 0:
-            if is_key(key, rtindex, largs[0]) and not any(rtindex in relids(arg) for arg in rargs):
-                if in_family(catalog, opnos[0], key) and not any(
-                    clauses.volatile_when_run(catalog, arg) for arg in rargs
-                ):
-                    return IndexClause(column, clause, False, rargs[0])
+        case RowCompareExpr() if am == "btree":
+            return _row_comparison(catalog, info, column, rtindex, clause)
         case NullTest(arg=arg):
             if am in _SEARCH_NULLS and is_key(key, rtindex, arg):
                 return IndexClause(column, clause, clause.is_null)
         case BoolExpr(op="or") if catalog.pg_version >= 18 and am == "btree":
             return _or_to_array(catalog, info, column, rtindex, clause)
+    return None
+
+
+def _row_comparison(
+    catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: RowCompareExpr
+) -> IndexClause | None:
+    """A comparison of rows bounds the key by its first pair, whichever key of the index that is; whether by further pairs
+    is told by what follows (match_rowcompare_to_indexcol)."""
+    key, opno = info.keys[column], clause.opnos[0]
+    left, right = clause.largs[0], clause.rargs[0]
+    for operand, other, commuted in ((left, right, opno), (right, left, clauses.commutator(catalog, opno))):
+        if not is_key(key, rtindex, operand):
+            continue
+        if rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
+            return None
+        serves = collations_agree(catalog, key, (left, right)) and in_family(catalog, commuted, key)
+        return IndexClause(column, clause, False, other) if serves else None
     return None
 
 
@@ -185,7 +198,7 @@ def _operator(
             continue
         if rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
             continue
-        if opno and collations_agree(key, clause) and in_family(catalog, opno, key):
+        if opno and collations_agree(catalog, key, clause.args) and in_family(catalog, opno, key):
             return IndexClause(column, clause, _is_equality(catalog, opno, key), other)
         if operand is left and _special(info, key, clause.opno, other, clause):
             return IndexClause(column, clause, False, other)
@@ -234,35 +247,6 @@ def _is_equality(catalog: Catalog, opno: Oid, key: IndexKeyInfo) -> bool:
     return operator is not None and operator.oprname == "="
 
 
-def collations_agree(key: IndexKeyInfo, clause: Expr) -> bool:
-    """Whether the index is ordered by the collation that the condition compares with (IndexCollMatchesExprColl)."""
-    if not key.collation:
-        return True
-    used = input_collation(clause)
-    return not used or used == key.collation
-
-
-def input_collation(clause: Expr) -> Oid:
-    """The collation that an operator compares with: an explicit one, else a column's own, else the default; 0: unknown."""
-    explicit, implicit = _collations(clause)
-    if explicit:
-        return explicit
-    named = {oid for oid in implicit if oid not in (0, DEFAULT_COLLATION)}
-    if len(named) == 1:
-        return named.pop()
-    return DEFAULT_COLLATION if implicit and not named else 0
-
-
-def _collations(expr: Expr) -> tuple[Oid, set[Oid]]:
-    match expr:
-        case CollateExpr(collation=collation):
-            return collation, {collation}
-        case Var(collation=collation):
-            return 0, {collation} if collation else set()
-    found: set[Oid] = set()
-    explicit = 0
-    for child in expr.children():
-        child_explicit, implicit = _collations(child)
-        explicit = explicit or child_explicit
-        found |= implicit
-    return explicit, found
+def collations_agree(catalog: Catalog, key: IndexKeyInfo, args: Iterable[Expr]) -> bool:
+    """Whether the index is ordered by the collation that operands are compared by (IndexCollMatchesExprColl)."""
+    return not key.collation or input_collation(catalog, args) in (None, key.collation)

@@ -14,7 +14,7 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.mutate import relids
-from rlslint.plan.paths import Path, RelPaths
+from rlslint.plan.paths import OTHER_DATA, Path, RelPaths
 
 MAX_EXHAUSTIVE = 7
 """Joins of more relations are searched greedily."""
@@ -215,18 +215,15 @@ def close_alternatives(
         taken = next(one for index, one in other.scans if index == rtindex)
         if taken.way != path.way and _wanted(other.cost, fraction) < cost.CLOSE * best:
             found.append(f"{prepared.rel.name}: {path.words} and {taken.words} cost about the same")
-    longer = {rtindex: prepared.with_long_ranges() or prepared for rtindex, prepared in paths.items()}
-    if any(longer[rtindex] is not paths[rtindex] for rtindex, _ in chosen.scans):
-        others = dict(best_join(catalog, flat, longer, fraction).scans)
+    for data in OTHER_DATA:
+        differing = {rtindex: prepared.with_other_data(data) or prepared for rtindex, prepared in paths.items()}
+        if all(differing[rtindex] is paths[rtindex] for rtindex, _ in chosen.scans):
+            continue
+        others = dict(best_join(catalog, flat, differing, fraction).scans)
         for rtindex, path in chosen.scans:
             if others[rtindex].way != path.way:
-                found.append(range_words(paths[rtindex].rel.name, path, others[rtindex]))
+                found.append(data.words(paths[rtindex].rel.name, path, others[rtindex]))
     return tuple(found)
-
-
-def range_words(name: str, path: Path, other: Path) -> str:
-    """What is to be said where the number of rows in a range decides."""
-    return f"{name}: {path.words} while few rows lie in the range that is asked for, {other.words} when most do"
 
 
 def _wanted(one: Cost, fraction: float) -> float:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlslint.analyze.collate import other_collation
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import OpExpr, ScalarArrayOpExpr, Var, walk
+from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.mutate import outer_vars, relids
 
 
-def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> tuple[int, ...]:
+def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> dict[int, Oid]:
     """Columns compared for equality with something known before the scan: what the session brings first, then what
-    comes from an outer row or another table, then literals."""
-    ranked: list[tuple[int, int]] = []
+    comes from an outer row or another table, then literals. With each the collation that it is compared by where that is
+    not its own, else 0."""
+    ranked: list[tuple[int, int, Oid]] = []
     for qual in quals:
         match qual.expr:
             case OpExpr(kind="op", args=(left, right)) | ScalarArrayOpExpr(use_or=True, args=(left, right)):
@@ -33,6 +35,9 @@ def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> tuple[int,
             rank = 2 if not list(walk(other))[1:] and hasattr(other, "value") else 0
             if relids(other) or outer_vars(other):
                 rank = 1
-            ranked.append((rank, column.attnum))
+            ranked.append((rank, column.attnum, other_collation(catalog, column.collation, (left, right))))
             break
-    return tuple(dict.fromkeys(attnum for _, attnum in sorted(ranked, key=lambda pair: pair[0])))
+    found: dict[int, Oid] = {}
+    for _, attnum, collation in sorted(ranked, key=lambda one: one[0]):
+        found.setdefault(attnum, collation)
+    return found

@@ -50,6 +50,8 @@ class RelationScan:
     key_columns: tuple[int, ...] = ()
     """Columns (attnum) compared with something that is known before the scan: what an index should lead with, the
     session-user column first."""
+    key_collation: Oid = 0
+    """What the first of them is compared by where that is not its own collation."""
     rtindex: int = 0
     end_to_end: bool = False
     """The index is read from its first entry to its last: no condition is on its first column."""
@@ -163,6 +165,8 @@ class ArmMatch:
     obstacle: Obstacle = "none"
     near_index: Oid = 0
     """The index that holds the column but cannot be used."""
+    collation: Oid = 0
+    """What the column is compared by where that is not its own collation."""
     if_inlined: Oid = 0
     """The index that would serve the condition if the helper function in it were inlined; what stands against that is
     in ``held_by``."""

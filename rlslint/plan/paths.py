@@ -18,6 +18,7 @@ from rlslint.plan.from_items import function_rows
 from rlslint.plan.indexes import IndexClause, IndexInfo, index_infos
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.rel_indexes import RelIndexes
+from rlslint.plan.selectivity import LITERAL, RANGE
 from rlslint.plan.simplify import Simplifier
 
 PLAIN_SCANS: Final = frozenset({"btree", "hash", "gist", "spgist"})
@@ -63,6 +64,27 @@ class Path:
         return f"{self.method} ({names})" if names and self.method != "seq_scan" else self.method
 
 
+@dataclass(frozen=True, slots=True)
+class OtherData:
+    """What statistics may tell of the rows that is not what the prediction is for."""
+
+    here: str
+    """What the prediction takes the rows to be."""
+    there: str
+    range: float = RANGE
+    literal: float = LITERAL
+
+    def words(self, name: str, path: Path, other: Path) -> str:
+        """What is to be said where this turns the choice."""
+        return f"{name}: {path.words} while {self.here}, {other.words} when {self.there}"
+
+
+OTHER_DATA: Final = (
+    OtherData("few rows lie in the range that is asked for", "most do", range=1.0),
+    OtherData("one row in twenty holds the literal that is asked for", "few rows do", literal=cost.PER_VALUE),
+)
+
+
 @dataclass(slots=True)
 class RelPaths(RelIndexes):
     """A relation prepared for planning."""
@@ -94,13 +116,12 @@ class RelPaths(RelIndexes):
             others = tuple(info for info in self.infos if info is not one)
             yield RelPaths(self.catalog, self.rel, self.size, self.used, others)
 
-    def with_long_ranges(self) -> RelPaths | None:
-        """The same where most rows lie in every range whose end is known when planning; None where there is no such
-        range or no index to lose by it."""
+    def with_other_data(self, data: OtherData) -> RelPaths | None:
+        """The same over other data; None where that is no matter or no index loses by it."""
         if not self.infos or self.rel.relation is None:
             return None
         other = RelPaths(self.catalog, self.rel, self.size, self.used, self.infos)
-        other.selectivity.range = 1.0
+        other.selectivity.range, other.selectivity.literal = data.range, data.literal
         exprs = [qual.expr for qual in self.rel.quals]
         return None if other.selectivity.of_all(exprs) == self.selectivity.of_all(exprs) else other
 

@@ -16,10 +16,10 @@ from rlslint.plan.calls import call_plans, uses_of
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
-from rlslint.plan.joins import equivalences, range_words
+from rlslint.plan.joins import equivalences
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
 from rlslint.plan.nullable import restriction
-from rlslint.plan.paths import Path, RelPaths, rel_paths
+from rlslint.plan.paths import OTHER_DATA, Path, RelPaths, rel_paths
 from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import Planner, shared
@@ -295,11 +295,12 @@ class Predictor:
             indexes = [one.index for one in path.indexes] if path.method != "seq_scan" else []
             said = read_with(self.catalog, relation, indexes, (*path.conditions, *path.filters))
             work.assumptions.update(dict.fromkeys(said))
-        longer = prepared.with_long_ranges()
-        if longer is not None:
-            other = min(longer.paths(), key=lambda one: one.cost.total)
-            if other.way != path.way:
-                work.assumptions[range_words(prepared.rel.name, path, other)] = None
+        for data in OTHER_DATA:
+            differing = prepared.with_other_data(data)
+            if differing is not None:
+                other = min(differing.paths(), key=lambda one: one.cost.total)
+                if other.way != path.way:
+                    work.assumptions[data.words(prepared.rel.name, path, other)] = None
         others = [one for one in prepared.paths() if one.way != path.way]
         others += [one for fewer in prepared.without_one_of(path) for one in fewer.paths()]
         if others and path.cost.total > 0:

@@ -19,6 +19,7 @@ from rlslint.nodes.primnodes import (
     Expr,
     FuncExpr,
     NullTest,
+    Oid,
     OpExpr,
     RowCompareExpr,
     ScalarArrayOpExpr,
@@ -67,6 +68,8 @@ class Selectivity:
     """Keys of indexes on expressions: ANALYZE gathers statistics of them."""
     range: float = RANGE
     """Share of a range whose end is known when planning."""
+    literal: float = LITERAL
+    """Share of the rows that hold one literal value."""
     _known: dict[int, tuple[Expr, float]] = field(default_factory=dict)
 
     def of_all(self, exprs: Iterable[Expr]) -> float:
@@ -109,8 +112,7 @@ class Selectivity:
             case OpExpr():
                 return self._operator(expr)
             case ScalarArrayOpExpr(use_or=True, args=(left, right)):
-                one = self._operator(OpExpr(type=16, opno=expr.opno, args=(left, _element(right))))
-                return min(1.0, one * _length(right))
+                return self._any_of(expr.opno, left, right)
             case ScalarArrayOpExpr():
                 return 1.0 - PER_VALUE
             case RowCompareExpr():
@@ -120,6 +122,14 @@ class Selectivity:
             case FuncExpr():
                 return BOOLEAN
         return 0.5
+
+    def _any_of(self, opno: Oid, left: Expr, right: Expr) -> float:
+        """One of a list of values (scalararraysel): each has its share."""
+        if isinstance(right, ArrayExpr) and right.elements:
+            each = [self._operator(OpExpr(type=16, opno=opno, args=(left, one))) for one in right.elements]
+            return min(1.0, sum(each))
+        one = self._operator(OpExpr(type=16, opno=opno, args=(left, _element(right))))
+        return min(1.0, one * _length(right))
 
     def _operator(self, expr: OpExpr) -> float:
         operator = self.catalog.operators.get(expr.opno)
@@ -149,7 +159,7 @@ class Selectivity:
                 if self.unique(column.attnum):
                     return 1.0 / self.rows
                 if isinstance(other, Const) and not other_is_key(other):
-                    return LITERAL
+                    return self.literal
         return PER_VALUE
 
     def _never_null(self, expr: Expr) -> bool:
@@ -205,8 +215,6 @@ def _unknown(expr: Expr) -> bool:
 
 
 def _element(array: Expr) -> Expr:
-    if isinstance(array, ArrayExpr) and array.elements:
-        return array.elements[0]
     return SubLinkPlaceholder if not isinstance(array, Const) else array
 
 

@@ -225,6 +225,7 @@ class Planner:
         """A path as a fact."""
         joins = [] if flat is None else [qual for qual in flat.joins if rel.rtindex in qual.relids]
         method = path.method
+        keys = key_columns(self.catalog, rel, [*rel.quals, *joins])
         return RelationScan(
             relid=0 if rel.relation is None else rel.relation.oid,
             name=rel.name,
@@ -232,7 +233,8 @@ class Planner:
             indexes=() if method == "seq_scan" else tuple(info.oid for info in path.indexes),
             conditions=path.conditions,
             filters=path.filters,
-            key_columns=key_columns(self.catalog, rel, [*rel.quals, *joins]),
+            key_columns=tuple(keys),
+            key_collation=next(iter(keys.values()), 0),
             rtindex=rel.rtindex,
             end_to_end=path.end_to_end,
         )

@@ -12,6 +12,7 @@ from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
 from rlslint.nodes.primnodes import Oid
+from rlslint.replay.columns import collation
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import require_free, target_namespace
 from rlslint.replay.names import options, role_of
@@ -115,7 +116,7 @@ def create_domain(session: Session, statement: Statement) -> None:
             typbasetype=base,
             typtypmod=modifier,
             typcategory="U" if below is None else below.typcategory,
-            typcollation=0 if below is None else below.typcollation,
+            typcollation=collation(session, node, base),
         ),
     )
     for item in node.get("constraints", ()):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
+from rlslint.analyze.collate import C_COLLATION, DEFAULT_COLLATION
 from rlslint.analyze.opclass import default_opclass
 from rlslint.analyze.typename import quote_identifier, quote_qualified
 from rlslint.catalog.catalog import Catalog
@@ -15,6 +17,8 @@ from rlslint.replay.naming import make_object_name, name_addition
 
 Columns = tuple[int, ...]
 
+_COLLATIONS: Final = {DEFAULT_COLLATION: '"default"', C_COLLATION: '"C"'}
+
 
 class IndexSet:
     """The indexes of one run: a need that is the beginning of another is met by the other's index, and equal needs by
@@ -25,16 +29,17 @@ class IndexSet:
     ) -> None:
         """``useful``: columns that an index may as well hold, where it is needed anyway."""
         self.catalog = catalog
-        self._wanted: dict[Oid, list[Columns]] = {}
+        self._wanted: dict[tuple[Oid, Oid], list[Columns]] = {}
         self._names: dict[tuple[Oid, str], str] = {}
         for need in needs:
-            self._wanted.setdefault(need.relid, []).append(need.columns)
+            self._wanted.setdefault((need.relid, need.collation), []).append(need.columns)
         for relid, columns in useful:
-            self._wanted.setdefault(relid, []).append(columns)
+            self._wanted.setdefault((relid, 0), []).append(columns)
 
     def covering(self, need: NeedIndex) -> Columns:
         """The longest wanted column list that begins with the need's own; the first of equally long ones."""
-        longer = [one for one in self._wanted.get(need.relid, ()) if one[: len(need.columns)] == need.columns]
+        wanted = self._wanted.get((need.relid, need.collation), ())
+        longer = [one for one in wanted if one[: len(need.columns)] == need.columns]
         return max(longer, key=len, default=need.columns)
 
     def name(self, table: Relation, columns: list[str], definition: str) -> str:
@@ -59,6 +64,7 @@ def is_covered(catalog: Catalog, need: NeedIndex) -> bool:
         and index.indpred is None
         and index.amname == "btree"
         and tuple(key.attnum for key in index.keys[: len(need.columns)]) == need.columns
+        and need.collation in (0, index.keys[0].collation)
         for index in catalog.indexes_of(need.relid)
     )
 
@@ -73,8 +79,15 @@ def create_index(names: IndexSet, need: NeedIndex) -> Suggestion | None:
     if any(default_opclass(catalog, one.atttypid, "btree") is None for one in attributes):
         return None
     columns = [one.attname for one in attributes]
-    listed = ", ".join(quote_identifier(column) for column in columns)
-    return index_suggestion(names, table, columns, listed, f"index {table.relname} ({', '.join(columns)})")
+    keys = [quote_identifier(column) for column in columns]
+    if need.collation:
+        if need.collation not in _COLLATIONS:
+            return None
+        keys[0] += f" COLLATE {_COLLATIONS[need.collation]}"
+    listed = ", ".join(keys)
+    return index_suggestion(
+        names, table, columns, listed, f"index {table.relname} ({listed if need.collation else ', '.join(columns)})"
+    )
 
 
 def index_suggestion(names: IndexSet, table: Relation, columns: list[str], keys: str, title: str) -> Suggestion:

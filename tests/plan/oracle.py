@@ -38,7 +38,14 @@ STATEMENTS: Final[dict[StatementName, str]] = {
 }
 
 
-_UNSURE: Final = ("cost about the same", "from end to end", "for each value", "to fit in memory", "lie in the range")
+_UNSURE: Final = (
+    "cost about the same",
+    "from end to end",
+    "for each value",
+    "to fit in memory",
+    "lie in the range",
+    "holds the literal",
+)
 """What is said of two plans of which statistics choose one."""
 
 

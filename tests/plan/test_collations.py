@@ -1,0 +1,75 @@
+"""Which collation a comparison goes by, and whether an index in another one serves it: predicted and put to the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlslint import pipeline
+from rlslint.config import Options
+from rlslint.plan.predict import Predictor
+from rlslint.report.plan import plan_json
+from tests.conftest import Server
+from tests.plan.observed import Compact, compact_prediction, explain, same
+
+SCHEMA = """CREATE ROLE reader;
+CREATE DOMAIN label AS text; CREATE DOMAIN c_label AS text COLLATE "C";
+CREATE TABLE items (id int PRIMARY KEY, t text, v varchar(40), n name, c text COLLATE "C", d label, dc c_label, body text);
+CREATE INDEX items_t ON items (t); CREATE INDEX items_v ON items (v); CREATE INDEX items_n ON items (n);
+CREATE INDEX items_c ON items (c); CREATE INDEX items_d ON items (d); CREATE INDEX items_dc ON items (dc);
+CREATE INDEX items_lower ON items (lower(t)); CREATE INDEX items_body ON items (body COLLATE "C");
+CREATE FUNCTION me() RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN current_user; END';
+CREATE FUNCTION me_name() RETURNS name LANGUAGE plpgsql STABLE AS 'BEGIN RETURN current_user; END';
+GRANT SELECT ON items TO reader; ALTER TABLE items ENABLE ROW LEVEL SECURITY;"""
+ROWS = """INSERT INTO items SELECT i, 'u' || i, 'u' || i, 'u' || i, 'u' || i, 'u' || i, 'u' || i, 'u' || i
+  FROM generate_series(1, 100000) i; VACUUM ANALYZE items; SET max_parallel_workers_per_gather = 0"""
+VALUES = (
+    *("current_user", "(SELECT current_user)", "current_user::text", "(SELECT current_user)::text", "session_user"),
+    *("current_user::varchar", "lower(current_user)", "current_user::text || ''", 'current_user COLLATE "default"'),
+    *("me()", "me_name()", "current_setting('role')", "current_setting('role')::name", "'u7'", "'u7'::name", "user"),
+    "coalesce(current_setting('role', true), current_user)",
+    "CASE WHEN current_user = 'x' THEN 'a' ELSE me() END",
+    "CASE WHEN me() = 'x' THEN current_user ELSE current_user END",
+    "to_jsonb(current_user) ->> 'a'",
+    "length(current_user)::text",
+    "md5(current_user)",
+)
+CONDITIONS = (
+    *(f"{column} = {value}" for column in ("t", "v", "n", "c", "d", "dc", "lower(t)", "body") for value in VALUES),
+    "t IN (current_user, 'b')",
+    "t = ANY (ARRAY[current_user])",
+    "t = ANY (ARRAY[current_user]::text[])",
+    "t = ANY (ARRAY(SELECT me()))",
+    "t = ANY (ARRAY(SELECT current_user))",
+    "t = ANY (string_to_array(current_user, ','))",
+    'body = me() COLLATE "C"',
+    "current_user = t",
+    "t >= current_user AND t < me()",
+)
+
+
+@pytest.mark.server
+def test_the_server_uses_the_same_index(server: Server) -> None:
+    different: list[tuple[str, Compact, Compact]] = []
+    with server.database() as connection:
+        for sql in (SCHEMA, *ROWS.split(";")):
+            connection.execute(sql.encode())
+        for condition in CONDITIONS:
+            policy = f"CREATE POLICY p ON items TO reader USING ({condition});"
+            with connection.transaction(force_rollback=True):
+                connection.execute(policy.encode())
+                observed = explain(connection, "reader", "SELECT * FROM items", "items")
+            predicted = _predicted(policy)
+            if not same(observed, predicted):
+                different.append((condition, observed, predicted))
+    assert different == []
+
+
+def _predicted(policy: str) -> Compact:
+    options = Options(paths=("-",), preset="none", pg_version=18)
+    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + policy)[1].catalog
+    table, role = catalog.find_relation(None, "items", ("public",)), catalog.find_role("reader")
+    assert table is not None
+    assert role is not None
+    return compact_prediction(plan_json(catalog, Predictor(catalog).predict(table.oid, role.oid, "select")))
