@@ -5,6 +5,7 @@ A conflict is only reported where there is one, by these laws; so what is refute
 - a comparison that is true has no NULL side; of a strict function's result that is not NULL no argument is.
 - equality of one type is an equivalence (union-find), and where equal values are the same value (values.IDENTITY), terms
   that differ only in equal arguments are the same term (congruence), for what differs at each call was told apart before.
+- NULLIF(a, b) that is not NULL is a; current_setting() is NULL where it raises an error, for nothing passes then.
 - of two values exactly one of <, =, > is true; constants are compared as values.order tells; what it cannot tell is no
   conflict but makes the answer uncertain.
 """
@@ -30,6 +31,7 @@ from rlslint.nodes.primnodes import (
     Var,
 )
 from rlslint.plan import clauses
+from rlslint.rewrite.functions import is_current_setting
 from rlslint.plan.mutate import mutate_children
 
 _CONTRADICTS: Final[Mapping[str, frozenset[str]]] = {
@@ -68,6 +70,7 @@ class Theory:
         for compare in compares:
             if compare.op == "=":
                 self._union(compare.left, compare.right)
+        self._identify(self._there(compares, nulls, opaque))
         self._close()
         return (
             self._null_conflict(compares, nulls, opaque)
@@ -121,6 +124,13 @@ class Theory:
     # NULL -------------------------------------------------------------------------------------------------------
 
     def _null_conflict(self, compares: list[Compare], nulls: list[Null], opaque: list[Opaque]) -> bool:
+        there = self._there(compares, nulls, opaque)
+        gone = {self._find(fact.term) for fact in nulls if fact.is_null}
+        gone.update(self._find(term) for term in self._parent if isinstance(term, Const) and term.value is None)
+        return not there.isdisjoint(gone)
+
+    def _there(self, compares: list[Compare], nulls: list[Null], opaque: list[Opaque]) -> set[Expr]:
+        """Classes of terms that are not NULL."""
         there = {self._find(term) for compare in compares for term in (compare.left, compare.right)}
         for term in self._parent:
             if isinstance(term, Const) and term.value is not None:
@@ -135,9 +145,22 @@ class Theory:
                 if self._find(arg) not in there:
                     there.add(self._find(arg))
                     todo += [term for term in self._parent if self._find(term) == self._find(arg)]
-        gone = {self._find(fact.term) for fact in nulls if fact.is_null}
-        gone.update(self._find(term) for term in self._parent if isinstance(term, Const) and term.value is None)
-        return not there.isdisjoint(gone)
+        return there
+
+    def _identify(self, there: set[Expr]) -> None:
+        """Of what is not NULL: NULLIF is its first argument, and a setting is the same whether or not an error is raised
+        where it is missing."""
+        settings: dict[Expr, Expr] = {}
+        for term in [term for term in self._parent if self._find(term) in there]:
+            match term:
+                case OpExpr(kind="nullif", args=(left, _)):
+                    self._union(term, left)
+                case FuncExpr(args=(name, *_)) if is_current_setting(self.catalog.procs.get(term.funcid)):
+                    settings[name] = term
+        for term in list(self._parent) if settings else ():
+            if isinstance(term, FuncExpr) and term.args and term.args[0] in settings:
+                if is_current_setting(self.catalog.procs.get(term.funcid)):
+                    self._union(term, settings[term.args[0]])
 
     def _not_null(self, var: Var) -> bool:
         relation = self.catalog.relations.get(self.relations.get(var.varno, 0))

@@ -58,7 +58,16 @@ FROM generate_series(1, 600) i;
 _texts = st.sampled_from(["'open'", "'done'", "'held'"])
 _numbers = st.integers(-1, 10).map(str)
 _compare = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
-_user = st.sampled_from(["uid()", "(SELECT uid())", "current_setting('app.user', true)", "'ann'"])
+_user = st.sampled_from(
+    [
+        "uid()",
+        "(SELECT uid())",
+        "current_setting('app.user', true)",
+        "current_setting('app.user')",
+        "NULLIF(current_setting('app.user', true), '')",
+        "'ann'",
+    ]
+)
 
 _simple = st.one_of(
     st.builds("{} = {}".format, st.sampled_from(["owner", "other"]), _user),

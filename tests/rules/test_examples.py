@@ -50,6 +50,19 @@ def test_the_suggestion_cures_the_finding(case: Case) -> None:
     assert [finding.message for finding in cured.findings if finding.rule.code == case.rule.code] == []
 
 
+@pytest.mark.parametrize("case", CURED, ids=str)
+def test_no_suggestion_lets_more_through_as_a_later_migration(case: Case) -> None:
+    result = lint(case.bad, case.example.options)
+    found = [finding for finding in result.findings if finding.rule.code == case.rule.code]
+    changes = [
+        one.up for finding in found for one in finding.suggestions if one.up and one.applicability != "unsafe"
+    ]
+    later = lint(
+        "\n".join([case.bad, "-- next migration", *dict.fromkeys(changes)]), {**case.example.options, "only": ["RLS307"]}
+    )
+    assert [finding.message for finding in later.findings if finding.severity != "info"] == []
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("case", SERVER, ids=str)
 def test_the_server_agrees(case: Case, server: Server) -> None:
