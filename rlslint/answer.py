@@ -69,7 +69,8 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
     remarks = remarks_on(result.inputs, given.verbose, asked.quiet, settled=settled)
     if not asked.quiet:
         remarks += [
-            f"rlslint: {printable(path)} is changed, but not read: {printable(why)}" for path, why in result.unread
+            f"rlslint: {printable(path)} is {'changed, but ' if options.since else ''}not read: {printable(why)}"
+            for path, why in result.unread
         ]
     text = render(result, asked.format, colour=asked.coloured, quiet=asked.quiet)
     failed = options.fail_on != "never" and result.worst_at_least(options.fail_on)

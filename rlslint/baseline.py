@@ -72,8 +72,8 @@ def keep(path: Path, ratchet: Ratchet, *, may_make: bool = True) -> str:
         raise BaselineError(f"{_shown(path)}: no such file; record it outside CI and commit it")
     path.write_text(ratchet.text, encoding="utf-8")
     if ratchet.was is None:
-        return f"made {path}: {ratchet.held} finding{'' if ratchet.held == 1 else 's'} known from now on"
-    return f"cured and taken out of {path}: {ratchet.cured}"
+        return f"made {_shown(path)}: {ratchet.held} finding{'' if ratchet.held == 1 else 's'} known from now on"
+    return f"cured and taken out of {_shown(path)}: {ratchet.cured}"
 
 
 def _is_held(entry: Mapping[str, Any] | None, finding: Finding) -> bool:

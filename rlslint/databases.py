@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,6 +38,14 @@ def single(options: Options, cwd: Path) -> Options:
         names = ", ".join(name for name, _ in options.databases)
         raise ConfigError(f"several databases are configured: choose one with --database: {names}")
     return found[0]
+
+
+def narrowed(options: Options, cwd: Path, changed: Iterable[Path]) -> Options:
+    """The options for the one configured database that the changed files lie in; as they are where there is no such."""
+    if options.database or options.paths:
+        return options
+    names = {_home(options, cwd, str(path)) for path in changed} - {""}
+    return replace(options, database=names.pop()) if len(names) == 1 else options
 
 
 def _of(options: Options, name: str) -> Options:

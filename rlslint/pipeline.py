@@ -12,7 +12,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.change import Look, Reading, at_cause, before_change, caused, concerns, named, since, without
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.config import Options
-from rlslint.databases import each, single
+from rlslint.databases import each, narrowed, single
 from rlslint.findings import Finding, find, order, unsuppressed, unused
 from rlslint.ignores import as_configured
 from rlslint.nodes.primnodes import Oid
@@ -78,16 +78,22 @@ def check(
         runs.append(_Run(project, replayed, facts, findings, cured))
     held = None
     if options.baseline:
-        whole = all(run.cured is None for run in runs)
+        whole = all(run.cured is None for run in runs) and _is_everything(options)
         codes = frozenset(rule.code for rule in chosen)
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
     result = together([_result(run, held, chosen, tell) for run in runs])
-    if changes is not None:
-        changed = {shown_path(path, cwd) for path in changes.added | changes.altered if path.suffix == ".sql"}
-        skipped = {path: reason for run in runs for path, reason in run.project.skipped if path in changed}
-        read = {source.path for run in runs for source in run.project.sources}
-        result = replace(result, unread=tuple(sorted((path, skipped[path]) for path in skipped.keys() - read)))
-    return replace(result, rules=tuple(chosen), prefix=_prefix(cwd))
+    asked = {Path(path) for path in options.paths} if changes is None else changes.added | changes.altered
+    files = {shown_path(path, cwd) for path in asked if path.suffix == ".sql"}
+    skipped = {path: reason for run in runs for path, reason in run.project.skipped if path in files}
+    read = {source.path for run in runs for source in run.project.sources}
+    unread = tuple(sorted((path, skipped[path]) for path in skipped.keys() - read))
+    return replace(result, rules=tuple(chosen), prefix=_prefix(cwd), unread=unread)
+
+
+def _is_everything(options: Options) -> bool:
+    """Whether all that the configuration names is looked at: not one database of several, nor other paths."""
+    elsewhere = {Path(path).resolve() for path in options.paths} != {Path(path).resolve() for path in options.home}
+    return not options.database and not (options.paths and options.databases) and not (options.home and elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,8 @@ def fix(
     """What cures the findings of one database that `check` would report, all together. Raises as `check` and `load` do."""
     chosen = _chosen(options)
     changes = changes_since(options.since, cwd) if options.since else None
+    if changes is not None:
+        options = narrowed(options, cwd, changes.added | changes.altered | changes.removed)
     project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, tell=tell)
     ours = _ours(project, replayed, options, chosen, changes, cwd)
 

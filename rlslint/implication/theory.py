@@ -31,8 +31,8 @@ from rlslint.nodes.primnodes import (
     Var,
 )
 from rlslint.plan import clauses
-from rlslint.rewrite.functions import is_current_setting
 from rlslint.plan.mutate import mutate_children
+from rlslint.rewrite.functions import is_current_setting
 
 _CONTRADICTS: Final[Mapping[str, frozenset[str]]] = {
     "true": frozenset({"false", "not_true"}),

@@ -26,6 +26,8 @@ def render(result: Result) -> str:
             text += f"\n{count(len(ordered) - shown, 'more finding')}: run `rlslint check` to see them all.\n"
             break
         text += block
+    for path, reason in result.unread:
+        text += f"\nNot read: {code(result.in_repository(path))}: {markdown(reason)}\n"
     if result.cured:
         text += "\nNo longer there: " + ", ".join(sorted(_cured(finding) for finding in result.cured[:20]))
         text += f" and {count(len(result.cured) - 20, 'other')}\n" if len(result.cured) > 20 else "\n"

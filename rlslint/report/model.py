@@ -42,7 +42,8 @@ class Result:
     inputs: tuple[Input, ...] = ()
     """What each database was read from."""
     unread: tuple[tuple[str, str], ...] = ()
-    """SQL files that a change brings and that are not read, with the reason: nothing is said of them."""
+    """SQL files that were named, or that a change brings, and that are not read, with the reason: nothing is said of
+    them."""
     cured: tuple[Finding, ...] | None = None
     """Where only a change is reported: what was found before it and is no more. None in a run over everything."""
     ratchet: Ratchet | None = None

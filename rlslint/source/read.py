@@ -13,8 +13,8 @@ from typing import BinaryIO, Final
 from rlslint.source.decode import read_source
 from rlslint.source.discover import Found, Search, hint, not_regular, search
 from rlslint.source.layouts import flyway
-from rlslint.source.layouts.detect import POSSIBLE, folder_layout
-from rlslint.source.layouts.listing import Listing
+from rlslint.source.layouts.detect import CERTAIN, POSSIBLE, folder_layout
+from rlslint.source.layouts.listing import Listing, undoes
 from rlslint.source.model import InputError, Limits, Migration, Problem, Project, SourceFile, Span
 from rlslint.source.script import Part, Scripts
 
@@ -28,6 +28,7 @@ _EMPTY: Final = _CLUSTER | {
 }  # fmt: skip
 """Statements that make nothing in a database."""
 _DEFAULT_LIMITS: Final = Limits()
+_UNDOES: Final = "it undoes a migration"
 
 
 def load_projects(
@@ -88,6 +89,8 @@ class _Group:
 
     found: Found
     reported: set[Path] = field(default_factory=set)
+    passed_over: dict[Path, str] = field(default_factory=dict)
+    """Files that were asked for and that the migration tool does not run, with the reason."""
     named: bool = False
     """Whether each file was named, so that one that cannot be read ends the run."""
 
@@ -118,7 +121,11 @@ def _named(paths: Sequence[str], layout: str) -> list[_Group]:
             continue
         siblings = _siblings(path, layout)
         if siblings is None:
-            loose.append(path)
+            left = _passed_over(path, layout)
+            if left is None:
+                loose.append(path)
+            else:
+                groups.setdefault(left[0].listing.files, _Group(left[0])).passed_over[path] = left[1]
             continue
         group = groups.setdefault(siblings.listing.files, _Group(siblings))
         group.reported.add(path)
@@ -145,11 +152,16 @@ def _at_home(paths: Sequence[str], home: Sequence[str], layout: str) -> list[_Gr
         return []
     groups = _named([one for one in home if Path(one).exists()], layout)
     for file in files:
-        holders = [group for group in groups if file.resolve() in {one.resolve() for one in group.found.listing.files}]
+        left = _passed_over(file, layout)
+        wanted = {file.resolve()} if left is None else {one.resolve() for one in left[0].listing.files}
+        holders = [group for group in groups if wanted <= {one.resolve() for one in group.found.listing.files}]
         if not holders:
             return []
-        holders[0].reported.add(file)
-    return [group for group in groups if group.reported]
+        if left is None:
+            holders[0].reported.add(file)
+        else:
+            holders[0].passed_over[file] = left[1]
+    return [group for group in groups if group.reported or group.passed_over]
 
 
 def _siblings(path: Path, layout: str) -> Found | None:
@@ -165,6 +177,27 @@ def _siblings(path: Path, layout: str) -> Found | None:
             continue
         if detected.layout in ("numbered", "golang-migrate", "flyway"):
             break
+    return None
+
+
+def _passed_over(path: Path, layout: str) -> tuple[Found, str] | None:
+    """The migration folder that a file lies in which its tool does not run, and why not; None where it runs it, or where
+    there is no such folder."""
+    target = path.resolve()
+    for folder in (path.parent, path.parent.parent):
+        detected = folder_layout(folder, layout)
+        files = {file.resolve() for file in detected.listing.files}
+        if target in files:
+            return None
+        if not files or detected.sure == POSSIBLE:
+            continue
+        reasons = (
+            {file.resolve(): reason for file, reason in detected.listing.skipped} if detected.sure == CERTAIN else {}
+        )
+        down = flyway.undoes(path) if detected.layout == "flyway" else undoes(path)
+        reason = reasons.get(target) or (_UNDOES if down else None)
+        if reason is not None:
+            return Found(folder, detected.layout, detected.sure, detected.listing), reason
     return None
 
 
@@ -217,8 +250,11 @@ class _Reader:
             parts += scripts.run(source, problems, layout=own, path=path, transactional=transactional)
         names = {self.shown(path) for path in group.reported}
         everything = {self.shown(path) for path in found.listing.files}
-        reported = frozenset(names) if names and names != everything else None
-        skipped = [(self.shown(path), reason) for path, reason in found.listing.skipped]
+        reported = frozenset(names) if (names or group.passed_over) and names != everything else None
+        # what undoes a migration comes with it, and is worth a word only where nothing else was asked for
+        told = {path: reason for path, reason in group.passed_over.items() if reason != _UNDOES or not group.reported}
+        left = dict((*found.listing.skipped, *told.items()))
+        skipped = [(self.shown(path), reason) for path, reason in left.items()]
         if not group.named:
             skipped += [(self.shown(path), "neither a file nor a folder") for path in not_regular(found.folder)]
         return [

@@ -54,11 +54,10 @@ def test_the_suggestion_cures_the_finding(case: Case) -> None:
 def test_no_suggestion_lets_more_through_as_a_later_migration(case: Case) -> None:
     result = lint(case.bad, case.example.options)
     found = [finding for finding in result.findings if finding.rule.code == case.rule.code]
-    changes = [
-        one.up for finding in found for one in finding.suggestions if one.up and one.applicability != "unsafe"
-    ]
+    changes = [one.up for finding in found for one in finding.suggestions if one.up and one.applicability != "unsafe"]
     later = lint(
-        "\n".join([case.bad, "-- next migration", *dict.fromkeys(changes)]), {**case.example.options, "only": ["RLS307"]}
+        "\n".join([case.bad, "-- next migration", *dict.fromkeys(changes)]),
+        {**case.example.options, "only": ["RLS307"]},
     )
     assert [finding.message for finding in later.findings if finding.severity != "info"] == []
 

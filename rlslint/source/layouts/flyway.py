@@ -69,6 +69,12 @@ def flyway(folder: Path) -> Listing:
     return Listing(tuple(files), tuple(skipped), variables=_placeholders(folder))
 
 
+def undoes(path: Path) -> bool:
+    """Whether the file undoes a version."""
+    match = NAME.match(path.name)
+    return match is not None and match["kind"] == "U"
+
+
 def transactional(path: Path) -> bool:
     """Whether Flyway runs the file in a transaction: its ``.conf`` file says when not."""
     return not _NOT_TRANSACTIONAL.search(head(path.with_name(path.name + ".conf")))

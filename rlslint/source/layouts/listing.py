@@ -151,6 +151,12 @@ def without_down_files(paths: list[Path]) -> list[Path]:
     return [path for path in up if path not in words or int(words[path][:30]) not in others]
 
 
+def undoes(path: Path) -> bool:
+    """Whether the file undoes a migration that lies beside it."""
+    beside = sql_files(path.parent)
+    return path.name in {one.name for one in beside} - {one.name for one in without_down_files(beside)}
+
+
 def walk(folder: Path, depth: int = 24) -> Iterator[Path]:
     """The folder and all below it, by path; links are not followed, nor what lies deeper than anybody nests."""
     yield folder
