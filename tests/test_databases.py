@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,25 @@ def test_what_cannot_be_meant_is_one_line(repository: Path, command: str, argume
 def test_plan_of_one(repository: Path) -> None:
     data = json.loads(rlslint("plan", "--format", "json", "--database", "app", cwd=repository).out)
     assert {(one["table"], one["role"]) for one in data["plans"]} == {("notes", "member")}
+
+
+def test_the_baseline_of_all_outlives_a_run_over_one(repository: Path) -> None:
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *identity, *arguments], cwd=repository, capture_output=True, check=True)
+
+    rlslint("check", "--baseline", "known.json", cwd=repository)
+    kept = (repository / "known.json").read_text()
+    assert kept.count("fingerprint") == 2
+    for arguments in (["--database", "app"], ["app/migrations"], ["billing/migrations/1_a.sql"]):
+        rlslint("check", "--baseline", "known.json", *arguments, cwd=repository)
+        assert (repository / "known.json").read_text() == kept, arguments
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-q", "-m", "start")
+    (repository / "app" / "migrations" / "2_b.sql").write_text(SQL.split("\n", 1)[1].replace("notes", "files"))
+    # of several databases the change concerns one
+    done = rlslint("fix", "--since", "main", "--dry-run", cwd=repository)
+    assert "ON public.files (owner)" in done.out
+    (repository / "billing" / "migrations" / "2_b.sql").write_text(SQL.split("\n", 1)[1].replace("notes", "bills"))
+    assert "choose one with --database" in rlslint("fix", "--since", "main", "--dry-run", cwd=repository).err

@@ -154,7 +154,10 @@ def without_down_files(paths: list[Path]) -> list[Path]:
 def undoes(path: Path) -> bool:
     """Whether the file undoes a migration that lies beside it."""
     beside = sql_files(path.parent)
-    return path.name in {one.name for one in beside} - {one.name for one in without_down_files(beside)}
+    names = {one.name for one in beside}
+    return path.name in names - {one.name for one in without_down_files(beside)} or (
+        path.name == "down.sql" and "up.sql" in names
+    )
 
 
 def walk(folder: Path, depth: int = 24) -> Iterator[Path]:
