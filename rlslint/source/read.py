@@ -187,10 +187,10 @@ def _passed_over(path: Path, layout: str) -> tuple[Found, str] | None:
     for folder in (path.parent, path.parent.parent):
         detected = folder_layout(folder, layout)
         files = {file.resolve() for file in detected.listing.files}
-        if target in files:
-            return None
         if not files or detected.sure == POSSIBLE:
             continue
+        if target in files:
+            return None
         reasons = (
             {file.resolve(): reason for file, reason in detected.listing.skipped} if detected.sure == CERTAIN else {}
         )
