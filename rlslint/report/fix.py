@@ -54,6 +54,7 @@ def render_json(cure: Cure, files: Sequence[NewFile]) -> str:
             for change in cure.changes
         ],
         "cured": cure.cured,
+        "hidden": cure.hidden,
         "left": [
             {
                 "code": finding.rule.code,
@@ -71,6 +72,8 @@ def summary(cure: Cure, *, unsafe: bool) -> str:
     """One line: how much is cured, how much is not, and why not."""
     refused = sum(1 for _, one in cure.left if one is not None)
     parts = [f"{cure.cured} cured by {count(len(cure.changes), 'change')}" if cure.changes else "nothing to change"]
+    if cure.hidden:
+        parts.append(f"{cure.hidden} no longer said beside others, but there")
     if refused and not unsafe:
         parts.append(f"{refused} could be cured by changing who passes (--unsafe, shown by check)")
     if len(cure.left) > refused:

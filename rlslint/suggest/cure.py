@@ -19,7 +19,7 @@ from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import Session
-from rlslint.suggest.judge import Judge
+from rlslint.suggest.judge import Judge, Key, finding_key
 from rlslint.suggest.policies import create_policy, role_list, table_name
 from rlslint.suggest.suggest import suggest
 from rlslint.suggest.trial import applied, run
@@ -52,6 +52,9 @@ class Cure:
     changes: tuple[Change, ...]
     left: tuple[tuple[Finding, Suggestion | None], ...]
     cured: int
+    """Findings that there were and whose cause is gone."""
+    hidden: int = 0
+    """Those that are only not said any more, since they give way to another: not cured."""
 
 
 def cure(
@@ -73,7 +76,7 @@ def cure(
     creates = {oid: create_policy(catalog, policy) for oid, policy in originals.items()}
     taken: dict[Suggestion, list[str]] = {}
     touched: dict[Oid, list[tuple[Finding, Suggestion]]] = {}
-    first = len(findings)
+    first = list(findings)
     left: list[tuple[Finding, Suggestion | None]] = []
     for _ in range(_ROUNDS):
         offered = suggest(findings, judge(facts))
@@ -110,7 +113,17 @@ def cure(
         *_policies(catalog, originals, texts, creates, taken, touched),
         *_indexes(facts, taken),
     ]
-    return Cure(tuple(changes), tuple(left), first - len(left))
+    return Cure(tuple(changes), tuple(left), *_counted(first, left, judge(facts).standing()))
+
+
+def _counted(
+    first: Sequence[Finding], left: Sequence[tuple[Finding, Suggestion | None]], standing: frozenset[Key]
+) -> tuple[int, int]:
+    """(cured, hidden) of the first findings."""
+    said = {(one.rule.code, one.relid, one.policy_oid) for one, _ in left}
+    gone = [one for one in first if (one.rule.code, one.relid, one.policy_oid) not in said]
+    hidden = sum(finding_key(one) in standing for one in gone)
+    return len(gone) - hidden, hidden
 
 
 def _policies_of(catalog: Catalog, suggestion: Suggestion) -> tuple[Oid, ...]:

@@ -82,6 +82,10 @@ class Judge:
             self._verdicts[key] = self._judge(*key)
         return self._verdicts[key]
 
+    def standing(self) -> frozenset[Key]:
+        """Everything that is found as things are, those findings included that give way to others."""
+        return frozenset(finding_key(finding) for finding in every(self._rules, self.facts))
+
     def affected(self, statements: Sequence[str]) -> frozenset[Oid]:
         """Tables whose statements may run otherwise after the SQL; none where it cannot be run."""
         with applied(self.catalog, statements) as change:
