@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -330,29 +331,21 @@ def verify(
             say=progress.say,
             tell=progress,
         )
-        if against is not None:
-            theirs = against
-            compared = with_room(
-                lambda: pipeline.verify_against(options, cwd=cwd, against=theirs, request=request), request.stop
+        stdin = standard_input(options.paths)
+
+        def compare(theirs: Path) -> tuple[str, bool]:
+            tables = pipeline.verify_against(options, cwd=cwd, against=theirs, request=request)
+            return getattr(against_report, f"render_{format_}")(tables), all(one.holds for one in tables)
+
+        def prove() -> tuple[str, bool]:
+            claims = pipeline.verify(
+                options, cwd=cwd, request=request, stdin=stdin, stdin_filename=given.stdin_filename
             )
-            progress.clear()
-            write(getattr(against_report, f"render_{format_}")(compared), given.output)
-            held = all(one.holds for one in compared)
-        else:
-            stdin = standard_input(options.paths)
-            found = with_room(
-                lambda: pipeline.verify(
-                    options,
-                    cwd=cwd,
-                    request=request,
-                    stdin=stdin,
-                    stdin_filename=given.stdin_filename,
-                ),
-                request.stop,
-            )
-            progress.clear()
-            write(getattr(report, f"render_{format_}")(found), given.output)
-            held = all(one.holds for one in found)
+            return getattr(report, f"render_{format_}")(claims), all(one.holds for one in claims)
+
+        text, held = with_room(prove if against is None else partial(compare, against), request.stop)
+        progress.clear()
+        write(text, given.output)
     if not held:
         sys.exit(1)
 
