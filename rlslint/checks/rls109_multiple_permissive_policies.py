@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
+from rlslint.catalog.catalog import PUBLIC
+from rlslint.catalog.membership import has_privs_of_role
 from rlslint.catalog.rows import Policy
 from rlslint.checks.model import Facts, Match, Need, NeedMerge, NeedNote, NeedRegroup
 from rlslint.nodes.primnodes import Oid
+from rlslint.plan.clauses import is_true
 from rlslint.plan.model import AccessPlan
-from rlslint.rewrite.model import StatementName
+from rlslint.rewrite.model import PolicyClause, StatementName
 from rlslint.rewrite.rowsecurity import bypasses
 
 _COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
@@ -19,8 +23,9 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
     found: dict[Oid, dict[tuple[Policy, ...], list[AccessPlan]]] = {}
     for plan in facts.plans:
         if plan.statement in _COMMANDS:
-            policies = _permissive(plan)
-            if len(policies) > max_policies:
+            clauses = _permissive(plan)
+            policies = tuple(dict.fromkeys(clause.policy for clause in clauses))
+            if len(policies) > max_policies and not _has_all_rows(facts, clauses):
                 found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
     for relid, groups in found.items():
         every = tuple(dict.fromkeys(policy for group in groups for policy in group))
@@ -43,13 +48,31 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
         )
 
 
-def _permissive(plan: AccessPlan) -> tuple[Policy, ...]:
+def _permissive(plan: AccessPlan) -> tuple[PolicyClause, ...]:
     """The policies for the statement's own command, in order of creation."""
     security = plan.row_security
     quals = security.security_quals[:1] or tuple(
         option.quals for option in security.with_check_options if option.kind == "insert"
     )
-    return tuple(dict.fromkeys(clause.policy for one in quals for clause in one.permissive))
+    return tuple(clause for one in quals for clause in one.permissive)
+
+
+def _has_all_rows(facts: Facts, clauses: Sequence[PolicyClause]) -> bool:
+    """Whether one policy lets this role do everything, and the others are there for roles that it is not for: the OR folds
+    to true (eval_const_expressions), so nothing is paid for them, and no TO could leave out who inherits them."""
+    return any(
+        is_true(one.stored.expr)
+        and all(_is_for_more(facts, other.policy, one.policy) for other in clauses if other.policy is not one.policy)
+        and (one.policy.polcmd == "*" or not any(is_true(other.stored.expr) for other in clauses if other is not one))
+        for one in clauses
+    )
+
+
+def _is_for_more(facts: Facts, policy: Policy, other: Policy) -> bool:
+    """Whether it applies to a role that the other does not apply to."""
+    return any(
+        not any(has_privs_of_role(facts.catalog, role, named) for named in other.polroles) for role in policy.polroles
+    )
 
 
 def _needs(facts: Facts, groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ...]:
@@ -66,10 +89,22 @@ def _needs(facts: Facts, groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> 
     holders = facts.holders(relation)
     if holders and bypasses(facts.catalog, relation, relation.relowner) is None:
         holders = tuple(sorted({*holders, relation.relowner}))
-    return (*needs, NeedRegroup(every, holders), NeedNote(_ADVICE, unless_cured=True))
+    named = {role for policy in every for role in policy.polroles}
+    advice = _UNKNOWN if PUBLIC in named and not holders else _INHERITED if _inherit(facts, named) else _ADVICE
+    return (*needs, NeedRegroup(every, holders), NeedNote(advice, unless_cured=True))
 
 
-_ADVICE = (
-    "policies that differ in their roles can only be merged for known roles, and nothing here grants the table to any: name "
-    "in TO whom each is meant for, and split FOR ALL into its commands, so that fewer apply at once"
+def _inherit(facts: Facts, roles: Collection[Oid]) -> bool:
+    """Whether one of the roles has the privileges of another."""
+    return any(one != other and has_privs_of_role(facts.catalog, one, other) for one in roles for other in roles)
+
+
+_ADVICE: Final = "name in TO whom each is meant for, and split FOR ALL into its commands, so that fewer apply at once"
+_UNKNOWN: Final = (
+    "policies that differ in their roles can only be merged for known roles, and nothing here grants the table to any: "
+    f"{_ADVICE}"
+)
+_INHERITED: Final = (
+    "no TO leaves out a role that has the privileges of one that it names: what applies to the roles above needs no policy "
+    "that only says it again"
 )

@@ -401,7 +401,14 @@ def unfolded_forms(writing: Writing) -> Iterator[tuple[Form, str]]:
             for form in () if inner is None else all_forms(inner):
                 text = inner.check(form) if inner is not None else None
                 if text is not None:
-                    yield replace(form, node=node, title=f"{opened.title}, and {form.title}"), text
+                    whole = replace(
+                        form,
+                        node=node,
+                        title=f"{opened.title}, and {form.title}",
+                        applicability=opened.applicability if form.applicability == "safe" else form.applicability,
+                        assumes=(*opened.assumes, *form.assumes),
+                    )
+                    yield whole, text
 
 
 def _calls_of(writing: Writing, funcid: Oid) -> list[tuple[int, int]]:

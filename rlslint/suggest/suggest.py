@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlslint.checks.model import NeedIndex
+from rlslint.checks.model import NeedIndex, NeedNote
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.source.model import Tell, silent
@@ -41,8 +41,8 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
                 if made:
                     break
         notes = proposer.notes(finding, cured=bool(made))
-        if not made and not notes and finding.rule.about == "plans" and finding.needs:
-            notes = (why_not(proposer, judge, finding),)
+        if not made and finding.rule.about == "plans" and any(not isinstance(one, NeedNote) for one in finding.needs):
+            notes = (*why_not(proposer, judge, finding, advised=bool(notes)), *notes)
         result.append(with_suggestions(finding, (*made, *notes)))
     return with_clashes(result)
 

@@ -13,16 +13,16 @@ from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.bodies import only_query
 from rlslint.suggest.judge import Judge, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer
-from rlslint.suggest.rewrites.list_helper import asked_for
+from rlslint.suggest.rewrites.list_helper import asked_for, default_words
 from rlslint.suggest.rewrites.writing import Writing, is_bare, positive
 
 
-def why_not(proposer: Proposer, judge: Judge, finding: Finding) -> Suggestion:
-    """The first reason that there is."""
-    reason = next(
-        _reasons(proposer, judge, finding), "no other form of the condition is known to let the same rows through"
-    )
-    return Suggestion(kind="note", title=f"no SQL is offered: {reason}", applicability="unsafe")
+def why_not(proposer: Proposer, judge: Judge, finding: Finding, *, advised: bool) -> Iterator[Suggestion]:
+    """The first reason that there is; where there is none, and the finding has no advice of its own, that."""
+    unknown = None if advised else "no other form of the condition is known to let the same rows through"
+    reason = next(_reasons(proposer, judge, finding), unknown)
+    if reason is not None:
+        yield Suggestion(kind="note", title=f"no SQL is offered: {reason}", applicability="unsafe")
 
 
 def _reasons(proposer: Proposer, judge: Judge, finding: Finding) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _tried(judge: Judge, finding: Finding, proposal: Proposal) -> Iterator[str]:
     if verdict.rejected is not None:
         yield f"{tried}: PostgreSQL would refuse it ({verdict.rejected})"
     elif finding_key(finding) not in verdict.gone:
-        yield f"{tried}: the plan would be no better"
+        yield f"{tried}: the finding would stay"
     elif verdict.new:
         codes = ", ".join(sorted({new.rule.code for new in verdict.new}))
         yield f"{tried}: {codes} would come in its place"
@@ -74,8 +74,8 @@ def _helper(writing: Writing, need: NeedHelper) -> Iterator[str]:
     if not calls:
         yield f"{name} does not stand by itself among AND and OR, where a list could take its place"
         return
-    if len(calls[0].args) != len(proc.proargtypes):
-        yield f"{name} is called without all of its arguments"
+    if default_words(proc, calls[0]) is None:
+        yield f"{name} is called without all of its arguments, and what stands for them is no constant"
         return
     call = calls[0]
     if len(_from_row(call.args)) != 1:

@@ -105,12 +105,19 @@ def _own(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def measure(
-    connection: Connection, statement: str, table: str, role: str, user: int, settings: Mapping[str, str], limit_ms: int
+    connection: Connection,
+    statement: str,
+    table: str,
+    role: str,
+    user: int,
+    settings: Mapping[str, str],
+    limit_ms: int,
+    runs: int = _RUNS,
 ) -> Measured:
-    """The best of two runs, of more while they are quick."""
+    """The best of two runs, of more, up to ``runs``, while they are quick."""
     best: Measured | None = None
     begun = perf_counter()
-    for run in range(_RUNS):
+    for run in range(runs):
         if run > 1 and perf_counter() - begun > _ENOUGH:
             break
         try:

@@ -162,7 +162,7 @@ def parents(draw: st.DrawFn) -> str:
 
 @st.composite
 def helpers(draw: st.DrawFn) -> str:
-    """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row."""
+    """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row; the last two may be left out."""
     source = draw(st.sampled_from(SOURCES))
     key = draw(st.sampled_from(["m.team = k", "k = m.team", "m.team8 = k", "m.team = asks.k", "(m.team = k)"]))
     more = [
@@ -191,14 +191,14 @@ def helpers(draw: st.DrawFn) -> str:
     rights = draw(st.sampled_from(["", "SECURITY DEFINER", "SECURITY DEFINER SET search_path = public"]))
     more_rights = draw(st.sampled_from(["STABLE", "STABLE STRICT"]))
     return (
-        f"CREATE OR REPLACE FUNCTION asks(k int, r text, u int) RETURNS boolean LANGUAGE {language} {more_rights} "
-        f"{rights} AS $f$ {body} $f$"
+        "CREATE OR REPLACE FUNCTION asks(k int, r text DEFAULT 'a', u int DEFAULT NULL) RETURNS boolean "
+        f"LANGUAGE {language} {more_rights} {rights} AS $f$ {body} $f$"
     )
 
 
 @st.composite
 def unfoldable(draw: st.DrawFn) -> str:
-    """CREATE FUNCTION fits(k int, u int), a helper whose body PostgreSQL puts in the place of a call."""
+    """CREATE FUNCTION fits(k int, u int), a helper whose body may stand in the place of a call."""
     one = st.sampled_from(
         [
             "k = uid()",
@@ -216,9 +216,10 @@ def unfoldable(draw: st.DrawFn) -> str:
     )
     body = draw(st.sampled_from([" AND ", " OR "])).join(draw(st.lists(one, min_size=1, max_size=3)))
     rights = draw(st.sampled_from(["STABLE", "STABLE", "STABLE", "STABLE SECURITY DEFINER", "STABLE STRICT"]))
-    return (
-        f"CREATE OR REPLACE FUNCTION fits(k int, u int) RETURNS boolean LANGUAGE sql {rights} AS $f$ SELECT {body} $f$"
-    )
+    head = f"CREATE OR REPLACE FUNCTION fits(k int, u int) RETURNS boolean {rights} LANGUAGE"
+    if draw(st.booleans()):
+        return f"{head} plpgsql AS $f$ BEGIN RETURN {body}; END $f$"
+    return f"{head} sql AS $f$ SELECT {body} $f$"
 
 
 OWN = (

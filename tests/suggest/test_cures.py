@@ -123,3 +123,98 @@ def test_an_index_holds_what_a_helper_reads_by_it(tmp_path: Path, read: str, col
     assert any(text.endswith(f" ON public.members ({columns});") for text in ups)
     # a call with a body of its own is asked once, also where the index is not taken
     assert any("team_id = ANY ((SELECT teams())::integer[])" in text for text in ups)
+
+
+INHERITED = """
+CREATE ROLE member NOLOGIN;
+CREATE ROLE admin NOLOGIN;
+GRANT member TO admin;
+CREATE TABLE docs (id bigint PRIMARY KEY, owner text NOT NULL);
+CREATE INDEX docs_owner_idx ON docs (owner);
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON docs TO member;
+CREATE POLICY everything ON docs TO admin USING ({all});
+CREATE POLICY own ON docs FOR SELECT TO {to} USING (owner = CURRENT_USER::text);
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "to", "expected"),
+    [
+        # what the admin inherits folds to true beside its own: nothing is paid for it, and no TO could leave it out
+        ("true", "member", []),
+        ("owner = 'x'", "member", ["RLS109"]),
+        # a policy that says again what another one says of the same role
+        ("true", "admin", ["RLS109"]),
+        ("true", "PUBLIC", []),
+    ],
+)
+def test_what_a_role_inherits_beside_all_rows_costs_nothing(
+    tmp_path: Path, condition: str, to: str, expected: list[str]
+) -> None:
+    (tmp_path / "0001_docs.sql").write_text(INHERITED.format(all=condition, to=to), encoding="utf-8")
+    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    assert [one.rule.code for one in found if one.rule.code == "RLS109"] == expected
+
+
+UNSEEN = """
+CREATE ROLE member NOLOGIN;
+CREATE FUNCTION app_user() RETURNS int LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('app.user', true), '')::int $$;
+CREATE TABLE docs (id bigint PRIMARY KEY, team_id int NOT NULL);
+CREATE INDEX docs_team_id_idx ON docs (team_id);
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON docs TO member;
+CREATE POLICY team ON docs FOR SELECT TO member
+  USING (team_id IN (SELECT m.team_id FROM elsewhere m WHERE {where}));
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("m.who = app_user()", "team_id = ANY (ARRAY(SELECT m.team_id FROM elsewhere m WHERE m.who = app_user()))"),
+        # what nobody knows might be VOLATILE
+        ("unseen(m.who) = app_user()", None),
+    ],
+)
+def test_a_list_may_come_from_a_table_that_no_file_creates(tmp_path: Path, where: str, expected: str | None) -> None:
+    (tmp_path / "0001_docs.sql").write_text(UNSEEN.format(where=where), encoding="utf-8")
+    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    offered = [one for finding in found for one in finding.suggestions if finding.rule.code == "RLS110" and one.up]
+    assert [one.up for one in offered] == ([f"ALTER POLICY team ON public.docs USING ({expected});"] if expected else [])
+    assert {one.applicability for one in offered} <= {"conditional"}
+
+
+DEFAULTS = """
+CREATE ROLE member NOLOGIN;
+CREATE FUNCTION app_user() RETURNS int LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('app.user', true), '')::int $$;
+CREATE TABLE members (team_id int NOT NULL, user_id int NOT NULL, rank text, PRIMARY KEY (user_id, team_id));
+CREATE TABLE docs (id bigint PRIMARY KEY, team_id int NOT NULL);
+CREATE INDEX docs_team_id_idx ON docs (team_id);
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON docs, members TO member;
+CREATE FUNCTION belongs(team int, asked text DEFAULT {default}) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+  SET search_path = public
+  AS $$ SELECT EXISTS (SELECT 1 FROM members m
+                       WHERE m.team_id = team AND m.user_id = app_user() AND (asked IS NULL OR m.rank = asked)) $$;
+CREATE POLICY team ON docs FOR SELECT TO member USING ({call});
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "call", "listed"),
+    [
+        ("NULL", "belongs(team_id)", "(asked text DEFAULT NULL)"),
+        ("'owner'", "belongs(team => team_id)", None),
+        ("'owner'", "belongs(asked => 'x', team => team_id)", "(asked text)"),
+        ("lower('X')", "belongs(team_id)", None),
+    ],
+)
+def test_a_list_takes_the_defaults_of_its_helper(tmp_path: Path, default: str, call: str, listed: str | None) -> None:
+    (tmp_path / "0001_docs.sql").write_text(DEFAULTS.format(default=default, call=call), encoding="utf-8")
+    _, cure = pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=False)
+    made = [text for change in cure.changes for text in change.up if text.startswith("CREATE OR REPLACE FUNCTION")]
+    assert bool(made) == (listed is not None)
+    assert all(f"belongs_team_ids{listed}" in text for text in made)

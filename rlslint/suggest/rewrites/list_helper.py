@@ -4,7 +4,8 @@ Proof. Let f(..., k, ...) be a STABLE function whose body is nothing but ``EXIST
 where p refers to no argument that comes from the row, and let g(...) be a STABLE function with the same owner's or
 caller's rights and the same settings that gives back ``SELECT m.c FROM m WHERE p``. f's answer is true exactly when some
 row of m makes p true with ``m.c = k`` true, and ``k = ANY (ARRAY(SELECT g(...)))`` is true exactly then (membership.py).
-A STRICT f is not true for a NULL in k either; its other arguments go to g, which is STRICT then, too.
+A STRICT f is not true for a NULL in k either; its other arguments go to g, which is STRICT then, too. What a call of f
+leaves to a default, that of g leaves to the same one.
 ``(SELECT f(..., k, ...))`` without FROM has the value of f, and ``f(..., k, ...) = true`` is true when f is. What stays a
 plain scan for f, once a row, is one scan for g.
 """
@@ -81,9 +82,12 @@ def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
     if not isinstance(node, FuncExpr) or proc is None or proc.prokind != "f" or proc.proretset or proc.prosqlbody:
         return None
     from_row = [i for i, arg in enumerate(node.args) if has_vars_of_level(arg, 0)]
-    if len(from_row) != 1 or len(node.args) != len(proc.proargtypes) or proc.origin is None:
+    if len(from_row) != 1 or proc.origin is None:
         return None
     (index,) = from_row
+    defaults = default_words(proc, node)
+    if defaults is None:
+        return None
     found = _question(catalog, proc, index + 1)
     if found is None:
         return None
@@ -94,11 +98,32 @@ def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
     (pair,) = answer.pairs
     if not isinstance(strip_relabel(pair.outer), Var) or not is_element(catalog, pair.inner.type):
         return None
-    others = tuple(number for number in range(1, len(node.args) + 1) if number != index + 1)
+    others = tuple(number for number in range(1, len(proc.proargtypes) + 1) if number != index + 1)
     numbers = _numbers(answer.query, others if proc.proisstrict else ())
     if numbers is None or not _bound(catalog, answer, node, numbers):
         return None
-    return _made(writing, part, node, index, proc, answer, numbers)
+    return _made(writing, part, node, index, proc, answer, numbers, defaults)
+
+
+def default_words(proc: Proc, node: FuncExpr) -> dict[int, str] | None:
+    """The defaults that a call takes, by the argument's number; None where one is no constant, or cannot be told."""
+    first, last = len(node.args) + 1, len(proc.proargtypes)
+    if first > last:
+        return {}
+    call = {} if node.raw is None else node.raw.get("FuncCall", {})
+    given = any("NamedArgExpr" in arg for arg in call.get("args", ())) or proc.provariadic
+    if given or proc.statement is None or proc.statement.kind != "CreateFunctionStmt":
+        return None
+    inputs = [one["FunctionParameter"] for one in proc.statement.node.get("parameters", ())]
+    inputs = [one for one in inputs if one.get("mode") not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")]
+    found = {}
+    for number in range(first, last + 1):
+        raw = inputs[number - 1].get("defexpr") if number <= len(inputs) else None
+        start, end = (-1, -1) if raw is None or "A_Const" not in raw else expression_extent(proc.statement, raw)
+        if start < 0:
+            return None
+        found[number] = proc.statement.text[start:end]
+    return found
 
 
 def asked_for(catalog: Catalog, part: Expr) -> Expr:
@@ -115,22 +140,30 @@ def asked_for(catalog: Catalog, part: Expr) -> Expr:
 
 
 def _made(
-    writing: Writing, part: Expr, node: FuncExpr, index: int, proc: Proc, answer: Turned, numbers: tuple[int, ...]
+    writing: Writing,
+    part: Expr,
+    node: FuncExpr,
+    index: int,
+    proc: Proc,
+    answer: Turned,
+    numbers: tuple[int, ...],
+    defaults: dict[int, str],
 ) -> ListHelper | None:
     catalog = writing.catalog
     (pair,) = answer.pairs
     column = pair.inner_words.rpartition(".")[2].strip('"')
     name = f"{proc.proname}_{column}s"
     schema = catalog.nspname(proc.pronamespace)
-    words = {number: writing.words(written(node.args[number - 1])) for number in numbers}
+    given = tuple(number for number in numbers if number not in defaults)
+    words = {number: writing.words(written(node.args[number - 1])) for number in given}
     outer = writing.operand(written(node.args[index]))
     if not outer or not all(words.values()) or len(name.encode()) > _LONGEST or not column.isidentifier():
         return None
     names = argument_names(proc)
     arguments = ", ".join(
-        f"{quote_identifier(names[number - 1])} {format_type(catalog, proc.proargtypes[number - 1])}".strip()
-        if names[number - 1]
-        else format_type(catalog, proc.proargtypes[number - 1])
+        f"{quote_identifier(names[number - 1]) if names[number - 1] else ''}"
+        f" {format_type(catalog, proc.proargtypes[number - 1])}"
+        f"{f' DEFAULT {defaults[number]}' if number in defaults else ''}".strip()
         for number in numbers
     )
     argtypes = tuple(proc.proargtypes[number - 1] for number in numbers)
@@ -145,12 +178,12 @@ def _made(
         f"{head} RETURNS SETOF {format_type(catalog, pair.inner.type)}\n  LANGUAGE sql STABLE{rights}\n"
         f"  AS {quote} {body} {quote};"
     )
-    call = f"{quote_qualified(schema, name)}({', '.join(words[number] for number in numbers)})"
+    call = f"{quote_qualified(schema, name)}({', '.join(words[number] for number in given)})"
     start, end = writing.place(part)
     form = Form(
         edits=((start, end, f"{outer} = ANY (ARRAY(SELECT {call}))"),),
         node=part,
-        accepts=lambda new: _is_asked_once(catalog, new, node, index, pair.opno, numbers),
+        accepts=lambda new: _is_asked_once(catalog, new, node, index, pair.opno, given),
         title=f"ask once for the list: {name}() beside {proc.proname}()",
         applicability="safe" if proc.provolatile != "v" else "conditional",
         assumes=(f"{proc.proname}() gives one answer throughout a statement",) if proc.provolatile == "v" else (),
@@ -260,7 +293,8 @@ def _renumbered(query: Query, numbers: dict[int, int]) -> Query:
 
 def _bound(catalog: Catalog, answer: Turned, node: FuncExpr, numbers: tuple[int, ...]) -> bool:
     """Whether the list is one user's: without, it would be as long as the table."""
-    return answer.bound or any(of_session(catalog, node.args[number - 1]) for number in numbers)
+    given = (node.args[number - 1] for number in numbers if number <= len(node.args))
+    return answer.bound or any(of_session(catalog, arg) for arg in given)
 
 
 def _is_asked_once(catalog: Catalog, new: Expr, old: FuncExpr, index: int, opno: Oid, numbers: tuple[int, ...]) -> bool:

@@ -36,6 +36,7 @@ from rlslint.nodes.primnodes import (
     SQLValueFunction,
     SubLink,
     SubLinkType,
+    Unresolved,
     Var,
 )
 from rlslint.plan import clauses
@@ -74,7 +75,11 @@ def _uncorrelated(writing: Writing, node: SubLink) -> Iterator[Form]:
     if len(node.lefthand) != 1 or not _is_equal(writing.catalog, node.opnos[0]) or node.subselect.for_update:
         return
     (outer,) = node.lefthand
-    if not has_vars_of_level(outer, 0) or not is_element(writing.catalog, node.subselect.targets[0].expr.type):
+    target = node.subselect.targets[0].expr
+    unseen = _unseen_columns(node)
+    # PostgreSQL took the policy, so what it knows of a table that no file creates is comparable with the left side
+    kind = target.type or node.righttypes[0]
+    if unseen is None or not has_vars_of_level(outer, 0) or not is_element(writing.catalog, kind):
         return
     opened = opening(writing, node)
     if opened is None:
@@ -85,7 +90,23 @@ def _uncorrelated(writing: Writing, node: SubLink) -> Iterator[Form]:
         node=node,
         accepts=lambda new: is_membership(new, outer, node.opnos[0], node.subselect),
         title=TITLE,
+        applicability="conditional" if unseen else "safe",
+        assumes=(f"{' and '.join(unseen)} in the subquery belong to its table, which no file creates",)
+        if unseen
+        else (),
     )
+
+
+def _unseen_columns(node: SubLink) -> tuple[str, ...] | None:
+    """Columns that may belong to a table that no file creates; None where anything else is unknown."""
+    found: dict[str, None] = {}
+    for part, _ in walk_deep(node):
+        if isinstance(part, Unresolved):
+            fields = () if part.raw is None else part.raw.get("ColumnRef", {}).get("fields", ())
+            if not fields or part.sqlstate is not None or "String" not in fields[-1]:
+                return None
+            found[fields[-1]["String"]["sval"]] = None
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

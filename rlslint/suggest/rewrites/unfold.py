@@ -3,7 +3,9 @@
 Proof. PostgreSQL itself puts the body of such a function in the place of a call (inline_function in clauses.c): LANGUAGE
 sql, one SELECT of one expression without FROM, with the caller's rights and settings, not STRICT. The arguments here are
 columns and constants, which may be written as often as the body names them. Whoever runs the statement may EXECUTE the
-function, since PUBLIC may; what the body calls is asked for as the same role either way.
+function, since PUBLIC may; what the body calls is asked for as the same role either way. A PL/pgSQL body that is nothing
+but RETURN of an expression gives that expression's value with the same rights, names that could be a column and an
+argument left aside; one that is not declared STABLE looks at the tables anew each time (exec_eval_simple_expr).
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from collections.abc import Iterator
 from rlslint.analyze.deparse import resolve_text, same_shape
 from rlslint.analyze.entry import rejections, unknowns
 from rlslint.catalog.catalog import PUBLIC
+from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Param, Var
 from rlslint.plan.clauses import strip_relabel
 from rlslint.plan.mutate import mutate, shift_levels
-from rlslint.rewrite.bodies import only_query
+from rlslint.rewrite.bodies import argument_names, only_query
 from rlslint.source.extent import expression_extent
 from rlslint.suggest.rewrites.writing import Form, Writing, is_bare, written
 
@@ -28,7 +31,7 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
     if not isinstance(node, FuncExpr) or proc is None or proc.origin is None or len(node.args) != len(proc.proargtypes):
         return
     if (
-        proc.prolang != "sql"
+        proc.prolang not in ("sql", "plpgsql")
         or proc.prosecdef
         or proc.proconfig
         or proc.proisstrict
@@ -48,6 +51,8 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
         return
     body = query.targets[0].expr
     if body.raw is None or body.type != node.type or rejections(body) or unknowns(body):
+        return
+    if proc.prolang == "plpgsql" and _conflicts(proc, body):
         return
     first, last = expression_extent(statement, body.raw)
     edits = []
@@ -72,12 +77,26 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
         return shift_levels(node.args[part.number - 1], level) if isinstance(part, Param) else part
 
     expected = mutate(body, put)
+    anew = proc.prolang == "plpgsql" and proc.provolatile == "v"
     yield Form(
         edits=((start, end, f"({' '.join(text.split())})"),),
         node=node,
         accepts=lambda new: same_shape(new, expected),
         title=f"the condition of {proc.proname}() in its place",
+        applicability="conditional" if anew else "safe",
+        assumes=(f"{proc.proname}() gives one answer throughout a statement",) if anew else (),
     )
+
+
+def _conflicts(proc: Proc, body: Expr) -> bool:
+    """Whether a name in it could be a column and an argument: PL/pgSQL then fails, or takes the other one."""
+    names = set(argument_names(proc))
+    fields = (
+        part.raw["ColumnRef"]["fields"]
+        for part, _ in walk_deep(body)
+        if part.raw is not None and "ColumnRef" in part.raw and not isinstance(part, Param)
+    )
+    return any("String" in one[0] and one[0]["String"]["sval"] in names for one in fields)
 
 
 def unfolded_writing(writing: Writing, form: Form) -> Writing | None:
