@@ -91,10 +91,10 @@ def test_another_cure_is_shown_beside_ours(tmp_path: Path, server: Server) -> No
     (table,) = json.loads(result.stdout)["tables"]
     assert table["states"] == ["as it is", "everybody", "rlslint"]
     assert [(one["statement"], one["role"], one["runs"][0]["error"]) for one in table["statements"]] == [
+        ("count(*)", "app", None),
         ("INSERT", "app", "42501"),
         ("10 INSERTs at once", "app", "42501"),
         ("INSERT ... RETURNING", "app", "42501"),
-        ("count(*)", "app", None),
     ]
     shown = [one["outcomes"] for one in table["differences"]]
     assert shown

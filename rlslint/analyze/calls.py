@@ -64,6 +64,7 @@ def func_call(scope: Scope, node: Raw, raw: Raw) -> Expr:
         type=found.rettype,
         funcid=found.proc.oid,
         args=coerced,
+        argnumbers=found.argnumbers,
         retset=found.proc.proretset,
         location=location,
         raw=raw,
@@ -100,9 +101,6 @@ def _around_aggregate(scope: Scope, node: Raw) -> tuple[Expr, ...]:
 
 def _coerced(scope: Scope, found: FuncMatch, args: list[Expr]) -> tuple[Expr, ...]:
     result = [coerce(scope.catalog, arg, oid) or arg for arg, oid in zip(args, found.argtypes, strict=False)]
-    if len(found.argnumbers) == len(found.proc.proargtypes):
-        # arguments by name lie in the order of the parameters (reorder_function_arguments)
-        return tuple(result[found.argnumbers.index(number)] for number in range(len(result)))
     if found.variadic_from < 0 or found.proc.provariadic == t.ANY or found.variadic_from >= len(args):
         return tuple(result)
     rest = tuple(result[found.variadic_from :])

@@ -8,7 +8,7 @@ Type OIDs are PostgreSQL's own for built-in types; `INVALID_OID` (0) stands for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -71,9 +71,19 @@ class FuncExpr(Expr):
     args: tuple[Expr, ...]
     retset: bool = False
     form: Literal["call", "explicit_cast", "implicit_cast"] = field(default="call", compare=False)
+    argnumbers: tuple[int, ...] = ()
+    """Of arguments given by name, the parameter (from 0) of each argument of the call."""
 
     def children(self) -> tuple[Expr, ...]:
         return self.args
+
+    def in_order(self) -> FuncExpr:
+        """The arguments in the order of the parameters (reorder_function_arguments); as it is where one is left out in
+        between."""
+        if sorted(self.argnumbers) != list(range(len(self.args))):
+            return self
+        args = tuple(self.args[self.argnumbers.index(number)] for number in range(len(self.args)))
+        return replace(self, args=args, argnumbers=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

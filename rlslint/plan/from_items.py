@@ -48,6 +48,7 @@ def inline_set_function(catalog: Catalog, call: FuncExpr) -> Query | None:
     body = analyze_function_body(catalog, proc, function_search_path(catalog, proc))
     if body is None or len(body) != 1:
         return None
+    call = call.in_order()
 
     def put(node: Expr, level: int) -> Expr:
         if isinstance(node, Param) and 0 < node.number <= len(call.args):

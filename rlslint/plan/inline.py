@@ -48,6 +48,7 @@ def inline_call(catalog: Catalog, proc: Proc, body: Expr, call: FuncExpr) -> Exp
     """An inlinable body with the call's arguments put in, or the reason why this call is not inlined."""
     if len(proc.proargtypes) != len(call.args):
         return "its arguments have defaults that are not known here"
+    call = call.in_order()
     return _refused_arguments(catalog, call, body) or _substitute(body, call)
 
 
@@ -65,7 +66,7 @@ def inline_if_plain(catalog: Catalog, role: Oid, proc: Proc, call: FuncExpr) -> 
         return None
     if expr.type != proc.prorettype and not _same_but_relabel(expr, proc.prorettype):
         return None
-    return reason, _substitute(expr, call)
+    return reason, _substitute(expr, call.in_order())
 
 
 def _same_but_relabel(expr: Expr, target: Oid) -> bool:

@@ -182,7 +182,9 @@ def test_a_list_may_come_from_a_table_that_no_file_creates(tmp_path: Path, where
     (tmp_path / "0001_docs.sql").write_text(UNSEEN.format(where=where), encoding="utf-8")
     found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
     offered = [one for finding in found for one in finding.suggestions if finding.rule.code == "RLS110" and one.up]
-    assert [one.up for one in offered] == ([f"ALTER POLICY team ON public.docs USING ({expected});"] if expected else [])
+    assert [one.up for one in offered] == (
+        [f"ALTER POLICY team ON public.docs USING ({expected});"] if expected else []
+    )
     assert {one.applicability for one in offered} <= {"conditional"}
 
 
@@ -207,7 +209,7 @@ CREATE POLICY team ON docs FOR SELECT TO member USING ({call});
     ("default", "call", "listed"),
     [
         ("NULL", "belongs(team_id)", "(asked text DEFAULT NULL)"),
-        ("'owner'", "belongs(team => team_id)", None),
+        ("'owner'", "belongs(team => team_id)", "(asked text DEFAULT 'owner')"),
         ("'owner'", "belongs(asked => 'x', team => team_id)", "(asked text)"),
         ("lower('X')", "belongs(team_id)", None),
     ],

@@ -81,6 +81,7 @@ def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
     proc = catalog.procs.get(node.funcid) if isinstance(node, FuncExpr) else None
     if not isinstance(node, FuncExpr) or proc is None or proc.prokind != "f" or proc.proretset or proc.prosqlbody:
         return None
+    node = node.in_order()
     from_row = [i for i, arg in enumerate(node.args) if has_vars_of_level(arg, 0)]
     if len(from_row) != 1 or proc.origin is None:
         return None
@@ -110,9 +111,7 @@ def default_words(proc: Proc, node: FuncExpr) -> dict[int, str] | None:
     first, last = len(node.args) + 1, len(proc.proargtypes)
     if first > last:
         return {}
-    call = {} if node.raw is None else node.raw.get("FuncCall", {})
-    given = any("NamedArgExpr" in arg for arg in call.get("args", ())) or proc.provariadic
-    if given or proc.statement is None or proc.statement.kind != "CreateFunctionStmt":
+    if node.argnumbers or proc.provariadic or proc.statement is None or proc.statement.kind != "CreateFunctionStmt":
         return None
     inputs = [one["FunctionParameter"] for one in proc.statement.node.get("parameters", ())]
     inputs = [one for one in inputs if one.get("mode") not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")]

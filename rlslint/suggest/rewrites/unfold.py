@@ -43,6 +43,7 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
         return
     if not all(isinstance(strip_relabel(arg), (Var, Const)) for arg in node.args):
         return
+    args = node.in_order().args
     found = only_query(writing.catalog, proc)
     if found is None:
         return
@@ -59,7 +60,7 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
     for part, _ in walk_deep(body):
         if isinstance(part, Param):
             start, end = expression_extent(statement, part.raw) if part.raw is not None else (-1, -1)
-            words = writing.operand(written(node.args[part.number - 1]))
+            words = writing.operand(written(args[part.number - 1]))
             if start < first or end > last or not words:
                 return
             edits.append((start, end, words))
@@ -74,7 +75,7 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
         return
 
     def put(part: Expr, level: int) -> Expr:
-        return shift_levels(node.args[part.number - 1], level) if isinstance(part, Param) else part
+        return shift_levels(args[part.number - 1], level) if isinstance(part, Param) else part
 
     expected = mutate(body, put)
     anew = proc.prolang == "plpgsql" and proc.provolatile == "v"
