@@ -8,6 +8,7 @@ from rlslint.checks.globs import means_function
 from rlslint.checks.model import Facts, Match, NeedHelper
 from rlslint.checks.policy_scans import index_would_help, whole_scans
 from rlslint.plan.model import AccessPlan, CallPlan
+from rlslint.rewrite.bodies import refused
 
 
 def check(facts: Facts, *, allowed_functions: tuple[str, ...]) -> Iterator[Match]:
@@ -28,7 +29,8 @@ def _per_row(facts: Facts, call: CallPlan, allowed: tuple[str, ...]) -> bool:
     if call.in_check or call.depth or not call.depends_on_row or not call.costly or call.evaluation != "per_row":
         return False
     proc = facts.catalog.procs.get(call.call.funcid)
-    return proc is not None and not means_function(facts, allowed, proc)
+    # a body that PostgreSQL refuses fails at the first row (RLS210)
+    return proc is not None and not means_function(facts, allowed, proc) and refused(facts.catalog, proc) is None
 
 
 def _match(facts: Facts, plan: AccessPlan, call: CallPlan) -> Match:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rlslint.analyze.entry import analyze_function_body, analyze_query
+from rlslint.analyze.entry import analyze_function_body, analyze_query, rejections
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import Query
+from rlslint.nodes.primnodes import Unresolved
 from rlslint.rewrite.functions import function_search_path, statements_of
 from rlslint.source.model import SourceFile, Span, Statement
 from rlslint.source.parse import parse_plpgsql, parse_synthetic
@@ -54,6 +55,14 @@ def only_query(catalog: Catalog, proc: Proc) -> tuple[Statement, Query] | None:
     if len(statements) != 1 or problems or statements[0].kind != "SelectStmt":
         return None
     return statements[0], _select(catalog, proc, statements[0], function_search_path(catalog, proc))
+
+
+def refused(catalog: Catalog, proc: Proc) -> Unresolved | None:
+    """What PostgreSQL refuses in the one expression of a body, whenever the function runs."""
+    body = only_query(catalog, proc)
+    if body is None or len(body[1].targets) != 1:
+        return None
+    return next(iter(rejections(body[1].targets[0].expr)), None)
 
 
 def _only_return(tree: Any) -> str | None:
