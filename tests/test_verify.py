@@ -20,6 +20,7 @@ from rlslint.source.model import Migration, Project, SourceFile, UsageError
 from rlslint.source.parse import parse_script
 from rlslint.verify.claims import session_settings
 from rlslint.verify.database import SCRATCH, own_database
+from rlslint.verify.install import install
 from rlslint.verify.request import Request
 from tests.conftest import Server
 
@@ -243,3 +244,23 @@ def test_settings_are_given_what_they_are_cast_to() -> None:
         "app.text": "",
         "app.uuid": "uuid",
     }
+
+
+@pytest.mark.server
+def test_what_a_transaction_loses_takes_nothing_else_with_it(server: Server) -> None:
+    script = """
+      BEGIN;
+      CREATE TABLE given (id int);
+      CREATE TABLE taken (id int REFERENCES elsewhere);
+      CREATE EXTENSION "uuid-ossp";
+      CREATE TABLE more (id uuid DEFAULT uuid_generate_v4());
+      COMMIT;
+      BEGIN;
+      CREATE TABLE open (id int);
+    """
+    statements, _ = parse_script(SourceFile("a.sql", script), 0, len(script))
+    with server.database() as connection:
+        refused = [(one.kind, state) for one, state, _ in install(connection, statements)]
+        assert refused == [("CreateStmt", "42P01")]
+        tables = connection.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND oid > 16384 ORDER BY 1")
+        assert [name for (name,) in tables if name in ("given", "taken", "more", "open")] == ["given", "more", "open"]

@@ -20,11 +20,10 @@ from rlslint.rewrite.model import StatementName
 from rlslint.source.model import Statement
 from rlslint.suggest.policies import table_name
 from rlslint.suggest.trial import applied
-from rlslint.verify.compare import apply
+from rlslint.verify.install import install
 from rlslint.verify.measure import ANYBODY, Measured, digest, measure
 from rlslint.verify.request import TIMED_OUT, Request
 from rlslint.verify.rows import fill, tables_there
-from rlslint.verify.standins import stand_in
 
 Connection = psycopg.Connection[Any]
 
@@ -103,12 +102,12 @@ def prepare(
     """
     for name in superusers:
         connection.execute(quoting.SQL("CREATE ROLE {} SUPERUSER").format(quoting.Identifier(name)))
-    apply(connection, preset, stand_in)
+    list(install(connection, preset))
     few = tables_there(connection)
     if path:
         connection.execute(b"SELECT set_config('search_path', %s, false)", (", ".join(path),))
     request.tell("running migrations", 0, 0)
-    for statement, sqlstate, message in apply(connection, statements, stand_in):
+    for statement, sqlstate, message in install(connection, statements):
         request.say(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")
     _make_anybody(connection)
     for filled in fill(connection, request.rows, few, counts, request.tell):

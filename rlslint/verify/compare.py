@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -24,20 +24,14 @@ _WORDED: Final = ("definition", "where", "using", "check")
 """Fields that hold an author's wording on one side: compared by what a server makes of them."""
 
 
-def apply(
-    connection: Connection,
-    statements: Iterable[Statement],
-    mend: Callable[[Connection, Statement], Iterator[str]] = lambda connection, statement: iter(()),
-) -> list[tuple[Statement, str, str]]:
-    """Run each statement on its own, going on after errors; returns (statement, SQLSTATE, message) of those rejected, those
-    left out for which ``mend`` knows how to do without."""
+def apply(connection: Connection, statements: Iterable[Statement]) -> list[tuple[Statement, str, str]]:
+    """Run each statement on its own, going on after errors; returns (statement, SQLSTATE, message) of those rejected."""
     rejected: list[tuple[Statement, str, str]] = []
     for statement in statements:
         try:
             connection.execute(statement.text.encode())
         except psycopg.Error as error:
-            if not list(mend(connection, statement)):
-                rejected.append((statement, error.sqlstate or "", str(error).split("\n")[0]))
+            rejected.append((statement, error.sqlstate or "", str(error).split("\n")[0]))
     return rejected
 
 

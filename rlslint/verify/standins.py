@@ -6,7 +6,7 @@ of the right type serve to try policies on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import psycopg
@@ -38,17 +38,17 @@ _FUNCTIONS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
 """By extension: signature, result, body."""
 
 
-def stand_in(connection: Connection, statement: Statement) -> Iterator[str]:
-    """For a CREATE EXTENSION that the server refused, make what stands in; yields the extension's name where it does."""
+def stand_in(connection: Connection, statement: Statement) -> bool:
+    """For a CREATE EXTENSION that the server refused, make what stands in, and say whether there is something."""
     if statement.kind != "CreateExtensionStmt":
-        return
+        return False
     name = statement.node["extname"]
     schema = _schema(statement)
     there = {
         row[0] for row in connection.execute("SELECT proname FROM pg_proc WHERE proname = ANY (%s)", (_names(name),))
     }
     if there:
-        return
+        return False
     for signature, result, body in _FUNCTIONS.get(name, ()):
         target = sql.SQL("{}.").format(sql.Identifier(schema)) if schema else sql.SQL("")
         create = sql.SQL("CREATE OR REPLACE FUNCTION {}{} RETURNS {} LANGUAGE sql AS {}").format(
@@ -57,9 +57,8 @@ def stand_in(connection: Connection, statement: Statement) -> Iterator[str]:
         try:
             connection.execute(create)
         except psycopg.Error:
-            return
-    if name in _FUNCTIONS:
-        yield name
+            return False
+    return name in _FUNCTIONS
 
 
 def _names(name: str) -> list[str]:
