@@ -243,7 +243,7 @@ def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
     needs = tuple(dict.fromkeys(need for match in matches for need in match.needs))
     words.update(
         roles=", ".join(names) or "every role",
-        statements=_verbs(ordered),
+        statements=verbs(ordered),
         policy=first.policy.polname if first.policy is not None else "",
     )
     return Finding(
@@ -267,7 +267,7 @@ def _finding(rule: Rule, facts: Facts, matches: Sequence[Match]) -> Finding:
     )
 
 
-def _verbs(statements: Sequence[StatementName]) -> str:
+def verbs(statements: Sequence[StatementName]) -> str:
     """As a reader says them: the forms of INSERT are told apart only where the plain one is not among them."""
     returning = "INSERT" if "insert" in statements else "INSERT ... RETURNING"
     words = {"select_by_key": "SELECT", "insert_many": "INSERT", "insert_returning": returning}

@@ -6,7 +6,7 @@ policy that is altered. The catalog is as before when a judgement ends.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from rlslint.catalog.catalog import Catalog
@@ -51,6 +51,8 @@ class Verdict:
     """The statement that was rejected."""
     worse: frozenset[tuple[Oid, StatementName]] = frozenset()
     """Statements on tables that visit more rows than before."""
+    refused: frozenset[tuple[Oid, StatementName]] = frozenset()
+    """Statements on tables that fail whatever the rows, and did not before, or the other way round."""
 
 
 class Judge:
@@ -115,18 +117,23 @@ class Judge:
                 for finding in settle(after)
                 if finding_key(finding) not in before and not _taken_over(finding, before, change)
             ),
-            worse=self._worse(plans),
+            worse=frozenset(
+                (new.relid, new.statement)
+                for old, new in self._changed(plans)
+                if row_visits(new, self.facts.rows) > row_visits(old, self.facts.rows)
+            ),
+            refused=frozenset(
+                (new.relid, new.statement) for old, new in self._changed(plans) if old.error != new.error
+            ),
         )
 
-    def _worse(self, plans: Sequence[AccessPlan]) -> frozenset[tuple[Oid, StatementName]]:
-        rows = self.facts.rows
+    def _changed(self, plans: Sequence[AccessPlan]) -> Iterator[tuple[AccessPlan, AccessPlan]]:
+        """Plans before and after."""
         known = {(plan.relid, plan.role, plan.statement): plan for plan in self.facts.plans}
-        pairs = ((known.get((plan.relid, plan.role, plan.statement)), plan) for plan in plans)
-        return frozenset(
-            (new.relid, new.statement)
-            for old, new in pairs
-            if old is not None and old is not new and row_visits(new, rows) > row_visits(old, rows)
-        )
+        for new in plans:
+            old = known.get((new.relid, new.role, new.statement))
+            if old is not None and old is not new:
+                yield old, new
 
     def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...], *, with_views: bool) -> frozenset[Key]:
         """The findings of some tables as things are, those included that give way to others."""

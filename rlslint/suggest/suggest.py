@@ -7,10 +7,12 @@ go, and no other may come.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rlslint.checks.model import NeedIndex, NeedNote
-from rlslint.findings import Finding, Suggestion
+from rlslint.findings import Finding, Suggestion, verbs
 from rlslint.nodes.primnodes import Oid
+from rlslint.rewrite.model import StatementName
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key
@@ -71,7 +73,14 @@ def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> 
             if not all(_unmasked(new, findings[i], verdict) or _was_true(new, findings[i], verdict) for i in first)
         ]
         if not unwelcome:
-            return {i: proposal for i, proposal in first.items() if finding_key(findings[i]) in verdict.gone}
+            # what is refused otherwise than before is tried alone
+            apart = {relid for relid, _ in verdict.refused}
+            return {
+                i: proposal
+                for i, proposal in first.items()
+                if finding_key(findings[i]) in verdict.gone
+                and (not apart or apart.isdisjoint(judge.affected([one.up for one in proposal])))
+            }
         disturbed = {new.relid for new in unwelcome}
         first = {
             i: proposal
@@ -96,12 +105,30 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
                 return ()
             more += proposer.index_for(needs)
         if not more:
-            return proposal if all(_was_true(new, finding, verdict) for new in unwelcome) else ()
+            if not all(_was_true(new, finding, verdict) for new in unwelcome):
+                return ()
+            if finding.rule.about == "plans" and verdict.refused:
+                return tuple(_lets_fail(judge, one, verdict) for one in proposal)
+            return proposal
         longer = tuple(dict.fromkeys((*proposal, *more)))
         if longer == proposal:
             return ()
         proposal = longer
     return ()
+
+
+def _lets_fail(judge: Judge, suggestion: Suggestion, verdict: Verdict) -> Suggestion:
+    """The suggestion with the word that statements are refused that were not, or no longer: a condition that is left out
+    beside a constant true may be one that PostgreSQL refuses to expand (42P17)."""
+    failing: dict[Oid, list[StatementName]] = {}
+    for relid, name in sorted(verdict.refused):
+        failing.setdefault(relid, []).append(name)
+    names = [f"{verbs(each)} on {judge.facts.name(relid)}" for relid, each in failing.items()]
+    return replace(
+        suggestion,
+        applicability="unsafe",
+        assumes=(*suggestion.assumes, f"{', '.join(names)} may fail, or cease to fail, where it does not today"),
+    )
 
 
 def _proved(finding: Finding, proposal: Proposal) -> bool:

@@ -220,3 +220,32 @@ def test_a_list_takes_the_defaults_of_its_helper(tmp_path: Path, default: str, c
     made = [text for change in cure.changes for text in change.up if text.startswith("CREATE OR REPLACE FUNCTION")]
     assert bool(made) == (listed is not None)
     assert all(f"belongs_team_ids{listed}" in text for text in made)
+
+
+RECURSIVE = """
+CREATE ROLE member NOLOGIN;
+CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, rank text);
+CREATE TABLE lists (id int PRIMARY KEY);
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+ALTER TABLE lists ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON people, lists TO member;
+CREATE POLICY same ON people FOR SELECT TO member USING ({people});
+CREATE POLICY look ON lists FOR SELECT TO member USING (true);
+CREATE POLICY admins ON lists FOR SELECT TO member USING (EXISTS (SELECT 1 FROM people WHERE rank = 'a'));
+"""
+
+
+@pytest.mark.parametrize(
+    ("people", "applicability"),
+    [
+        # PostgreSQL refuses to expand it (42P17), which it no longer does once a constant true has taken its place
+        ("rank = (SELECT p.rank FROM people p WHERE p.name = CURRENT_USER)", "unsafe"),
+        ("name = CURRENT_USER", "safe"),
+    ],
+)
+def test_what_makes_a_failing_statement_run_is_not_safe(tmp_path: Path, people: str, applicability: str) -> None:
+    (tmp_path / "0001_lists.sql").write_text(RECURSIVE.format(people=people), encoding="utf-8")
+    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    offered = [one for finding in found for one in finding.suggestions if finding.rule.code == "RLS109"]
+    assert [one.applicability for one in offered] == [applicability]
+    assert ("SELECT on lists may fail" in "".join(offered[0].assumes)) == (applicability == "unsafe")
