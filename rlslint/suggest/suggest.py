@@ -12,7 +12,7 @@ from dataclasses import replace
 from rlslint.checks.model import NeedIndex, NeedNote
 from rlslint.findings import Finding, Suggestion, verbs
 from rlslint.nodes.primnodes import Oid
-from rlslint.rewrite.model import StatementName
+from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key
@@ -121,7 +121,7 @@ def _lets_fail(judge: Judge, suggestion: Suggestion, verdict: Verdict) -> Sugges
     """The suggestion with the word that statements are refused that were not, or no longer: a condition that is left out
     beside a constant true may be one that PostgreSQL refuses to expand (42P17)."""
     failing: dict[Oid, list[StatementName]] = {}
-    for relid, name in sorted(verdict.refused):
+    for relid, name in sorted(verdict.refused, key=lambda one: (one[0], STATEMENTS.index(one[1]))):
         failing.setdefault(relid, []).append(name)
     names = [f"{verbs(each)} on {judge.facts.name(relid)}" for relid, each in failing.items()]
     return replace(
