@@ -219,13 +219,13 @@ def _operator(
         return _Verdict("operator", columns, near_index=_holding(prepared, columns))
     sides = ((left, right), (right, left)) if isinstance(expr, OpExpr) else ((left, right),)
     # the plain column decides; a side that only mentions one comes second
-    for operand, other in sorted(sides, key=lambda pair: not isinstance(clauses.strip_relabel(pair[0]), Var)):
+    for operand, other in sorted(sides, key=lambda pair: not isinstance(clauses.strip_collate(pair[0]), Var)):
         if rtindex not in relids(operand):
             continue
-        column = clauses.strip_relabel(operand)
+        column = clauses.strip_collate(operand)
         own = tuple(sorted(attnum for attnum in columns_used(rtindex, [operand]) if attnum > 0))
         near = _holding(prepared, own)
-        if any(isinstance(part, SubLink) for part in (clauses.strip_relabel(operand),)):
+        if any(isinstance(part, SubLink) for part in (clauses.strip_collate(operand),)):
             return _Verdict("subquery", own, near_index=near)
         if isinstance(column, Var):
             if rtindex in relids(other):

@@ -193,6 +193,13 @@ def strip_relabel(expr: Expr) -> Expr:
     return expr
 
 
+def strip_collate(expr: Expr) -> Expr:
+    """The same under COLLATE as well, which the planner makes a cast that changes nothing (eval_const_expressions)."""
+    while isinstance(expr, (RelabelType, CollateExpr)):
+        expr = expr.arg
+    return expr
+
+
 def commutator(catalog: Catalog, opno: Oid) -> Oid:
     """The operator with its operands exchanged, 0 when there is none."""
     operator = catalog.operators.get(opno)

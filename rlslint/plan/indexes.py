@@ -71,6 +71,8 @@ class IndexClause:
     """Fixes the column to one value (or a list of them), so that the next column bounds the scan too."""
     other: Expr | None = None
     """The side that is compared with the column."""
+    lossy: bool = False
+    """The index finds more rows than the condition: it is asked of them again."""
 
     @property
     def array(self) -> bool:
@@ -152,8 +154,20 @@ def _row_comparison(
         if rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
             return None
         serves = collations_agree(catalog, key, (left, right)) and in_family(catalog, commuted, key)
-        return IndexClause(column, clause, False, other) if serves else None
+        if not serves:
+            return None
+        pairs = zip(clause.opnos, clause.largs, clause.rargs, strict=True)
+        whole = all(any(_serves_pair(catalog, one, rtindex, *pair) for one in info.keys) for pair in pairs)
+        return IndexClause(column, clause, False, other, lossy=not whole)
     return None
+
+
+def _serves_pair(catalog: Catalog, key: IndexKeyInfo, rtindex: int, opno: Oid, left: Expr, right: Expr) -> bool:
+    """Whether one pair of a row comparison is a condition on the key (expand_indexqual_rowcompare)."""
+    for operand, other, used in ((left, right, opno), (right, left, clauses.commutator(catalog, opno))):
+        if is_key(key, rtindex, operand):
+            return rtindex not in relids(other) and in_family(catalog, used, key)
+    return False
 
 
 def _or_to_array(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: BoolExpr) -> IndexClause | None:
@@ -201,7 +215,7 @@ def _operator(
         if opno and collations_agree(catalog, key, clause.args) and in_family(catalog, opno, key):
             return IndexClause(column, clause, _is_equality(catalog, opno, key), other)
         if operand is left and _special(info, key, clause.opno, other, clause):
-            return IndexClause(column, clause, False, other)
+            return IndexClause(column, clause, False, other, lossy=True)
     return None
 
 
@@ -221,7 +235,7 @@ def _special(info: IndexInfo, key: IndexKeyInfo, opno: Oid, other: Expr, clause:
 
 def is_key(key: IndexKeyInfo, rtindex: int, operand: Expr) -> bool:
     """Whether the operand is the index key itself (match_index_to_operand)."""
-    operand = clauses.strip_relabel(operand)
+    operand = clauses.strip_collate(operand)
     if key.attnum:
         return (
             isinstance(operand, Var)

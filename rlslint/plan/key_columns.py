@@ -27,7 +27,7 @@ def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> dict[int, 
         if operator is None or operator.oprname != "=":
             continue
         for side, other in ((left, right), (right, left)):
-            column = clauses.strip_relabel(side)
+            column = clauses.strip_collate(side)
             if not isinstance(column, Var) or column.levelsup or column.varno != rel.rtindex or column.attnum < 1:
                 continue
             if rel.rtindex in relids(other) or clauses.volatile_when_run(catalog, other):

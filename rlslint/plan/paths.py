@@ -213,7 +213,7 @@ class RelPaths(RelIndexes):
         return tuple(
             expr
             for expr in exprs
-            if not any(expr is match.clause for match in matches)
+            if not any(expr is match.clause and not match.lossy for match in matches)
             and not (info.predicate and implied_by(self.catalog, (expr,), info.predicate))
         )
 

@@ -150,11 +150,11 @@ class Selectivity:
         return 1.0 - PER_VALUE if name.startswith("!") else 0.1
 
     def _equality(self, left: Expr, right: Expr) -> float:
-        sides = [clauses.strip_relabel(side) for side in (left, right)]
+        sides = [clauses.strip_collate(side) for side in (left, right)]
         if not any(isinstance(side, Var) or side in self.expressions for side in sides):
             return NO_STATISTICS
         for side, other in ((left, right), (right, left)):
-            column = clauses.strip_relabel(side)
+            column = clauses.strip_collate(side)
             if isinstance(column, Var) and column.levelsup == 0 and column.varno == self.rel.rtindex:
                 if self.unique(column.attnum):
                     return 1.0 / self.rows
@@ -164,7 +164,7 @@ class Selectivity:
 
     def _never_null(self, expr: Expr) -> bool:
         """A NOT NULL column: ANALYZE finds no NULL in it (nulltestsel of selfuncs.c)."""
-        column = clauses.strip_relabel(expr)
+        column = clauses.strip_collate(expr)
         if self.rel.relation is None or not isinstance(column, Var) or column.attnum < 1:
             return False
         if column.varno != self.rel.rtindex or column.levelsup:

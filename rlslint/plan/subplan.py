@@ -264,6 +264,8 @@ class Planner:
         # match; and of a part of the table's rows it is a guess for how many it is evaluated
         scans = (*plan.scans, *ways.table.scans)
         guess = all(scan.method == "seq_scan" for scan in scans) or 2.0 < executions < cost.OUTER_ROWS
+        # so it is how many rows a join has
+        guess = guess or len(plan.scans) > 1
         margin = cost.UNSURE if guess else cost.CLOSE
         close = max(probing, hashing) < margin * min(probing, hashing)
         if hashing <= probing:

@@ -7,7 +7,7 @@ it has become.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlslint.analyze.deparse import policy_sql
@@ -191,33 +191,27 @@ def _policies(
         table = table_name(catalog, (was or is_).polrelid)  # type: ignore[union-attr]
         drop = f"DROP POLICY IF EXISTS {name} ON {table};"
         if was is None and is_ is not None:
-            made = [
-                (code, one)
-                for one, codes in taken.items()
-                if f"CREATE POLICY {name} ON {table}" in one.up
-                for code in codes
-            ]
             change = Change([drop, create_policy(catalog, is_)], [drop])
             change.after = _described(catalog, is_)
-            _explain(change, made)
+            _explain(change, _writing(taken, f"CREATE POLICY {name} ON {table}"))
             yield change
         elif is_ is None:
-            why = [
-                (code, one)
-                for one, codes in taken.items()
-                if f"DROP POLICY {name} ON {table}" in one.up
-                for code in codes
-            ]
             change = Change([drop], [drop, creates[oid]])
             change.before = texts[oid]
-            _explain(change, why)
+            _explain(change, _writing(taken, f"DROP POLICY {name} ON {table}"))
             drops.append(change)
         else:
             change = Change([_alter(catalog, was, is_)], [_alter(catalog, is_, was)])  # type: ignore[arg-type]
             change.before, change.after = texts[oid], _described(catalog, is_)
-            _explain(change, reasons)
+            # a policy may change in the cure of a finding on another, or on several
+            _explain(change, reasons or _writing(taken, f"ALTER POLICY {name} ON {table}"))
             yield change
     yield from drops
+
+
+def _writing(taken: Mapping[Suggestion, Sequence[str]], statement: str) -> list[tuple[str, Suggestion]]:
+    """Suggestions that hold the statement, each with the codes that it is taken for."""
+    return [(code, one) for one, codes in taken.items() if statement in one.up for code in codes]
 
 
 def _explain(change: Change, reasons: Sequence[tuple[str, Suggestion]]) -> None:

@@ -44,6 +44,12 @@ CONDITIONS = (
     "t = ANY (ARRAY(SELECT current_user))",
     "t = ANY (string_to_array(current_user, ','))",
     'body = me() COLLATE "C"',
+    'body COLLATE "C" = me()',
+    't COLLATE "C" = me()',
+    't COLLATE "default" = current_user',
+    'body COLLATE "C" = current_setting($$role$$) OR t = me()',
+    "(t, id) = (me(), 3)",
+    "(c, t) >= (SELECT current_user, me()) AND (c, t) < (current_user, 'x')",
     "current_user = t",
     "t >= current_user AND t < me()",
 )

@@ -46,6 +46,8 @@ CONDITIONS = (
     "EXISTS (SELECT 1 FROM (SELECT me() AS usr) u LEFT JOIN members m ON m.usr = u.usr WHERE m.team = items.team)",
     "EXISTS (SELECT 1 FROM members m JOIN LATERAL (SELECT m.org AS o) l ON true WHERE l.o = items.org"
     " AND m.usr = me())",
+    "EXISTS (SELECT 1 FROM members m FULL JOIN teams t ON t.id = m.team WHERE m.usr = me() AND m.team = items.team)",
+    "EXISTS (SELECT 1 FROM teams t FULL JOIN members m ON t.id = m.team WHERE m.usr = me() AND m.team = items.team)",
     "team IN (SELECT x.u FROM (SELECT me() u) x)",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT me()))",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT teams_of(me())))",

@@ -249,3 +249,19 @@ def test_what_makes_a_failing_statement_run_is_not_safe(tmp_path: Path, people: 
     offered = [one for finding in found for one in finding.suggestions if finding.rule.code == "RLS109"]
     assert [one.applicability for one in offered] == [applicability]
     assert ("on lists may fail" in "".join(offered[0].assumes)) == (applicability == "unsafe")
+
+
+def test_every_change_says_why(tmp_path: Path) -> None:
+    """A policy that a merge of several alters too."""
+    (tmp_path / "0001_notes.sql").write_text(
+        "CREATE TABLE notes (id bigint PRIMARY KEY, login name NOT NULL, body text);\n"
+        "CREATE TABLE team (id bigint PRIMARY KEY, login name NOT NULL, note bigint);\n"
+        "ALTER TABLE notes ENABLE ROW LEVEL SECURITY;\n"
+        "CREATE POLICY own ON notes USING (login = current_user);\n"
+        "CREATE POLICY ins ON notes FOR INSERT WITH CHECK (EXISTS\n"
+        "  (SELECT 1 FROM team t WHERE t.note = notes.id AND t.login = current_user));\n",
+        encoding="utf-8",
+    )
+    _, cure = pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=False)
+    assert any("ALTER POLICY ins" in text for change in cure.changes for text in change.up)
+    assert all(change.codes and all(change.titles) for change in cure.changes)
