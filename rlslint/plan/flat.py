@@ -42,6 +42,8 @@ class Rel:
     role: Oid = 0
     subquery: Query | None = None
     function: Expr | None = None
+    listed: int = 0
+    """Rows of a VALUES list."""
     barrier: bool = False
     """A security_barrier view: only leakproof conditions are asked inside it."""
     security: tuple[Qual, ...] = ()

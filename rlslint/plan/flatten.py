@@ -184,6 +184,8 @@ class Flattener:
             rel.kind, rel.subquery = "cte" if computed else "subquery", mutate_query(inner, _own(substitute))
         elif rte.kind == "cte":
             rel.kind = "cte"
+        elif rte.kind == "values":
+            rel.listed = len(rte.values)
         elif relation is not None:
             self.met.add(relation.oid)
             rel.kind, rel.relation, rel.name = "relation", relation, self.catalog.qualified_name(relation)

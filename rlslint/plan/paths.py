@@ -221,7 +221,7 @@ class RelPaths(RelIndexes):
 def rel_paths(catalog: Catalog, simplifier: Simplifier, rel: Rel, rows: float, used: frozenset[int]) -> RelPaths:
     """The relation prepared: its size and its indexes."""
     if rel.relation is None:
-        rows = function_rows(catalog, rel.function) if rel.kind == "function" else 100.0
+        rows = function_rows(catalog, rel.function) if rel.kind == "function" else float(rel.listed or 100)
         return RelPaths(catalog, rel, Size(rows, 1.0), used)
     size = cost.relation_size(rel.relation, rows)
     return RelPaths(catalog, rel, size, used, index_infos(catalog, simplifier, rel.relation.oid, rel.rtindex))
