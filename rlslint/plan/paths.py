@@ -111,8 +111,8 @@ class RelPaths(RelIndexes):
         return found
 
     def without_one_of(self, path: Path) -> Iterator[RelPaths]:
-        """The same without each index of a bitmap over several: an arm of an OR may have another."""
-        for one in path.indexes if path.method == "bitmap_or" else ():
+        """The same without each index of a bitmap over several: its condition may have another."""
+        for one in path.indexes if len(path.indexes) > 1 else ():
             others = tuple(info for info in self.infos if info is not one)
             yield RelPaths(self.catalog, self.rel, self.size, self.used, others)
 

@@ -48,7 +48,6 @@ CONDITIONS = (
     " AND m.usr = me())",
     "EXISTS (SELECT 1 FROM members m FULL JOIN teams t ON t.id = m.team WHERE m.usr = me() AND m.team = items.team)",
     "EXISTS (SELECT 1 FROM teams t FULL JOIN members m ON t.id = m.team WHERE m.usr = me() AND m.team = items.team)",
-    "EXISTS (SELECT 1 FROM (VALUES (1), (2)) v (x) WHERE v.x = items.team)",
     "team IN (SELECT x.u FROM (SELECT me() u) x)",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT me()))",
     "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND m.usr IN (SELECT teams_of(me())))",
