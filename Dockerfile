@@ -1,4 +1,6 @@
-# docker run --rm -v "$PWD:/work" rlslint check
+# syntax=docker/dockerfile:1
+# docker build --tag rlslint . && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" rlslint check
+# --user: what rlslint writes (fix, --baseline, --output) belongs to whoever runs it
 FROM python:3.12-slim AS build
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./

@@ -16,7 +16,7 @@ from rlslint.findings import SEVERITIES, Finding
 from rlslint.source.changed import Changes, tree_at
 from rlslint.source.model import InputError, Limits, Project
 from rlslint.source.read import load_projects, shown_path
-from rlslint.touched import Causes, Dependents, cause
+from rlslint.touched import Causes, Dependents, Origins
 
 Look = Callable[[Project], tuple[Catalog, list[Finding]]]
 """Another state of a project in, its catalog and findings out."""
@@ -105,10 +105,10 @@ def caused(
 
 def at_cause(findings: Sequence[Finding], paths: frozenset[str], causes: Causes, catalog: Catalog) -> list[Finding]:
     """Findings in files other than ``paths``, each with the statement of the change that it comes from."""
-    dependents = Dependents(catalog)
+    origins = Origins(causes, Dependents(catalog))
     return [
         one
-        if one.span.source.path in paths or (statement := cause(causes, dependents, one.relid)) is None
+        if one.span.source.path in paths or (statement := origins.cause(one.relid)) is None
         else replace(one, cause=statement.span)
         for one in findings
     ]

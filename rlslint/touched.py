@@ -115,19 +115,33 @@ class Notes:
         return tuple(self._causes)
 
 
-def cause(causes: Causes, dependents: Dependents, relid: Oid) -> Statement | None:
-    """The statement that a finding on a table comes from: the last that takes something from the table or changes it, else
-    the last that touches it, else the last that reaches it."""
-    if not relid:
+class Origins:
+    """What each of some statements reaches, worked out once, however many tables are asked about."""
+
+    def __init__(self, causes: Causes, dependents: Dependents) -> None:
+        self._causes = causes
+        self._dependents = dependents
+        self._reached: dict[int, frozenset[Oid]] = {}
+        self._known: dict[Oid, Statement | None] = {0: None}
+
+    def cause(self, relid: Oid) -> Statement | None:
+        """The statement that a finding on a table comes from: the last that takes something from the table or changes it,
+        else the last that touches it, else the last that reaches it."""
+        if relid not in self._known:
+            self._known[relid] = self._find(relid)
+        return self._known[relid]
+
+    def _find(self, relid: Oid) -> Statement | None:
+        direct = [statement for statement, touched in self._causes if relid in touched.tables]
+        taking = [statement for statement in direct if statement.kind.startswith(("Drop", "Alter"))]
+        if direct:
+            return (taking or direct)[-1]
+        for number in reversed(range(len(self._causes))):
+            if number not in self._reached:
+                self._reached[number] = self._dependents.affected(self._causes[number][1])
+            if relid in self._reached[number]:
+                return self._causes[number][0]
         return None
-    direct = [statement for statement, touched in causes if relid in touched.tables]
-    taking = [statement for statement in direct if statement.kind.startswith(("Drop", "Alter"))]
-    if direct:
-        return (taking or direct)[-1]
-    for statement, touched in reversed(causes):
-        if relid in dependents.affected(touched):
-            return statement
-    return None
 
 
 class Dependents:

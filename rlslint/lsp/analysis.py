@@ -5,9 +5,10 @@ The same stages as `pipeline.check` runs, over the tables that the file touches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.change import caused
@@ -17,10 +18,10 @@ from rlslint.lsp.history import Edited, History
 from rlslint.nodes.primnodes import Oid
 from rlslint.pipeline import gather, lint
 from rlslint.registry import Rule
-from rlslint.source.model import SourceFile, Statement
+from rlslint.source.model import SourceFile, Statement, Tell, silent
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
-from rlslint.touched import cause
+from rlslint.touched import Origins
 
 
 @dataclass(slots=True)
@@ -53,42 +54,78 @@ class Before:
     findings: list[Finding] = field(default_factory=list)
 
 
-def analyse(history: History, file: Path, rules: Sequence[Rule], before: Before) -> Analysis:
-    """What is to be said of the file. ``before`` is kept from one edit of it to the next; it goes with the history."""
+Name = tuple[str, str]
+"""Schema and table."""
+Early = Callable[[Analysis, frozenset[Name]], None]
+"""Is given what is known of some tables, and which these are, before the others are looked at."""
+_MANY: Final = 25
+"""Tables that take so long to look at that the file's own come first."""
+
+
+def analyse(
+    history: History,
+    file: Path,
+    rules: Sequence[Rule],
+    before: Before,
+    early: Early | None = None,
+    tell: Tell = silent,
+) -> Analysis:
+    """What is to be said of the file. ``before`` is kept from one edit of it to the next; it goes with the history. What
+    ``tell`` raises ends the work between two tables; the history and ``before`` are whole then."""
     edited = history.edited(file)
+    own = _own(edited)
+    if early is not None and len(edited.affected) > len(own) + _MANY:
+        facts, findings = _look(history, edited, rules, own, tell)
+        # whether a comment suppresses nothing hangs on all tables
+        here = [one for one in findings if one.span.source.path in edited.paths and one.rule.code != "RLS003"]
+        looked_at = frozenset(_name(edited.replayed.catalog, oid) for oid in own)
+        early(Analysis(edited, facts, rules, _source(edited), here, []), looked_at)
     # by name: what the file and those after it make has another OID each time
     names = {_name(edited.replayed.catalog, oid) for oid in edited.affected}
     if not names <= before.tables:
-        before.tables |= names
-        _look_before(history, file, rules, before, edited.affected)
+        _look_before(history, file, rules, before, edited.affected, names, tell)
         edited = history.edited(file)
-    facts, findings = _look(history, edited, rules)
+    facts, findings = _look(history, edited, rules, edited.affected, tell)
     here = [one for one in findings if one.span.source.path in edited.paths]
     rest = [one for one in findings if one.span.source.path not in edited.paths and one.rule.code != "RLS003"]
     new, _ = caused(before.findings, rest, lambda finding: False)
-    elsewhere = [
-        (one, statement)
-        for one in new
-        if (statement := cause(edited.causes, history.dependents, one.relid)) is not None
-    ]
-    source = next((one for one in edited.project.sources if one.path in edited.paths), None)
-    return Analysis(edited, facts, rules, source, here, elsewhere)
+    origins = Origins(edited.causes, history.dependents)
+    elsewhere = [(one, statement) for one in new if (statement := origins.cause(one.relid)) is not None]
+    return Analysis(edited, facts, rules, _source(edited), here, elsewhere)
 
 
-def _look_before(history: History, file: Path, rules: Sequence[Rule], before: Before, affected: frozenset[Oid]) -> None:
+def _source(edited: Edited) -> SourceFile | None:
+    return next((one for one in edited.project.sources if one.path in edited.paths), None)
+
+
+def _own(edited: Edited) -> frozenset[Oid]:
+    """Tables that the file makes or has a policy for."""
+    catalog = edited.replayed.catalog
+    made = {row.oid for row in catalog.relations if row.origin and row.origin.source.path in edited.paths}
+    made.update(row.polrelid for row in catalog.policies if row.origin and row.origin.source.path in edited.paths)
+    return frozenset(made & edited.affected)
+
+
+def _look_before(
+    history: History,
+    file: Path,
+    rules: Sequence[Rule],
+    before: Before,
+    affected: frozenset[Oid],
+    names: set[Name],
+    tell: Tell,
+) -> None:
     project, replayed = history.without(file)
     catalog = replayed.catalog
     only = frozenset(
         row.oid for row in catalog.relations if row.oid in affected or _name(catalog, row.oid) in before.tables
     )
-    before.findings = []
+    found: list[Finding] = []
     if only:
-        facts = gather(project, replayed, history.options, frozenset(), only)
-        before.findings = lint(facts, project, history.options, rules, history.cwd)
-
-
-Name = tuple[str, str]
-"""Schema and table."""
+        facts = gather(project, replayed, history.options, frozenset(), only, tell)
+        found = lint(facts, project, history.options, rules, history.cwd)
+    before.tables |= names
+    before.findings = found
 
 
 def _name(catalog: Catalog, oid: Oid) -> Name:
@@ -96,6 +133,9 @@ def _name(catalog: Catalog, oid: Oid) -> Name:
     return catalog.nspname(relation.relnamespace), relation.relname
 
 
-def _look(history: History, edited: Edited, rules: Sequence[Rule]) -> tuple[Facts, list[Finding]]:
-    facts = gather(edited.project, edited.replayed, history.options, edited.paths, edited.affected)
+def _look(
+    history: History, edited: Edited, rules: Sequence[Rule], only: frozenset[Oid], tell: Tell
+) -> tuple[Facts, list[Finding]]:
+    facts = gather(edited.project, edited.replayed, history.options, edited.paths, only, tell)
+    tell("looking for findings", 0, 0)
     return facts, lint(facts, edited.project, history.options, rules, history.cwd)

@@ -1,6 +1,7 @@
 """The Language Server Protocol on standard input and output, by pygls: requests in, what the other modules make of them out.
 
-The work is done in one thread with a big stack, in order; a text that was typed over while it waited is passed over.
+The work is done in one thread with a big stack, in order; a text that was typed over while it waited is passed over, and one
+that is typed over while it is looked at is given up.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from rlslint import __version__
 from rlslint.baseline import BaselineError
 from rlslint.config import ConfigError
 from rlslint.lsp.actions import actions
-from rlslint.lsp.answers import diagnostics, hover, location
+from rlslint.lsp.analysis import Analysis, Name
+from rlslint.lsp.answers import hover, location
 from rlslint.lsp.definition import definitions
+from rlslint.lsp.early import Overtaken, Said, first_words, said
 from rlslint.lsp.positions import offset_at
 from rlslint.lsp.workspace import Workspace
 from rlslint.registry import RuleError
@@ -40,6 +43,8 @@ class Server(LanguageServer):
         self.pool: ThreadPoolExecutor = roomy_pool()
         self.folders: dict[Path, Workspace] = {}
         self.said = ""
+        self.published: dict[str, Said] = {}
+        """What was said of each open document; for the working thread alone."""
 
     def take_folders(self) -> None:
         """The folders that the editor has open, by now; what is known of one that stays is kept."""
@@ -79,22 +84,39 @@ class Server(LanguageServer):
         if file is None:
             return
         document = self.workspace.get_text_document(uri)
-        version, data = document.version, self.text(uri)
+        version, text = document.version, document.source
+        data = self.text(uri)
+        loop = asyncio.get_running_loop()
 
-        def look() -> list[types.Diagnostic] | None:
+        def tell(what: str = "", done: int = 0, total: int = 0) -> None:
             current = self.workspace.text_documents.get(uri)
             if current is None or current.version != version:
-                return None
-            folder = self.folder(file)
-            folder.text(file, data)
-            found = folder.analysis(file)
-            return [] if found is None else diagnostics(found, folder.root)
+                raise Overtaken
 
-        found = await self.work(look)
-        if found is not None:
+        def say(found: list[types.Diagnostic]) -> None:
             self.text_document_publish_diagnostics(
                 types.PublishDiagnosticsParams(uri=uri, diagnostics=found, version=version)
             )
+
+        def look() -> list[types.Diagnostic] | None:
+            folder = self.folder(file)
+
+            def early(found: Analysis, tables: frozenset[Name]) -> None:
+                words = first_words(found, tables, self.published.get(uri, Said()), text, folder.root)
+                loop.call_soon_threadsafe(say, words)
+
+            try:
+                tell()
+                folder.text(file, data)
+                found = folder.analysis(file, early, tell)
+            except Overtaken:
+                return None
+            self.published[uri] = Said() if found is None else said(found, text, folder.root)
+            return [one for one, _ in self.published[uri].diagnostics]
+
+        found = await self.work(look)
+        if found is not None:
+            say(found)
 
 
 def path_of(uri: str) -> Path | None:
@@ -143,7 +165,12 @@ def make() -> Server:
         uri = params.text_document.uri
         file = path_of(uri)
         if file is not None:
-            await server.work(lambda: server.folder(file).close(file))
+
+            def close() -> None:
+                server.published.pop(uri, None)
+                server.folder(file).close(file)
+
+            await server.work(close)
         server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)

@@ -12,11 +12,11 @@ from pathlib import Path
 from rlslint.baseline import ratchet
 from rlslint.config import Options, load_options
 from rlslint.findings import Finding
-from rlslint.lsp.analysis import Analysis, Before, analyse
+from rlslint.lsp.analysis import Analysis, Before, Early, Name, analyse
 from rlslint.lsp.history import History
 from rlslint.pipeline import limits, load_all
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.source.model import InputError
+from rlslint.source.model import InputError, Tell, silent
 from rlslint.source.read import load_projects
 
 
@@ -79,8 +79,9 @@ class Workspace:
         for one in self._open.values():
             one.history, one.taken, one.before = None, None, Before()
 
-    def analysis(self, file: Path) -> Analysis | None:
-        """What is to be said of an open file; None where it belongs to no database that can be read. Raises InputError,
+    def analysis(self, file: Path, early: Early | None = None, tell: Tell = silent) -> Analysis | None:
+        """What is to be said of an open file; None where it belongs to no database that can be read. Where there is much
+        to look at, ``early`` is given what is known first; what ``tell`` raises ends the work. Raises InputError,
         ConfigError, RuleError, BaselineError and UsageError with one clear line."""
         document = self._open.get(file)
         if document is None:
@@ -101,7 +102,13 @@ class Workspace:
                 if one.history is history:
                     one.history, one.before = fresh, Before()
             history = fresh
-        found = analyse(history, file, self.rules, document.before)
+
+        def first(found: Analysis, tables: frozenset[Name]) -> None:
+            if early is not None:
+                found.here = self._new(found.here)
+                early(found, tables)
+
+        found = analyse(history, file, self.rules, document.before, early and first, tell)
         if not history.settled:
             history.settled = True
             # what the history holds stays: looking for garbage in it took longer than a keystroke
