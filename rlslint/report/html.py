@@ -19,6 +19,7 @@ from rlslint.plan.model import AccessPlan
 from rlslint.report.escape import json_text, xml
 from rlslint.report.model import Result
 from rlslint.report.plan import plan_json
+from rlslint.report.summary import badness, by_rule, worst_first
 from rlslint.report.words import count
 from rlslint.rewrite.model import STATEMENTS
 
@@ -39,14 +40,15 @@ def render(result: Result) -> str:
                 by_table.setdefault(finding.relid, []).append(finding)
         if len(result.databases) > 1:
             body.append(f'<h2 class="database">{xml(database.name)}</h2>')
-        for relid, group in groupby(database.plans, key=lambda plan: plan.relid):
-            shown = by_table.get(relid, [])
-            body.append(_table(result, database.catalog, relid, list(group), shown, data))
+        tables = {relid: list(group) for relid, group in groupby(database.plans, key=lambda plan: plan.relid)}
+        for relid in sorted(tables, key=lambda relid: badness(by_table.get(relid, []))):
+            shown = worst_first(by_table.get(relid, []))
+            body.append(_table(result, database.catalog, relid, tables[relid], shown, data))
             told = {id(finding) for finding in shown}
             rest = [finding for finding in rest if id(finding) not in told]
     if rest:
         body.append('<section class="table" data-name=""><h2>Elsewhere</h2>')
-        body += [_finding(result, finding) for finding in rest]
+        body += [_finding(result, finding) for finding in worst_first(rest)]
         body.append("</section>")
     body.append('<p id="nothing" hidden>Nothing fits the filter.</p></main>')
     body.append(
@@ -91,8 +93,10 @@ def _legend() -> str:
 
 
 def _controls(result: Result) -> str:
-    codes = sorted({finding.rule.code: finding.rule.name for finding in result.findings}.items())
-    options = "".join(f'<option value="{code}">{code} {name}</option>' for code, name in codes)
+    options = "".join(
+        f'<option value="{one.rule.code}">{one.rule.code} {one.rule.name} ({one.number})</option>'
+        for one in by_rule(result.findings)
+    )
     return (
         '<form id="filters" role="search"><label>Search <input id="search" type="search" '
         'size="30" placeholder="table, policy, role, words"></label>'

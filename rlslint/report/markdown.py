@@ -7,19 +7,28 @@ from typing import Final
 from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.report.escape import code, fenced, markdown
 from rlslint.report.model import Result
+from rlslint.report.summary import by_rule, worst_first
 from rlslint.report.words import count
 
 MARK: Final = "<!-- rlslint -->"
 """Stands in every comment, so that the next run finds the comment to replace."""
 _LARGEST: Final = 60_000
 """Characters; GitHub takes 65,536."""
+_MANY: Final = 10
+"""Findings that are counted by rule first."""
 _ICONS: Final = {"error": "\U0001f534", "warning": "\U0001f7e0", "info": "\U0001f535"}
 
 
 def render(result: Result) -> str:
     """The comment; findings that do not fit are counted at its end."""
     text = f"{MARK}\n### rlslint: {_headline(result)}\n"
-    ordered = sorted(result.findings, key=lambda finding: -SEVERITIES.index(finding.severity))
+    ordered = worst_first(result.findings)
+    if len(ordered) > _MANY:
+        rows = [
+            f"| {_ICONS[one.severity]} {one.rule.code} {one.rule.name} | {one.number} |"
+            for one in by_rule(ordered, apart=True)
+        ]
+        text += "\n" + "\n".join(["| rule | findings |", "|---|---|", *rows]) + "\n"
     for shown, finding in enumerate(ordered):
         block = _finding(result, finding)
         if len(text) + len(block) > _LARGEST:

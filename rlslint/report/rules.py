@@ -28,7 +28,10 @@ def page(rule: Rule) -> str:
             parts.append(f"Good\n\n{_indented(example.good)}")
     if rule.options:
         parts.append(f"Options, with their defaults\n\n{_indented(_options(rule))}")
-    parts.append(f"When to ignore it\n\n{_indented(_ignore(rule))}")
+    parts.append(
+        f"When to ignore it\n\n{_indented(_ignore(rule))}\n\nOr in the configuration, for files or objects: "
+        f"per-file-ignores, per-object-ignores.\nHow bad it is: severity in [rules.{rule.code}]."
+    )
     if rule.references:
         parts.append("References\n\n" + "\n".join(f"- {reference}" for reference in rule.references))
     return "\n\n".join(parts) + "\n"
@@ -49,8 +52,9 @@ def markdown(rule: Rule) -> str:
     if rule.options:
         parts.append(f"## Options\n\nIn `rlslint.toml`, here with their defaults:\n\n{fenced(_options(rule), 'toml')}")
     parts.append(
-        "## When to ignore it\n\nWhere you know better, say so with a reason on the statement or the line before it, or for"
-        f" a file or an object in the configuration:\n\n{fenced(_ignore(rule))}"
+        "## When to ignore it\n\nWhere you know better, say so with a reason on the statement or the line before it:\n\n"
+        f"{fenced(_ignore(rule))}\n\nFor files or objects, the configuration has `per-file-ignores` and "
+        f"`per-object-ignores`; `severity` under `[rules.{rule.code}]` sets how bad it is."
     )
     if rule.references:
         parts.append("## References\n\n" + "\n".join(f"- <{reference}>" for reference in rule.references))

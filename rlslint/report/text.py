@@ -10,9 +10,12 @@ import unicodedata
 from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.report.escape import printable
 from rlslint.report.model import Result
+from rlslint.report.summary import OfRule, by_rule
 from rlslint.report.words import count
 
 _COLOURS = {"error": "31", "warning": "33", "info": "36", "bold": "1", "dim": "2", "green": "32"}
+_MANY = 20
+"""Findings that scroll away: they are counted by rule at the end."""
 _WIDEST = 160
 """A longer source line is cut around the finding."""
 
@@ -120,6 +123,10 @@ def _suggestion(suggestion: Suggestion, paint: _Paint) -> list[str]:
     return lines
 
 
+def _of_rule(one: OfRule, paint: _Paint) -> str:
+    return f"{one.number:>5} {paint(f'{one.severity}[{one.rule.code}]', one.severity)} {one.rule.name}\n"
+
+
 def _summary(result: Result, paint: _Paint) -> str:
     counts = [count(result.count(severity), severity) for severity in reversed(SEVERITIES) if result.count(severity)]
     found = ", ".join(counts) if counts else "no findings"
@@ -128,8 +135,12 @@ def _summary(result: Result, paint: _Paint) -> str:
     if result.cured is not None:
         found = f"the change causes {found}" + (f" and cures {len(result.cured)}" if result.cured else "")
     text = f"{paint(found, 'bold')} in {read}, {held}\n"
+    if len(result.findings) > _MANY:
+        text = "".join(_of_rule(one, paint) for one in by_rule(result.findings, apart=True)) + "\n" + text
     if result.ratchet is not None and result.ratchet.held:
         text += f"{count(result.ratchet.held, 'finding')} held by the baseline\n"
+    if len(result.findings) > _MANY and result.cured is None:
+        text += "--format html shows them by table, --baseline FILE records them and reports what is new from then on\n"
     if result.not_analysed:
         text += f"{count(len(result.not_analysed), 'statement')} not followed: --format json lists them\n"
     return text
