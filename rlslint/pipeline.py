@@ -23,9 +23,10 @@ from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.presets.presets import (
     choose_preset,
     exposed_schemas,
-    preset_path,
+    made_by_tool,
     preset_statements,
     preset_superusers,
+    starting_path,
 )
 from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
 from rlslint.report.inputs import Input, input_of
@@ -113,7 +114,7 @@ def _replayed(project: Project, options: Options, watched: frozenset[str], tell:
     if not watched:
         return replay(project, preset=options.preset, pg_version=options.pg_version, tell=tell), ()
     preset = choose_preset(project) if options.preset == "auto" else options.preset
-    session, replayed = begin(preset, pg_version=options.pg_version)
+    session, replayed = begin(preset, pg_version=options.pg_version, search_path=project.search_path)
     notes = Notes(session.catalog)
     for number, migration in enumerate(project.migrations):
         tell("replaying migrations", number, len(project.migrations))
@@ -261,9 +262,9 @@ def _prepare(connection: Connection, project: Project, replayed: Replayed, optio
     prepare(
         connection,
         preset_superusers(preset),
-        preset_statements(preset),
+        (*preset_statements(preset), *made_by_tool(project.search_path)),
         [one for migration in project.migrations for one in migration.statements],
-        preset_path(preset),
+        starting_path(preset, project.search_path),
         {table_name(catalog, relid): one.live for relid, one in _stats(catalog, options).items()},
         request,
     )

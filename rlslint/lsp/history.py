@@ -71,7 +71,7 @@ class History:
     def of(cls, project: Project, options: Options, cwd: Path) -> History:
         """The history of a project, nothing of it replayed yet."""
         preset = choose_preset(project) if options.preset == "auto" else options.preset
-        session, replayed = begin(preset, pg_version=options.pg_version)
+        session, replayed = begin(preset, pg_version=options.pg_version, search_path=project.search_path)
         history = cls(project, options, cwd, preset, session, replayed, Dependents(session.catalog))
         history.checkpoints.append(checkpoint(session))
         # so many again may come

@@ -85,7 +85,13 @@ def _namespace(session: Session, name: str, schema: str) -> Oid:
         return PG_CATALOG
     if schema:
         return ensure_namespace(session, schema).oid
-    return session.creation_namespace()
+    try:
+        return session.creation_namespace()
+    except DDLError:
+        if extension_requires(name) is not None:
+            raise
+        # its control file may name a schema
+        return PG_CATALOG
 
 
 def set_schema_extension(session: Session, statement: Statement) -> None:

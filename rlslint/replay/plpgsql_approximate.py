@@ -19,6 +19,8 @@ _MATTERS: Final = re.compile(
     r"\bpolicy\b|\brow\s+level\s+security\b|\balter\s+table\b|\b(?:create|drop)\s+(?:unlogged\s+|unique\s+)?(?:table|index)\b",
     re.IGNORECASE,
 )
+_HARMLESS: Final = re.compile(r"\balter\s+publication\b[^;]*", re.IGNORECASE)
+"""Says TABLE and DROP, and touches neither a table nor a policy."""
 _CHANGES: Final = re.compile(r"\b(?:create|alter|drop|grant|revoke|execute|reassign)\b", re.IGNORECASE)
 _CALLED: Final = re.compile(r"(\w+)\"?\s*\(")
 _FORMAT: Final = re.compile(r"%(?:(\d+)\$)?-?\d*[sIL]")
@@ -27,7 +29,11 @@ _FORMAT: Final = re.compile(r"%(?:(\d+)\$)?-?\d*[sIL]")
 def could_matter(code: str) -> bool:
     """Whether code, as far as it is known, could touch policies, row security, tables or indexes."""
     known = code.replace(UNKNOWN, "").strip()
-    return not known or bool(_MATTERS.search(code)) or not re.search(r"[A-Za-z]{3}", known)
+    return not known or _matters(code) or not re.search(r"[A-Za-z]{3}", known)
+
+
+def _matters(code: str) -> bool:
+    return bool(_MATTERS.search(_HARMLESS.sub("", code)))
 
 
 def could_change(code: str) -> bool:
@@ -58,7 +64,7 @@ def relevant(node: Any, *, strict: bool = False) -> Iterator[tuple[int, str]]:
         if key in ("PLpgSQL_stmt_execsql", "PLpgSQL_stmt_dynexecute"):
             expr = value.get("sqlstmt", value.get("query"))
             code = expr["PLpgSQL_expr"]["query"]
-            if (_CHANGES if strict else _MATTERS).search(code):
+            if could_change(code) if strict else _matters(code):
                 yield value.get("lineno", 1), shorten(code)
         elif strict and key == "PLpgSQL_stmt_raise" and value.get("elog_level", 21) >= 21:
             yield value.get("lineno", 1), "RAISE"

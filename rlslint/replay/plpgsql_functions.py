@@ -156,10 +156,14 @@ def _definition(session: Session, args: list[Value]) -> Value:
     """pg_get_constraintdef(), pg_get_indexdef() of the whole."""
     if args[0] is None:
         return None
-    if len(args) > 1 or not isinstance(args[0], int):
-        raise ValueError(args)
     catalog = session.catalog
+    if not isinstance(args[0], int):
+        raise ValueError(args)
     index, constraint = catalog.indexes.get(args[0]), catalog.constraints.get(args[0])
+    # the pretty form breaks and brackets expressions in another way, and nothing else of a constraint
+    plain = args[1:] in ([], [False], [0, False]) if index is not None else args[1:] in ([], [False])
+    if not plain and (constraint is None or constraint.contype not in "puf" or args[1:] != [True]):
+        raise ValueError(args)
     if index is not None:
         return _worked(session, index_text(catalog, index))
     return None if constraint is None else _worked(session, constraint_text(catalog, constraint))

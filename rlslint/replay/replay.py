@@ -124,7 +124,9 @@ def replay(
     the base schema that an error comes from is often not among the files.
     """
     chosen = choose_preset(project) if preset == "auto" else preset
-    session, replayed = begin(chosen, pg_version=pg_version, assume_missing=assume_missing)
+    session, replayed = begin(
+        chosen, pg_version=pg_version, assume_missing=assume_missing, search_path=project.search_path
+    )
     for number, migration in enumerate(project.migrations):
         tell("replaying migrations", number, len(project.migrations))
         run_migration(session, replayed, number, migration)
@@ -132,8 +134,11 @@ def replay(
     return replayed
 
 
-def begin(preset: str, *, pg_version: int = 17, assume_missing: bool = True) -> tuple[Session, Replayed]:
-    """A session before the first migration, and what it fills. Raises ValueError for a preset there is none of."""
+def begin(
+    preset: str, *, pg_version: int = 17, assume_missing: bool = True, search_path: tuple[str, ...] = ()
+) -> tuple[Session, Replayed]:
+    """A session before the first migration, with the ``search_path`` of the tool in front, and what it fills. Raises
+    ValueError for a preset there is none of."""
     session = Session(Catalog(pg_version), handlers=handlers())
     replayed = Replayed(
         session.catalog,
@@ -144,7 +149,7 @@ def begin(preset: str, *, pg_version: int = 17, assume_missing: bool = True) -> 
         session.events,
     )
     replayed.preset = preset
-    load_preset(session, preset)
+    load_preset(session, preset, search_path)
     session.observe = history.observe
     if not assume_missing:
         session.require_known = require_known

@@ -181,6 +181,8 @@ class Session:
     """Settings to go back to when the transaction ends, where SET LOCAL changed some."""
     depth: int = 0
     """How many functions that files created are being run."""
+    params: tuple[tuple[str, Oid], ...] = ()
+    """Names (arguments as $1, $2 ... first) and types of the variables of the code that runs; type 0 is not known."""
     ran: int = 0
     """Statements of code that have run since the file's statement began."""
     require_known: Callable[[Session, Statement, Oid], None] | None = None

@@ -12,7 +12,7 @@ from rlslint.analyze.typmod import column_typmod
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
-from rlslint.nodes.primnodes import SubLink, Unresolved, walk
+from rlslint.nodes.primnodes import Oid, SubLink, Unresolved, walk
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_taken, require_free, target_relation
 from rlslint.replay.names import strings
@@ -104,9 +104,10 @@ def _check_replacement(catalog: Catalog, held: Relation, row: Relation) -> None:
             )
 
 
-def resolved_query(session: Session, statement: Statement, raw: Raw) -> Query:
-    """The query behind a view or table. Raises DDLError for what PostgreSQL rejects in it."""
-    query = analyze_query(session.catalog, statement, raw, session.search_path)
+def resolved_query(session: Session, statement: Statement, raw: Raw, params: tuple[tuple[str, Oid], ...] = ()) -> Query:
+    """The query behind a view or table, with what code around it gives a meaning to. Raises DDLError for what PostgreSQL
+    rejects in it."""
+    query = analyze_query(session.catalog, statement, raw, session.search_path, params=params)
     _reject(query)
     return query
 
@@ -193,7 +194,9 @@ def _create_as(
 ) -> None:
     target = into["rel"]
     # EXECUTE of a prepared statement: the columns are not known
-    query = None if select is None else resolved_query(session, statement, select)
+    # a view knows no variables: its query is stored
+    params = session.params if kind == "r" else ()
+    query = None if select is None else resolved_query(session, statement, select, params)
     if query is not None and session.require_known is not None:
         require_query(session, statement, query)
     if kind == "m" and query is not None and uses_temporary(session.catalog, query):

@@ -57,16 +57,17 @@ def catalog_json(replayed: Replayed) -> Entry:
         "constraints": _sorted([_constraint(catalog, row) for row in constraints if _is_own(catalog, row)]),
         "policies": _sorted([_policy(catalog, row) for row in catalog.policies if row.origin is not None]),
         "functions": sorted(
-            (_function(catalog, row) for row in catalog.procs if _is_shown(row)),
+            (_function(catalog, row) for row in catalog.procs if _is_shown(catalog, row)),
             key=lambda entry: (entry["schema"], entry["name"], entry["arguments"]),
         ),
         "not_analysed": [{"path": path, "line": line, "reason": reason} for path, line, reason in sorted(notes)],
     }
 
 
-def _is_shown(row: Proc) -> bool:
+def _is_shown(catalog: Catalog, row: Proc) -> bool:
     """Whether a function is the files' own, in a schema of theirs."""
-    return row.origin is not None and not row.constructs and row.pronamespace != PG_CATALOG
+    own = row.origin is not None and not row.constructs and row.pronamespace != PG_CATALOG
+    return own and catalog.nspname(row.pronamespace) != "pg_temp"
 
 
 def _is_exact(catalog: Catalog, row: Policy) -> bool:

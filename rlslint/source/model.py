@@ -245,6 +245,8 @@ class Project:
     """What a user should know about how the files were put together; empty when it is as the tool would."""
     variables: tuple[tuple[str, str], ...] = ()
     """Placeholders that the tool's configuration sets, and their values."""
+    search_path: tuple[str, ...] = ()
+    """Schemas that the tool makes and puts in front of the search_path that its migrations run with."""
 
     @property
     def sources(self) -> tuple[SourceFile, ...]:

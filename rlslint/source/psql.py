@@ -16,6 +16,8 @@ from rlslint.source.model import Edit, Span
 _COMMANDS: Final = re.compile(
     r"\\(?P<name>[A-Za-z_!?.]+|;)(?P<rest>(?:'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|`[^`]*`|[^\\'\"`])*)"
 )
+_WHOLE_LINE: Final = frozenset({"copy", "help", "h", "!", "ef", "ev", "sf", "sv"})
+"""Commands whose argument is the rest of the line, backslashes and quotes included (OT_WHOLE_LINE of command.c)."""
 _ARGUMENT: Final = re.compile(
     r"'((?:[^'\\]|\\.|'')*)'|`[^`]*`|\"([^\"]*)\"|:\{\?(\w+)\}|:(['\"]?)(\w+)\4|([^\s'\"`:]+|:)|(\s+)"
 )
@@ -86,6 +88,8 @@ class Psql:
         """Run the backslash commands of a line."""
         for match in _COMMANDS.finditer(text):
             name = match["name"]
+            if name in _WHOLE_LINE:
+                return
             if name in ("if", "elif", "else", "endif"):
                 yield from self._condition(name, match["rest"])
             elif self.active:

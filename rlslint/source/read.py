@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 from rlslint.source.decode import read_source
 from rlslint.source.discover import Found, Search, hint, not_regular, search
 from rlslint.source.layouts import flyway
+from rlslint.source.layouts.changelog import readable
 from rlslint.source.layouts.detect import CERTAIN, POSSIBLE, folder_layout
 from rlslint.source.layouts.listing import Listing, undoes
 from rlslint.source.model import InputError, Limits, Migration, Problem, Project, SourceFile, Span
@@ -138,7 +139,10 @@ def _named(paths: Sequence[str], layout: str) -> list[_Group]:
         layouts = "+".join(dict.fromkeys(one.layout for one in folders)) or "file"
         skipped = tuple(item for one in folders for item in one.listing.skipped)
         variables = tuple(item for one in folders for item in one.listing.variables)
-        found = Found(files[0].parent, layouts, POSSIBLE, Listing(files, skipped, variables=variables))
+        first = tuple(dict.fromkeys(name for one in folders for name in one.listing.search_path))
+        found = Found(
+            files[0].parent, layouts, POSSIBLE, Listing(files, skipped, variables=variables, search_path=first)
+        )
         if folders and len(paths) > 1:
             found = replace(found, note=f"{len(paths)} paths read as one database, in the order given")
         groups[files] = _Group(found, named=not folders)
@@ -259,7 +263,12 @@ class _Reader:
             skipped += [(self.shown(path), "neither a file nor a folder") for path in not_regular(found.folder)]
         return [
             replace(
-                project, reported=reported, skipped=tuple(skipped), note=found.note, variables=found.listing.variables
+                project,
+                reported=reported,
+                skipped=tuple(skipped),
+                note=found.note or found.listing.note,
+                variables=found.listing.variables,
+                search_path=found.listing.search_path,
             )
             for project in _databases(layout, parts, self.shown(found.folder))
         ]
@@ -275,13 +284,19 @@ class _Reader:
                 with os.fdopen(descriptor, "rb") as file:
                     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                         raise InputError(f"{shown}: neither a file nor a folder")
-                    self.read[key] = read_source(file, shown, self.limits)
+                    self.read[key] = _as_sent(read_source(file, shown, self.limits))
             except OSError as error:
                 raise InputError(f"{shown}: {(error.strerror or str(error)).lower()}") from None
         return self.read[key]
 
     def shown(self, path: Path) -> str:
         return shown_path(path, self.cwd)
+
+
+def _as_sent(read: tuple[SourceFile, list[Problem]]) -> tuple[SourceFile, list[Problem]]:
+    """A changelog in XML with the signs that its SQL is sent with."""
+    source, problems = read
+    return (replace(source, text=readable(source.text)), problems) if source.path.lower().endswith(".xml") else read
 
 
 def shown_path(path: Path, cwd: Path) -> str:

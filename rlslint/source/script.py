@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from rlslint.source import psql
-from rlslint.source.layouts.sections import sections
+from rlslint.source.layouts.changelog import xml_sections, yaml_sections
+from rlslint.source.layouts.sections import Sections, sections
 from rlslint.source.model import Edit, InputError, Limits, Migration, Problem, SourceFile, Span, Statement
 from rlslint.source.parse import parse_piece
 from rlslint.source.split import Piece, pieces
@@ -73,7 +74,7 @@ class _Run:
 
     def file(self, source: SourceFile, layout: str, path: Path | None, *, transactional: bool) -> None:
         """Run a file; its statements go to stretches of their own."""
-        parts = sections(source.text, layout)
+        parts = _sections(source, layout)
         transactional = transactional and parts.transactional
         if path is not None:
             self.stack.append(path.resolve())
@@ -216,3 +217,12 @@ class _Run:
             for folder in path.resolve().parents:
                 if any(folder.is_relative_to(root) for root in self.scripts.roots):
                     yield folder
+
+
+def _sections(source: SourceFile, layout: str) -> Sections:
+    """What of a file runs: of a changelog the SQL in it."""
+    if layout == "liquibase" and source.path.lower().endswith(".xml"):
+        return xml_sections(source.text)
+    if layout == "liquibase" and source.path.lower().endswith((".yaml", ".yml")):
+        return yaml_sections(source.text)
+    return sections(source.text, layout)

@@ -34,6 +34,7 @@ _TOKEN: Final = re.compile(
   | '[^']*'?
   | "[^"]*"?
   | (?<![\w$])\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$
+  | \\(?:copy|help|h|!|[es][fv])(?![A-Za-z])[^\n\r]*
   | \\(?:[^\n\r\\]|\\(?!\\))*(?:\\\\)?
   | [;()]
   | \b(?:begin\s+atomic|case|end)\b

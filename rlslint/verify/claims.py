@@ -105,7 +105,7 @@ def prepare(
     list(install(connection, preset))
     few = tables_there(connection)
     if path:
-        connection.execute(b"SELECT set_config('search_path', %s, false)", (", ".join(path),))
+        connection.execute(b"SELECT set_config('search_path', %s, false)", (", ".join(map(quote_identifier, path)),))
     request.tell("running migrations", 0, 0)
     for statement, sqlstate, message in install(connection, statements):
         request.say(f"left out ({sqlstate}): {message}: {' '.join(statement.text.split())[:60]}")

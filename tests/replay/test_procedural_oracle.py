@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rlslint.report.catalog import catalog_json
 from tests.replay.both import errors, policies, privileges, replayed, server_errors, server_policies, server_privileges
 
 SETUP = """
@@ -17,6 +18,40 @@ CREATE SCHEMA s; CREATE TABLE s.c (id int, tenant_id int);
 CREATE TYPE mood AS ENUM ('x');
 """
 BLOCKS = {
+    "tables made from variables": """
+CREATE FUNCTION made(k int, text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE v text := 'x'; r record;
+BEGIN
+  CREATE TEMP TABLE one AS SELECT id FROM a WHERE id = $1;
+  CREATE TABLE two AS SELECT id, k AS named, v AS local FROM a WHERE owner = $2;
+  FOR r IN SELECT 1 AS x LOOP CREATE TABLE three AS SELECT r.x AS y; END LOOP;
+  CREATE POLICY p2 ON two USING (named = 1 AND local = 'a');
+  CREATE POLICY p3 ON three USING (true);
+END $$;
+SELECT made(1, 'b');
+""",
+    "a view knows no variables": """
+CREATE FUNCTION viewed(k int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE VIEW v AS SELECT id FROM a WHERE id = $1;
+END $$;
+SELECT viewed(1);
+""",
+    "some columns of a row are not known": """
+DO $$ DECLARE name text; words text; other text; BEGIN
+  SELECT conname, pg_get_constraintdef(oid, true), random()::text INTO name, words, other FROM pg_constraint
+    WHERE conrelid = 'a'::regclass AND contype = 'p';
+  IF name IS NULL OR words <> 'PRIMARY KEY (id)' THEN
+    CREATE POLICY bad ON a USING (true);
+  ELSE
+    CREATE POLICY good ON a USING (true);
+  END IF;
+  SELECT conname, random()::text INTO name, other FROM pg_constraint WHERE conrelid = 'b'::regclass AND contype = 'p';
+  IF name IS NULL AND other IS NULL AND NOT FOUND THEN
+    CREATE POLICY none ON b USING (true);
+  END IF;
+END $$;
+""",
     "the same view asked with other columns": """
 DO $$ BEGIN
   IF EXISTS (SELECT FROM information_schema.columns WHERE column_name = 'owner' AND table_name = 'b') THEN
@@ -337,3 +372,32 @@ def test_executed_statements_stand_at_their_execute() -> None:
     (policy,) = replayed(sql).catalog.policies
     assert policy.origin is not None
     assert "EXECUTE 'CREATE POLICY p ON t USING (a = 1)';" == policy.origin.text
+
+
+def test_a_publication_is_no_table() -> None:
+    result = replayed(
+        "CREATE TABLE t (a int);\n"
+        "DO $$ BEGIN\n"
+        "  IF EXISTS (SELECT FROM pg_publication_tables WHERE tablename = 't') THEN\n"
+        "    ALTER PUBLICATION live DROP TABLE t;\n"
+        "  END IF;\n"
+        "  EXECUTE 'ALTER PUBLICATION live DROP TABLE ' || (SELECT min(a) FROM t);\n"
+        "END $$;"
+    )
+    assert result.problems == []
+
+
+def test_an_unknown_extension_may_name_its_schema() -> None:
+    made = "CREATE EXTENSION {}; CREATE TABLE public.t (a int);"
+    sql = "SELECT set_config('search_path', '', false); "
+    assert replayed(sql + made.format("my_own_thing")).problems == []
+    assert [
+        "no schema has been selected to create in" in one.reason
+        for one in replayed(sql + made.format("citext")).problems
+    ] == [True]
+
+
+def test_temporary_functions_are_not_shown() -> None:
+    made = "CREATE FUNCTION {}() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+    found = catalog_json(replayed(made.format("pg_temp.f") + made.format("g")))
+    assert [one["name"] for one in found["functions"]] == ["g"]

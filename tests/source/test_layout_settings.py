@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rlslint.replay.replay import replay
 from tests.source.test_layouts import project, ran
 
 FORMATTED = "--liquibase formatted sql\n"
@@ -81,6 +82,70 @@ CASES = {
         },
         ["select 1 as app, 'core'"],
     ),
+    "liquibase: SQL in XML": (
+        {
+            "db/changelog-master.xml": """<databaseChangeLog>
+  <!-- <sql>select 8;</sql> -->
+  <include file="db/more.xml"/>
+  <changeSet id="1" author="a">
+    <preConditions><sqlCheck expectedResult="0">select 9</sqlCheck></preConditions>
+    <createTable tableName="t"/>
+    <sql splitStatements="false"><comment>first</comment>select 1 where 1 &lt;= 2 and 3 &lt;&gt; '{}'::json -&gt;&gt; 'a';</sql>
+    <sql dbms="oracle">select 9;</sql>
+    <rollback><sql>select 9;</sql></rollback>
+  </changeSet>
+  <changeSet id="2" author="a" dbms="h2"><sql>select 9;</sql></changeSet>
+  <changeSet id="3" author="a">
+    <sql endDelimiter="/"><![CDATA[
+      select 2 where 1 < 2 and 'a' <> '&lt;'
+      /
+      select ${word}
+    ]]></sql>
+    <createProcedure>create function f() returns int language sql as 'select 1'</createProcedure>
+    <sqlFile path="db/last.sql"/>
+  </changeSet>
+</databaseChangeLog>""",
+            "db/more.xml": """<databaseChangeLog><property name="word" value="3"/>
+<changeSet id="0" author="a"><sql>select 0</sql></changeSet></databaseChangeLog>""",
+            "db/last.sql": "select 4",
+        },
+        [
+            "select 0",
+            "select 1 where 1 <= 2 and 3 <> '{}'::json ->> 'a'",
+            "select 2 where 1 < 2 and 'a' <> '&lt;'",
+            "select 3",
+            "create function f() returns int language sql as 'select 1'",
+            "select 4",
+        ],
+    ),
+    "liquibase: SQL in YAML": (
+        {
+            "db/changelog.yaml": """databaseChangeLog:
+  - changeSet:
+      id: 1
+      author: a
+      changes:
+        - sql:
+            sql: |
+              select 1;
+              select 2;
+        - sql: {dbms: oracle, sql: select 9}
+        - sql:
+            sql: "select 3"
+        - createProcedure:
+            procedureBody: >
+              create function f() returns int
+              language sql as 'select 1';
+  - changeSet: {id: 2, author: a, dbms: mysql, changes: [{sql: {sql: select 9}}]}
+""",
+        },
+        [
+            "select 1",
+            "select 2",
+            "select 3",
+            "create function f() returns int language sql as 'select 1'",
+        ],
+    ),
     "flyway: brackets of its own": (
         {
             "sql/V1__a.sql": "select 1 as #[name], '${name}';",
@@ -121,5 +186,40 @@ def test_what_runs(tmp_path: Path, name: str) -> None:
     files, expected = CASES[name]
     (tmp_path / ".git").mkdir()
     found = project(tmp_path, files)
-    assert expected == ran(found)
+    assert expected == [" ".join(text.split()) for text in ran(found)]
     assert [] == [problem for migration in found.migrations for problem in migration.problems]
+
+
+def test_sql_of_a_changelog_has_its_own_place(tmp_path: Path) -> None:
+    text = (
+        "<databaseChangeLog><changeSet>\n  <sql>select 1 &lt; 2;\n    select 3</sql>\n</changeSet></databaseChangeLog>"
+    )
+    found = project(tmp_path, {"db/changelog.xml": text})
+    (migration,) = found.migrations
+    assert [one.span.source.position(one.span.start) for one in migration.statements] == [(2, 8), (3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("flyway.conf", "flyway.schemas=Core,more\n"),
+        ("flyway.toml", '[flyway]\ndefaultSchema = "Core"\n'),
+        ("application.yml", "spring:\n  flyway:\n    default-schema: ${SCHEMA:Core}\n"),
+    ],
+)
+def test_the_default_schema_of_flyway_is_made_and_searched_first(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / ".git").mkdir()
+    sql = "create table t (id int primary key); create table public.u (id int references t);"
+    found = replay(project(tmp_path, {"db/V1__a.sql": sql, name: text}))
+    catalog = found.catalog
+    assert [catalog.qualified_name(row) for row in catalog.relations if row.origin is not None] == [
+        "Core.t",
+        "public.u",
+    ]
+    assert found.problems == []
+
+
+def test_an_unknown_default_schema_of_flyway_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    files = {"db/V1__a.sql": "select '${flyway:defaultSchema}'", "flyway.conf": "flyway.defaultSchema=${env.SCHEMA}\n"}
+    assert ran(project(tmp_path, files)) == ["select 'public'"]

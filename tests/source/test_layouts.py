@@ -132,6 +132,24 @@ def test_detected_from_the_root(layout: str, tmp_path: Path) -> None:
     assert found.reported is None
 
 
+def test_a_journal_of_drizzle_that_lists_no_file_is_passed_over(tmp_path: Path) -> None:
+    files = {
+        "drizzle/2_b.sql": "select 2",
+        "drizzle/10_c.sql": "select 3",
+        "drizzle/meta/_journal.json": '{"entries": []}',
+    }
+    found = project(tmp_path, files)
+    assert ran(found) == ["select 2", "select 3"]
+    assert found.note == "no file of Drizzle's journal is there: every file read, by number"
+
+
+def test_files_beside_the_journal_of_drizzle_are_told(tmp_path: Path) -> None:
+    files = {f"drizzle/{number}_a.sql": f"select {number}" for number in range(3)}
+    found = project(tmp_path, {**files, "drizzle/meta/_journal.json": '{"entries": [{"tag": "0_a"}]}'})
+    assert ran(found) == ["select 0"]
+    assert found.note == "2 files are not in Drizzle's journal and not read (--layout numbered reads them)"
+
+
 def test_goose_without_transaction(tmp_path: Path) -> None:
     found = project(tmp_path, CASES["goose"][0])
     assert [migration.transactional for migration in found.migrations] == [False, True]

@@ -53,6 +53,8 @@ def script(text: str) -> Project:
         ("select 1 \\g\nselect 2;", ["select 1", "select 2"]),
         ("select 1;\n\\q\nselect 2;", ["select 1"]),
         ("\\copy t from stdin\n1;2'\n\\.\nselect 1;", ["select 1"]),
+        ("\\copy t from program 'sed ''s/\\\\/\\\\\\\\/g'' x'\nselect 1;", ["select 1"]),
+        ("\\! echo \\\\ it's\nselect 1;", ["select 1"]),
         ("\\restrict k\nselect 1;\n\\unrestrict k\n", ["select 1"]),
         ("\\echo it's\nselect 1;", ["select 1"]),
     ],

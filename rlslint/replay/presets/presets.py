@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.store import Store
 from rlslint.replay.session import Session
 from rlslint.source.model import Project, SourceFile, Statement
@@ -77,13 +78,27 @@ def preset_statements(name: str) -> tuple[Statement, ...]:
     return tuple(statements)
 
 
-def load_preset(session: Session, name: str) -> None:
-    """Replay a preset into a fresh session. Its rows have no origin: nothing in them is the user's to mend.
+def made_by_tool(search_path: tuple[str, ...]) -> tuple[Statement, ...]:
+    """The schemas that a tool makes before its first migration."""
+    made = "".join(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(one)};\n" for one in search_path)
+    source = SourceFile("<tool>", made)
+    return tuple(parse_script(source, 0, len(source.text))[0])
+
+
+def starting_path(preset: str, search_path: tuple[str, ...]) -> tuple[str, ...]:
+    """The search_path of a migration, the tool's schemas in front; empty for the server's own."""
+    own = preset_path(preset)
+    return (*search_path, *(own or ("$user", "public"))) if search_path else own
+
+
+def load_preset(session: Session, name: str, search_path: tuple[str, ...] = ()) -> None:
+    """Replay a preset, and what a tool with that ``search_path`` makes, into a fresh session. Their
+    rows have no origin: nothing in them is the user's to mend.
 
     Afterwards the session is that of whoever runs the project's files.
     """
     session.migration = -1
-    for statement in preset_statements(name):
+    for statement in (*preset_statements(name), *made_by_tool(search_path)):
         session.statement = statement
         session.run(statement)
     session.statement = None
@@ -101,12 +116,12 @@ def load_preset(session: Session, name: str) -> None:
         catalog.triggers,
     ):
         _forget_origins(cast("Store[Any]", store))
-    login, path = _LOGIN.get(name, ("", ()))
+    login = _LOGIN.get(name, ("", ()))[0]
     if login:
         role = catalog.find_role(login)
         assert role is not None
         session.start_role = role.oid
-        session.start_search_path = path
+    session.start_search_path = starting_path(name, search_path) or session.start_search_path
     session.login_role = session.role = session.start_role
     session.search_path_setting = session.start_search_path
     session.refresh_search_path()

@@ -66,7 +66,8 @@ def flyway(folder: Path) -> Listing:
         skipped += [(path, f"replaced by the baseline {start[2].name}") for *_, path in covered]
         versioned = [start, *(item for item in versioned if item[0] > start[0])]
     files = [path for *_, path in sorted(versioned)] + [path for *_, path in sorted(repeatable)]
-    return Listing(tuple(files), tuple(skipped), variables=_placeholders(folder))
+    configured = _configured(folder)
+    return Listing(tuple(files), tuple(skipped), variables=configured.variables(), search_path=configured.search_path())
 
 
 def undoes(path: Path) -> bool:
@@ -88,29 +89,33 @@ class _Configuration:
     replaced: bool = True
     prefix: str = "${"
     suffix: str = "}"
-    schema: str = "public"
+    schema: str = ""
+
+    def search_path(self) -> tuple[str, ...]:
+        """The default schema, which Flyway makes and puts first (changeCurrentSchemaTo of PostgreSQLConnection)."""
+        return (self.schema,) if self.schema else ()
 
     def variables(self) -> tuple[tuple[str, str], ...]:
         """Names with their values; a name in other brackets than Flyway's own stands with them."""
         if not self.replaced:
             return ()
-        values = {"flyway:defaultSchema": self.schema, **dict(sorted(self.placeholders.items()))}
+        values = {"flyway:defaultSchema": self.schema or "public", **dict(sorted(self.placeholders.items()))}
         if (self.prefix, self.suffix) == ("${", "}"):
             return tuple(values.items())
         return tuple((f"{self.prefix}{name}{self.suffix}", value) for name, value in values.items())
 
 
-def _placeholders(folder: Path) -> tuple[tuple[str, str], ...]:
-    """Flyway's own placeholders and those of the nearest configuration file above the folder; Spring's counts too."""
+def _configured(folder: Path) -> _Configuration:
+    """What the nearest configuration file above the folder says of Flyway; Spring's counts too."""
     for above in (folder, *folder.parents[:6]):
         for name in (*_CONFIGURATION, *_SPRING):
             if is_file(above / name):
                 found = _configuration(above / name)
                 if found is not None:
-                    return found.variables()
+                    return found
         if (above / ".git").exists():
             break
-    return _Configuration({}).variables()
+    return _Configuration({})
 
 
 def _configuration(path: Path) -> _Configuration | None:
@@ -136,12 +141,13 @@ def _configuration(path: Path) -> _Configuration | None:
 def _made(given: Mapping[str, Any], placeholders: dict[str, str]) -> _Configuration:
     schemas = given.get("schemas", "")
     first = schemas[0] if isinstance(schemas, list) and schemas else str(schemas or "").split(",")[0].strip()
+    schema = _spring_default(str(given.get("defaultschema") or first or ""))
     return _Configuration(
         placeholders,
         replaced=str(given.get("placeholderreplacement", True)).lower() != "false",
         prefix=str(given.get("placeholderprefix", "${")),
         suffix=str(given.get("placeholdersuffix", "}")),
-        schema=str(given.get("defaultschema") or first or "public"),
+        schema="" if "${" in schema else schema,
     )
 
 

@@ -1,4 +1,4 @@
-"""A folder with Liquibase changelogs in, the formatted SQL files they include, in the order of the root changelog, out."""
+"""A folder with Liquibase changelogs in, what holds SQL of them and of the files they include, in the root's order, out."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from rlslint.source.layouts.changelog import INLINE
 from rlslint.source.layouts.listing import HEAD, Listing, entries, head, is_file, sql_files_below
 
 FORMATTED: Final = re.compile(r"^\s*--[ \t]*liquibase[ \t]+formatted[ \t]+sql", re.IGNORECASE)
 _PROPERTY: Final = re.compile(
     r"^\s*--[ \t]*property[ \t]+name[:=](\S+)[ \t]+value[:=]\"?([^\s\"]+)", re.IGNORECASE | re.MULTILINE
 )
+INLINE_SUFFIXES: Final = (".xml", ".yaml", ".yml")
+"""Changelogs whose own SQL is read."""
 _SUFFIXES: Final = (".xml", ".yaml", ".yml", ".json")
 _ROOT_NAMES: Final = re.compile(r"master|root|main|^(?:db\.)?changelog\.", re.IGNORECASE)
 _LONGEST: Final = 16_000_000
 
 _Entry = tuple[str, str, bool]
-"""``include``, ``includeAll``, ``sqlFile`` or ``other``; a path; whether relative to the changelog."""
+"""``include``, ``includeAll``, ``inline`` (SQL in the changelog itself) or ``other``; a path; whether relative to the
+changelog."""
 
 
 def liquibase(folder: Path) -> Listing:
@@ -59,9 +63,13 @@ class _Walk:
         self._seen: set[Path] = set()
 
     def follow(self, changelog: Path) -> None:
-        pending = [changelog]
+        pending = [(changelog, False)]
         while pending:
-            path = pending.pop()
+            path, inline = pending.pop()
+            if inline:
+                # all of a changelog's own SQL runs where the first of it stands
+                self.files[path] = None
+                continue
             if path in self._seen:
                 continue
             self._seen.add(path)
@@ -70,13 +78,16 @@ class _Walk:
                 self.variables.update(_written_properties(path))
                 continue
             self.variables.update(_properties(path))
-            found: list[Path] = []
+            found: list[tuple[Path, bool]] = []
             for kind, name, relative in _entries_of(path):
-                found += self._target(path, kind, name, relative=relative)
+                if kind == "inline" and path.suffix.lower() in INLINE_SUFFIXES:
+                    found.append((path, True))
+                else:
+                    found += [(one, False) for one in self._target(path, kind, name, relative=relative)]
             pending += reversed(found)
 
     def _target(self, changelog: Path, kind: str, name: str, *, relative: bool) -> list[Path]:
-        if kind == "other":
+        if kind in ("other", "inline"):
             self.skipped.append((changelog, f"its change {name!r} is not SQL in a file"))
             return []
         base = self._resolve(changelog, name, relative=relative, folder=kind == "includeAll")
@@ -138,6 +149,8 @@ def _from_xml(text: str) -> Iterator[_Entry]:
                 kind = _tag(change)
                 if kind == "sqlFile":
                     yield "include", change.get("path") or "", _true(change.get("relativeToChangelogFile"))
+                elif kind in INLINE:
+                    yield "inline", kind, False
                 elif kind not in ("comment", "rollback", "preConditions", "validCheckSum", "tagDatabase"):
                     yield "other", kind, False
 
@@ -193,7 +206,7 @@ def _from_tree(tree: Any) -> Iterator[_Entry]:
                             given = _dict(what)
                             yield "include", str(given.get("path", "")), _true(given.get("relativeToChangelogFile"))
                         else:
-                            yield "other", str(kind), False
+                            yield ("inline" if kind in INLINE else "other"), str(kind), False
 
 
 def _properties(path: Path) -> dict[str, str]:

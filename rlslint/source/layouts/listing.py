@@ -46,6 +46,10 @@ class Listing:
     """Files of ``files`` that are run before the migrations, by the tool's configuration."""
     variables: tuple[tuple[str, str], ...] = ()
     """Placeholders the tool's configuration gives a value, name and text."""
+    note: str = ""
+    """What a user should know of the choice of files without asking."""
+    search_path: tuple[str, ...] = ()
+    """Schemas that the tool makes and puts in front of the search_path that its migrations run with."""
 
 
 def sql_files(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,7 +93,7 @@ def _marked(text: str, pattern: re.Pattern[str]) -> Sections:
         transactional = not any("transaction:false" in mark[2].replace(" ", "") for mark in marks)
     else:
         transactional = not any("notransaction" in mark[2].lower() for mark in marks)
-    pieces = [piece for part in ranges for piece in _cut_range(text, part, _STATEMENT_MARK)]
+    pieces = [piece for part in ranges for piece in cut_range(text, part, _STATEMENT_MARK)]
     return Sections(tuple(pieces), transactional)
 
 
@@ -127,13 +127,18 @@ def _liquibase(text: str) -> Sections:
     transactional = True
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
         attributes = {name.lower(): a or b or c for name, a, b, c in _ATTRIBUTE.findall(mark[1])}
-        if not _for_postgresql(attributes.get("dbms", "")) or attributes.get("ignore", "").lower() == "true":
+        if not changeset_runs(attributes):
             continue
         if attributes.get("runintransaction", "").lower() == "false":
             transactional = False
         part = (mark.end(), len(text) if following is None else following.start())
-        ranges += _cut_range(text, part, _delimiter(attributes.get("enddelimiter", ";")))
+        ranges += cut_range(text, part, delimiter(attributes.get("enddelimiter", ";")))
     return Sections(tuple(ranges), transactional)
+
+
+def changeset_runs(attributes: Mapping[str, str]) -> bool:
+    """Whether Liquibase runs a changeset, or a change, with these attributes on PostgreSQL."""
+    return _for_postgresql(attributes.get("dbms", "")) and attributes.get("ignore", "").lower() != "true"
 
 
 def _for_postgresql(dbms: str) -> bool:
@@ -145,15 +150,15 @@ def _for_postgresql(dbms: str) -> bool:
     return not wanted or "postgresql" in wanted or "all" in wanted
 
 
-def _delimiter(delimiter: str) -> re.Pattern[str] | None:
+def delimiter(written: str) -> re.Pattern[str] | None:
     """A delimiter other than the semicolon, at the end of a line or with white space of its own."""
     for escape, char in _ESCAPES.items():
-        delimiter = delimiter.replace(escape, char)
-    if delimiter in ("", ";"):
+        written = written.replace(escape, char)
+    if written in ("", ";"):
         return None
-    if not delimiter.strip():
-        return re.compile(re.escape(delimiter))
-    return re.compile(re.escape(delimiter) + r"(?=[ \t\r]*$)", re.MULTILINE)
+    if not written.strip():
+        return re.compile(re.escape(written))
+    return re.compile(re.escape(written) + r"(?=[ \t\r]*$)", re.MULTILINE)
 
 
 def _drizzle(text: str) -> Sections:
@@ -163,7 +168,7 @@ def _drizzle(text: str) -> Sections:
 def _atlas(text: str) -> Sections:
     directives = dict(_ATLAS.findall(text))
     transactional = directives.get("txmode", "").strip() != "none"
-    return _cut(text, _delimiter(directives.get("delimiter", ";").strip(" \t")), transactional)
+    return _cut(text, delimiter(directives.get("delimiter", ";").strip(" \t")), transactional)
 
 
 def _graphile(text: str) -> Sections:
@@ -171,10 +176,11 @@ def _graphile(text: str) -> Sections:
 
 
 def _cut(text: str, pattern: re.Pattern[str] | None, transactional: bool = True) -> Sections:
-    return Sections(tuple(_cut_range(text, (0, len(text)), pattern)), transactional)
+    return Sections(tuple(cut_range(text, (0, len(text)), pattern)), transactional)
 
 
-def _cut_range(text: str, part: Range, pattern: re.Pattern[str] | None) -> list[Range]:
+def cut_range(text: str, part: Range, pattern: re.Pattern[str] | None) -> list[Range]:
+    """The pieces of a stretch between what a pattern matches."""
     if pattern is None:
         return [part]
     ranges: list[Range] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -98,7 +99,10 @@ def _in_folders(folder: Path, name: str, key: Callable[[str], object]) -> Listin
 
 
 def drizzle(folder: Path) -> Listing:
-    """In the order of the journal's entries (drizzle-orm/src/migrator.ts); without a journal, as newer releases: by folder."""
+    """In the order of the journal's entries (drizzle-orm/src/migrator.ts); without a journal, as newer releases: by folder.
+
+    Where more files stand beside the journal than in it, somebody runs them by hand, and a note says that they are left out.
+    """
     journal = folder / "meta" / "_journal.json"
     if not is_file(journal):
         return prisma(folder)
@@ -106,7 +110,15 @@ def drizzle(folder: Path) -> Listing:
     if tags is None:
         return numbered(folder)
     files = tuple(path for tag in tags if is_file(path := folder / f"{tag}.sql"))
-    return Listing(files, _others(folder, set(files), "not in Drizzle's journal (meta/_journal.json)"))
+    if not files:
+        # a journal left behind by a project that runs its files by hand: a linter still helps
+        return replace(numbered(folder), note="no file of Drizzle's journal is there: every file read, by number")
+    others = _others(folder, set(files), "not in Drizzle's journal (meta/_journal.json)")
+    note = ""
+    if len(others) > len(files):
+        those = f"{len(others)} files are" if len(others) > 1 else "a file is"
+        note = f"{those} not in Drizzle's journal and not read (--layout numbered reads them)"
+    return Listing(files, others, note=note)
 
 
 def journal_tags(journal: Path) -> list[str] | None:
