@@ -68,7 +68,7 @@ class Planner:
         if flat.separate:
             return self._set_operation(flat, fraction)
         if flat.dummy:
-            return Planned(Cost(0.0, 0.0, 0.0), (), (), (), flat)
+            return self._empty(flat)
         equivalences(self.catalog, flat)
         for rel in flat.rels:
             push_down(self.catalog, rel)
@@ -106,6 +106,14 @@ class Planner:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
         return parts.planned(total, flat, tuple(inner.values()))
+
+    def _empty(self, flat: Flat) -> Planned:
+        """Nothing is read; an InitPlan is made of every subquery that stands alone all the same, and charged for
+        (SS_charge_for_initplans)."""
+        found = [one for expr in [*self._expressions(flat), *flat.dropped] for one in self.sublinks(expr, 1.0, None)]
+        made = shared([one for one in found if one.evaluation == "init_plan"])
+        charged = sum(one.plan.cost.total for one in made)
+        return Planned(Cost(charged, charged, 0.0), (), (), tuple(made), flat)
 
     def _paths(self, flat: Flat, inner: Mapping[int, Planned]) -> dict[int, RelPaths]:
         """The ways to read each relation; ``inner`` are the subqueries among them that are planned by themselves."""

@@ -35,6 +35,10 @@ def grants_known(relation: Relation) -> bool:
 def missing_privilege(catalog: Catalog, security: RowSecurity) -> str | None:
     """PostgreSQL's message (SQLSTATE 42501) for the first privilege that is missing, or None."""
     relation = catalog.relations[security.relid]
+    namespace = catalog.namespaces.get(relation.relnamespace)
+    # a schema on which no file grants anything has its grants elsewhere, as with tables
+    if namespace is not None and namespace.nspacl and not has_privilege(catalog, security.role, namespace, "usage"):
+        return f"permission denied for schema {namespace.nspname}"
     for privilege in NEEDS[security.statement]:
         if not has_any_column(catalog, security.role, relation, privilege):
             return _denied(relation)

@@ -34,3 +34,23 @@ def test_privileges_are_taken_for_granted_only_where_no_file_grants_any(
     (plan,) = [one for one in predict_all(catalog) if one.statement == "select"]
     assert plan.error == error
     assert any("no file grants anything" in text for text in plan.assumptions) == assumed
+
+
+@pytest.mark.parametrize(
+    ("grants", "error"),
+    [
+        ("", None),
+        ("GRANT USAGE ON SCHEMA app TO other;", "42501"),
+        ("GRANT USAGE ON SCHEMA app TO other, reader;", None),
+        ("GRANT USAGE ON SCHEMA app TO PUBLIC;", None),
+        ("GRANT USAGE ON SCHEMA app TO other; GRANT other TO reader;", None),
+    ],
+)
+def test_a_schema_that_files_open_to_others_is_closed_to_the_rest(grants: str, error: str | None) -> None:
+    made = (
+        "CREATE ROLE other; CREATE SCHEMA app; ALTER TABLE notes SET SCHEMA app; GRANT SELECT ON app.notes TO reader; "
+    )
+    options = Options(paths=("-",), preset="none")
+    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=TABLE + made + grants)[1].catalog
+    (plan,) = [one for one in predict_all(catalog) if one.statement == "select"]
+    assert plan.error == error

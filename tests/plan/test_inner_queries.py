@@ -24,6 +24,7 @@ CREATE TABLE members (id int PRIMARY KEY, usr int, team int, org int, body text)
 CREATE INDEX members_usr ON members (usr); CREATE INDEX members_team_usr ON members (team, usr);
 CREATE TABLE teams (id int PRIMARY KEY, org int, owner int, name text); CREATE INDEX teams_owner ON teams (owner);
 CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
+CREATE TABLE closed (id int PRIMARY KEY, usr int, team int); ALTER TABLE closed ENABLE ROW LEVEL SECURITY;
 CREATE FUNCTION me() RETURNS int LANGUAGE sql STABLE AS 'SELECT current_setting(''app.me'')::int';
 CREATE FUNCTION teams_of(u int) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT team FROM members WHERE usr = u';
 CREATE FUNCTION hidden_teams(u int) RETURNS SETOF int LANGUAGE sql STABLE SECURITY DEFINER
@@ -34,6 +35,11 @@ INSERT INTO items SELECT i, i * 7 % 2000, i * 31 % 2000, i * 17 % 2000, repeat('
 INSERT INTO members SELECT i, i * 31 % 2000, i * 7 % 2000, i * 17 % 2000, 'x' FROM generate_series(1, 100000) i;
 INSERT INTO teams SELECT i, i % 2000, i * 3 % 2000, 'n' || i FROM generate_series(1, 100000) i; """
 CONDITIONS = (
+    "EXISTS (SELECT 1 FROM closed WHERE team = items.team AND usr = (SELECT me()))",
+    "EXISTS (SELECT 1 FROM closed WHERE (team = items.team OR team = items.org) AND usr = (SELECT me()))",
+    "EXISTS (SELECT 1 FROM closed JOIN members m ON m.team = closed.id WHERE m.usr = (SELECT me()) AND m.org = items.org)",
+    "EXISTS (SELECT 1 FROM closed WHERE team = items.team)",
+    "team IN (SELECT team FROM closed WHERE usr = (SELECT me()))",
     "team IN (WITH members AS (SELECT * FROM members) SELECT team FROM members WHERE usr = me())",
     "EXISTS (WITH members AS (SELECT * FROM members) SELECT 1 FROM members WHERE usr = me() AND team = items.team)",
     "team IN (WITH a AS (SELECT * FROM members), b AS (SELECT * FROM a) SELECT team FROM b WHERE usr = me())",
