@@ -91,8 +91,9 @@ def end_transaction(session: Session) -> None:
 
 
 def start_session(session: Session) -> None:
-    """A new connection: no transaction, role and settings as they are at login."""
+    """A new connection: no transaction, nothing temporary, role and settings as they are at login."""
     session.savepoints.clear()
+    _discard_temporary(session)
     session.local_settings = None
     session.settings.clear()
     session.role = session.login_role = session.start_role
@@ -108,8 +109,13 @@ def discard(session: Session, statement: Statement) -> None:
             raise DDLError("25001", "DISCARD ALL cannot run inside a transaction block")
         reset(session, "session_authorization")
         reset_all(session)
+    if target in ("DISCARD_ALL", "DISCARD_TEMP"):
+        _discard_temporary(session)
+
+
+def _discard_temporary(session: Session) -> None:
     temporary = session.catalog.namespace_oid("pg_temp")
-    if target in ("DISCARD_ALL", "DISCARD_TEMP") and temporary is not None:
+    if temporary is not None:
         perform_deletion(session, [Address("namespace", temporary)], cascade=True)
 
 

@@ -26,6 +26,7 @@ def project(sql: str, layout: str = "files") -> Project:
         ("postgrest", "CREATE ROLE web_anon NOLOGIN", "files"),
         ("none", "CREATE TABLE t (a int)", "files"),
         ("none", "CREATE POLICY p ON t USING (tenant = current_setting('app.tenant'))", "files"),
+        ("none", 'CREATE POLICY p ON t TO "authenticated" USING ((select auth.user_id()) = owner)', "files"),
     ],
 )
 def test_choice(expected: str, sql: str, layout: str) -> None:

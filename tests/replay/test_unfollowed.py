@@ -80,3 +80,18 @@ def test_what_stands_behind_a_check_of_the_rows_is_followed() -> None:
     found = replayed(f"{USERS}DO $$ {raised} $$;")
     assert ["users_pkey", "uq"] == [row.conname for row in found.catalog.constraints]
     assert found.problems == []
+
+
+def test_what_is_temporary_ends_with_the_file() -> None:
+    texts = [
+        "CREATE TEMP TABLE t (a int); CREATE TABLE kept (a int);",
+        "CREATE TEMP TABLE t (b int); CREATE INDEX ON t (b);",
+    ]
+    migrations = []
+    for number, text in enumerate(texts):
+        source = SourceFile(f"{number}.sql", text)
+        statements, _ = parse_script(source, 0, len(text))
+        migrations.append(Migration(source, tuple(statements), (), ()))
+    found = replay(Project("sqitch", tuple(migrations)), preset="none")
+    assert found.problems == []
+    assert [row.relname for row in found.catalog.relations if row.origin is not None] == ["kept"]

@@ -15,8 +15,13 @@ from rlslint.source.model import Project, SourceFile, Statement
 from rlslint.source.parse import parse_script
 
 _SUPABASE: Final = re.compile(
-    r"\bauth\s*\.\s*(?:uid|jwt|role|email)\s*\(|\bauth\.users\b|\bstorage\.(?:objects|buckets)\b|\brealtime\.messages\b"
-    r"|\bto\s+(?:public\s*,\s*|anon\s*,\s*|service_role\s*,\s*)*\"?authenticated\b",
+    r"\bauth\s*\.\s*(?:uid|jwt|role|email)\s*\(|\bauth\.users\b|\bstorage\.(?:objects|buckets)\b|\brealtime\.messages\b",
+    re.IGNORECASE,
+)
+_NEON: Final = re.compile(r"\bauth\s*\.\s*(?:user_id|session)\s*\(", re.IGNORECASE)
+"""Functions of pg_session_jwt, which come with the roles authenticated and anonymous."""
+_AUTHENTICATED: Final = re.compile(
+    r"\bto\s+(?:public\s*,\s*|anon\s*,\s*|service_role\s*,\s*)*\"?authenticated\b",
     re.IGNORECASE,
 )
 _POSTGREST: Final = re.compile(r"\bweb_anon\b|\brequest\.jwt\.claims?\b", re.IGNORECASE)
@@ -57,6 +62,8 @@ def choose_preset(project: Project) -> str:
         return "supabase"
     texts = [migration.source.text for migration in project.migrations]
     if any(_SUPABASE.search(text) for text in texts):
+        return "supabase"
+    if any(_AUTHENTICATED.search(text) for text in texts) and not any(_NEON.search(text) for text in texts):
         return "supabase"
     if any(_POSTGREST.search(text) for text in texts) and not any(_AUTH_SCHEMA.search(text) for text in texts):
         return "postgrest"
