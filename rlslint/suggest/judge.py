@@ -123,7 +123,10 @@ class Judge:
                 if row_visits(new, self.facts.rows) > row_visits(old, self.facts.rows)
             ),
             refused=frozenset(
-                (new.relid, new.statement) for old, new in self._changed(plans) if old.error != new.error
+                (new.relid, new.statement)
+                for old, new in self._changed(plans)
+                # that no policy is left for a role is what a suggestion assumes of it: it never passed
+                if old.error != new.error and (old.error, new.error) != (None, "42501")
             ),
         )
 

@@ -10,6 +10,7 @@ import pytest
 
 from rlslint import pipeline
 from rlslint.config import Options
+from rlslint.suggest.judge import Judge
 from rlslint.suggest.migration import new_migration, write_files
 from rlslint.suggest.versions import next_numbers
 
@@ -265,3 +266,26 @@ def test_every_change_says_why(tmp_path: Path) -> None:
     _, cure = pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=False)
     assert any("ALTER POLICY ins" in text for change in cure.changes for text in change.up)
     assert all(change.codes and all(change.titles) for change in cure.changes)
+
+
+ANYBODY = """
+CREATE ROLE anon NOLOGIN;
+CREATE ROLE member NOLOGIN;
+CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE
+  AS $$ SELECT nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
+CREATE TABLE notes (id bigint PRIMARY KEY, owner uuid NOT NULL);
+CREATE INDEX notes_owner_idx ON notes (owner);
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON notes TO anon, member;
+CREATE POLICY own ON notes USING (owner = (SELECT app_user()));
+"""
+
+
+def test_what_never_passed_may_lose_its_policy(tmp_path: Path) -> None:
+    (tmp_path / "0001_notes.sql").write_text(ANYBODY, encoding="utf-8")
+    options = Options(paths=(str(tmp_path),), preset="none")
+    chosen = pipeline._chosen(options)
+    project, replayed = pipeline.load(options, cwd=tmp_path)
+    judge = Judge(pipeline.gather(project, replayed, options), chosen)
+    assert judge.judge(["ALTER POLICY own ON notes TO member;"]).refused == frozenset()
+    assert judge.judge(["CREATE POLICY more ON notes TO anon USING (id IN (SELECT id FROM notes));"]).refused
