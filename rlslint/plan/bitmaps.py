@@ -31,6 +31,8 @@ class Bitmap:
     leading: bool = True
     either: bool = False
     """There is a BitmapOr in it."""
+    near: frozenset[tuple[str, str]] = frozenset()
+    """Indexes that arms of it use, each with another that costs about the same."""
 
 
 def bitmaps(prepared: RelIndexes, quals: Sequence[Qual], rows: float, loops: float) -> list[Bitmap]:
@@ -92,7 +94,21 @@ def _arm(
     found = _singles(prepared, parts, others, rows, 1.0)
     if not whole:
         found += _ors(prepared, parts, others, rows)
-    return _choose_and(prepared, found)
+    best = _choose_and(prepared, found)
+    return None if best is None else replace(best, near=best.near | _near(prepared, best, found))
+
+
+def _near(prepared: RelIndexes, best: Bitmap, found: Sequence[Bitmap]) -> frozenset[tuple[str, str]]:
+    """What could as well be taken for an arm as the one index that is."""
+    if len(best.indexes) > 1:
+        return frozenset()
+    (own,), most = best.indexes, cost.CLOSE * _heap_cost(prepared, best)
+    return frozenset(
+        (own.index.relname, other.index.relname)
+        for one in found
+        for other in one.indexes
+        if len(one.indexes) == 1 and other is not own and _heap_cost(prepared, one) < most
+    )
 
 
 def _singles(
@@ -150,6 +166,7 @@ def _all(parts: Sequence[Bitmap], selectivity: float) -> Bitmap:
         tuple(expr for part in parts for expr in part.predicates),
         all(part.leading for part in parts),
         any(part.either for part in parts),
+        frozenset(pair for part in parts for pair in part.near),
     )
 
 

@@ -38,6 +38,8 @@ class Path:
     """The conditions bound the index: the leading column is among them, or its values are skipped over."""
     skips: bool = False
     """The leading column is not among them."""
+    near: frozenset[tuple[str, str]] = frozenset()
+    """Indexes of a bitmap, each with another that could as well be taken for the same condition."""
 
     @property
     def way(self) -> tuple[str, tuple[Oid, ...]]:
@@ -54,6 +56,8 @@ class Path:
         name = self.indexes[0].index.relname if self.indexes else ""
         if self.end_to_end:
             yield f"index {name} is read from end to end: its first column is not compared"
+        for taken, other in sorted(self.near):
+            yield f"for an arm of the OR {taken} and {other} cost about the same"
         if self.skips:
             yield f"index {name} is searched once for each value of its first column: if these are many, it is not used"
 
@@ -162,7 +166,7 @@ class RelPaths(RelIndexes):
         total = cost.bitmap_scan(self.size, bitmap.cost, bitmap.selectivity, self.qual_cost(exprs), rows)
         filters = tuple(expr for expr in exprs if expr not in bitmap.quals)
         method: Literal["bitmap_or", "index_scan"] = "bitmap_or" if bitmap.either else "index_scan"
-        return Path(total, method, bitmap.indexes, bitmap.conditions, filters, bitmap.leading)
+        return Path(total, method, bitmap.indexes, bitmap.conditions, filters, bitmap.leading, near=bitmap.near)
 
     def plain_scan(self, info: IndexInfo, quals: Sequence[Qual]) -> Path | None:
         """The index read in its order, whether conditions bound what is read or not."""
