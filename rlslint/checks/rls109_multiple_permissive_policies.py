@@ -22,7 +22,7 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
     """One match a table: the last of the policies that are ORed, with all of them."""
     found: dict[Oid, dict[tuple[Policy, ...], list[AccessPlan]]] = {}
     for plan in facts.plans:
-        if plan.statement in _COMMANDS:
+        if plan.statement in _COMMANDS and plan.error is None:
             clauses = _permissive(plan)
             policies = tuple(dict.fromkeys(clause.policy for clause in clauses))
             if len(policies) > max_policies and not _has_all_rows(facts, clauses):

@@ -8,7 +8,7 @@ from rlslint.catalog.rows import Policy
 from rlslint.checks.model import Facts, Match, NeedNote, NeedRoles
 from rlslint.checks.policy_scans import whole_scans
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.signed_out import ANON, never_for_nobody
+from rlslint.plan.signed_out import ANON, never_for_nobody, roles_asked_for
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -28,8 +28,9 @@ def check(facts: Facts) -> Iterator[Match]:
         others = [
             role for role in facts.holders(relation) if facts.catalog.rolname(role) not in (ANON, "authenticated")
         ]
-        # a role of the project's own may be meant, too
-        meant = None if others else signed_in
+        # a role of the project's own may be meant, too, or another than the signed-in user's
+        asked = roles_asked_for(facts.catalog, policy.polqual.expr) if policy.polqual is not None else frozenset()
+        meant = signed_in if not others and asked <= {"authenticated"} else None
         yield Match(
             span=policy.origin,
             relation=relation,

@@ -125,6 +125,10 @@ class Selectivity:
 
     def _any_of(self, opno: Oid, left: Expr, right: Expr) -> float:
         """One of a list of values (scalararraysel): each has its share."""
+        column = clauses.strip_collate(right)
+        if isinstance(column, Var) and not column.levelsup and column.varno == self.rel.rtindex:
+            # statistics tell how often an element is in a column's arrays (scalararraysel_containment)
+            return CONTAINED
         if isinstance(right, ArrayExpr) and right.elements:
             each = [self._operator(OpExpr(type=16, opno=opno, args=(left, one))) for one in right.elements]
             return min(1.0, sum(each))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     BoolExpr,
@@ -48,6 +49,17 @@ def never_for_nobody(catalog: Catalog, expr: Expr) -> bool:
             empty = query.where is not None and never_for_nobody(catalog, query.where)
             return empty or all(_null(catalog, one) for one in left)
     return _null(catalog, expr)
+
+
+def roles_asked_for(catalog: Catalog, expr: Expr) -> frozenset[str]:
+    """Texts that the condition compares the request's role with."""
+    return frozenset(
+        side.value
+        for node, _ in walk_deep(expr)
+        if isinstance(node, OpExpr) and any(_is_role(catalog, side) for side in node.args)
+        for side in map(clauses.strip_relabel, node.args)
+        if isinstance(side, Const) and side.value is not None
+    )
 
 
 def _null(catalog: Catalog, expr: Expr) -> bool:

@@ -109,8 +109,15 @@ class Judge:
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
         before = self._keys(tables, rules, with_views=bool(change.views))
+        # what a policy that takes another's place is blamed for is as it was
+        moved = {(one.rule.code, one.relid) for one in after if _taken_over(one, before, change)}
+        former = change.dropped | change.policies
         return Verdict(
-            gone=frozenset(before - {finding_key(finding) for finding in after}),
+            gone=frozenset(
+                key
+                for key in before - {finding_key(finding) for finding in after}
+                if key[2] not in former or key[:2] not in moved
+            ),
             # what only had not been said, for another finding's sake, is not new
             new=tuple(
                 finding
