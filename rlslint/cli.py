@@ -314,7 +314,7 @@ def verify(
 
     Exit status: 0 every claim holds, 1 one does not, 2 rlslint could not do its work.
     """
-    from rlslint import pipeline
+    from rlslint import proof
     from rlslint.report import against as against_report
     from rlslint.report import verify as report
     from rlslint.source.stack import with_room
@@ -334,11 +334,11 @@ def verify(
         stdin = standard_input(options.paths)
 
         def compare(theirs: Path) -> tuple[str, bool]:
-            tables = pipeline.verify_against(options, cwd=cwd, against=theirs, request=request)
+            tables = proof.verify_against(options, cwd=cwd, against=theirs, request=request)
             return getattr(against_report, f"render_{format_}")(tables), all(one.holds for one in tables)
 
         def prove() -> tuple[str, bool]:
-            claims = pipeline.verify(
+            claims = proof.verify(
                 options, cwd=cwd, request=request, stdin=stdin, stdin_filename=given.stdin_filename
             )
             return getattr(report, f"render_{format_}")(claims), all(one.holds for one in claims)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlslint.baseline import Ratchet, held_by, ratchet
 from rlslint.catalog.catalog import Catalog
@@ -23,10 +23,6 @@ from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.presets.presets import (
     choose_preset,
     exposed_schemas,
-    made_by_tool,
-    preset_statements,
-    preset_superusers,
-    starting_path,
 )
 from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
 from rlslint.report.inputs import Input, input_of
@@ -41,19 +37,13 @@ from rlslint.suggest.suggest import suggest
 from rlslint.suggest.trial import SUGGESTED
 from rlslint.touched import Causes, Notes
 
-if TYPE_CHECKING:
-    from rlslint.verify.against import Comparison
-    from rlslint.verify.claims import Claim
-    from rlslint.verify.database import Connection
-    from rlslint.verify.request import Request
-
 
 def check(
     options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>", tell: Tell = silent
 ) -> Result:
     """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and UsageError (an unknown
     code) with one clear line."""
-    chosen = _chosen(options)
+    chosen = chosen_rules(options)
     changes = changes_since(options.since, cwd) if options.since else None
     runs: list[_Run] = []
     tell("reading files", 0, 0)
@@ -164,7 +154,7 @@ def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
         raise UsageError(f"{options.file}: {error}") from None
 
 
-def _chosen(options: Options) -> list[Rule]:
+def chosen_rules(options: Options) -> list[Rule]:
     """The rules that run. Raises RuleError, and UsageError for a code that no rule has."""
     rules = load_rules(options.own_rules, options.rule_options)
     codes = selected(rules, options.select, options.ignore)
@@ -182,7 +172,7 @@ def fix(
     tell: Tell = silent,
 ) -> tuple[Project, Cure]:
     """What cures the findings of one database that `check` would report, all together. Raises as `check` and `load` do."""
-    chosen = _chosen(options)
+    chosen = chosen_rules(options)
     changes = changes_since(options.since, cwd) if options.since else None
     if changes is not None:
         options = narrowed(options, cwd, changes.added | changes.altered | changes.removed)
@@ -225,89 +215,6 @@ def _ours(
         return [one for one in findings if not is_held(one)]
 
     return ours
-
-
-def verify(
-    options: Options,
-    *,
-    cwd: Path,
-    request: Request,
-    stdin: Stdin = None,
-    stdin_filename: str = "<stdin>",
-) -> list[Claim]:
-    """Put the findings that have a suggestion to a real server. Raises as `check` and `load` do, and UsageError where
-    there is no server."""
-    try:
-        from rlslint.verify.claims import claims
-        from rlslint.verify.database import own_database
-    except ModuleNotFoundError as error:
-        raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
-    chosen = _chosen(options)
-    tell = request.tell
-    project, replayed = load(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, tell=tell)
-    facts = gather(project, replayed, options, tell=tell)
-    findings = lint(facts, project, options, chosen, cwd)
-    offered = suggest(findings, Judge(facts, chosen), tell)
-    with own_database(request) as connection:
-        _prepare(connection, project, replayed, options, request)
-        return list(claims(connection, replayed.catalog, offered, request))
-
-
-def _prepare(connection: Connection, project: Project, replayed: Replayed, options: Options, request: Request) -> None:
-    """Bring the database to where the migrations end, with rows."""
-    from rlslint.suggest.policies import table_name
-    from rlslint.verify.claims import prepare
-
-    preset, catalog = replayed.preset, replayed.catalog
-    prepare(
-        connection,
-        preset_superusers(preset),
-        (*preset_statements(preset), *made_by_tool(project.search_path)),
-        [one for migration in project.migrations for one in migration.statements],
-        starting_path(preset, project.search_path),
-        {table_name(catalog, relid): one.live for relid, one in _stats(catalog, options).items()},
-        request,
-    )
-
-
-def verify_against(
-    options: Options,
-    *,
-    cwd: Path,
-    against: Path,
-    request: Request,
-) -> list[Comparison]:
-    """Put the schema as it is, with another cure and with rlslint's own to a real server, side by side. Raises as
-    `verify` does, and InputError for a file that cannot be read or that the server refuses."""
-    try:
-        from rlslint.verify.against import compare, concerned, statements_of
-        from rlslint.verify.claims import session_settings
-        from rlslint.verify.database import own_database
-    except ModuleNotFoundError as error:
-        raise UsageError(f"verify needs {error.name}: pip install 'rlslint[verify]'") from None
-    theirs = statements_of(against)
-    project, replayed = load(options, cwd=cwd)
-    _, whole = fix(replace(options, baseline=""), cwd=cwd, unsafe=False)
-    ups = [text for change in whole.changes for text in change.up]
-    downs = [text for change in reversed(whole.changes) for text in change.down]
-    relations = concerned(replayed.catalog, predict_all(replayed.catalog), [ups, theirs])
-    settings = session_settings(replayed.catalog)
-    with own_database(request) as connection:
-
-        def run(texts: Sequence[str]) -> Callable[[], None]:
-            def reach() -> None:
-                for text in texts:
-                    connection.execute(text.encode())
-
-            return reach
-
-        _prepare(connection, project, replayed, options, request)
-        states = [
-            ("as it is", run(())),
-            ("rlslint", run(ups)),
-            (against.stem.lstrip("0123456789_-"), run([*downs, *theirs])),
-        ]
-        return compare(connection, replayed.catalog, relations, states, settings, request)
 
 
 def load_all(
@@ -396,7 +303,7 @@ def gather(
     """Everything the checks read, of all tables or of ``only`` some. ``newest``: paths of the migrations that rules about
     steps look at, None for the last one. Raises InputError for statistics that cannot be read."""
     predictor = Predictor(replayed.catalog)
-    stats = _stats(replayed.catalog, options)
+    stats = table_stats(replayed.catalog, options)
     inserted = {relid: one.inserted for relid, one in stats.items()}
     hot = hot_tables(replayed.catalog, options.hot, inserted)
     whole = Facts(
@@ -434,10 +341,10 @@ def _newest(project: Project, paths: frozenset[str] | None) -> frozenset[int]:
 
 def row_counts(catalog: Catalog, options: Options) -> dict[Oid, int]:
     """Rows of the tables that the statistics tell of. Raises InputError for statistics that cannot be read."""
-    return {relid: one.live for relid, one in _stats(catalog, options).items()}
+    return {relid: one.live for relid, one in table_stats(catalog, options).items()}
 
 
-def _stats(catalog: Catalog, options: Options) -> dict[Oid, TableStats]:
+def table_stats(catalog: Catalog, options: Options) -> dict[Oid, TableStats]:
     if not options.stats:
         return {}
     by_name = load_stats(Path(options.stats))

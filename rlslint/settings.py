@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, Literal
 
 Kind = Literal["text", "number", "flag", "texts", "codes by pattern", "rules", "databases"]
@@ -113,6 +112,9 @@ def validate_options(code: str, table: Mapping[str, Any], known: Mapping[str, Se
 def _validate(table: Mapping[str, Any], known: Mapping[str, Setting], within: str) -> None:
     for key, value in table.items():
         if key not in known:
+            # imported where it is needed: --version and --help need none of it
+            from difflib import get_close_matches
+
             close = get_close_matches(key.replace("_", "-").lower(), known, n=1)
             hint = f": did you mean {close[0]!r}?" if close else ": rlslint config shows all"
             if within.startswith("databases.") and key in SETTINGS:

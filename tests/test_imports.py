@@ -11,8 +11,8 @@ STAGES = (
     "settings", "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks", "rule_options",
     "registry",
     "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report",
-    "config", "databases", "shown", "pipeline", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli_setup", "cli",
-    "__main__",
+    "config", "databases", "shown", "pipeline", "proof", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli_setup",
+    "cli", "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},

@@ -96,6 +96,14 @@ class _Work:
     assumptions: dict[str, None] = field(default_factory=dict)
     arms: tuple[ArmMatch, ...] = ()
 
+    def add(self, other: _Work) -> None:
+        """Gather what was gathered elsewhere behind what is here."""
+        self.subqueries += other.subqueries
+        self.nested += other.nested
+        self.calls += other.calls
+        self.terms += other.terms
+        self.assumptions.update(other.assumptions)
+
 
 class Predictor:
     """Predicts statement by statement, keeping what statements and roles share."""
@@ -105,6 +113,9 @@ class Predictor:
         self._planners: dict[Oid, Planner] = {}
         self._simplifiers: dict[Oid, Simplifier] = {}
         self._plans: dict[tuple[object, ...], AccessPlan] = {}
+        self._checks: dict[tuple[object, ...], tuple[bool, _Work]] = {}
+        """Of a role and the policies of a check: whether no row can pass, and what it is planned as. INSERT in each of its
+        forms, and the checks of UPDATE and the conflicts of an upsert, ask the same."""
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
         """The plan of one statement."""
@@ -179,7 +190,7 @@ class Predictor:
         if security.statement in _SCANNING:
             scan = self._scan(security, relation, planner, simplifier, work)
         for row, conditions in distinct_checks(security.with_check_options):
-            always = self._check(conditions, planner, simplifier, work)
+            always = self._check(conditions, planner, simplifier, security.role, work)
             if always and row == "inserted":
                 error = "42501"
                 reason = f'new row violates row-level security policy for table "{relation.relname}"'
@@ -315,9 +326,25 @@ class Predictor:
         conditions: Sequence[tuple[Expr, tuple[PolicyClause, ...]]],
         planner: Planner,
         simplifier: Simplifier,
+        role: Oid,
         work: _Work,
     ) -> bool:
         """Plans what one row is checked for; true when no row can ever pass it."""
+        key = (role, tuple(own for _, own in conditions))
+        if key not in self._checks:
+            made = _Work()
+            self._checks[key] = self._plan_check(conditions, planner, simplifier, made), made
+        never, made = self._checks[key]
+        work.add(made)
+        return never
+
+    def _plan_check(
+        self,
+        conditions: Sequence[tuple[Expr, tuple[PolicyClause, ...]]],
+        planner: Planner,
+        simplifier: Simplifier,
+        work: _Work,
+    ) -> bool:
         owner = Owners(dict.fromkeys(clause for _, own in conditions for clause in own))
         sublinks: list[PlannedSubLink] = []
         filters: list[Expr] = []

@@ -5,6 +5,7 @@ RLS307 and RLS4xx are about steps: what a migration did at its time counts for t
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from rlslint.catalog.rows import Relation
@@ -25,10 +26,20 @@ _WRITES: Final[dict[str, Action]] = {
     "DeleteStmt": "delete",
     "MergeStmt": "merge",
 }
+_READS: Final = re.compile(r"\b(?:from|select|table|using|with)\b", re.IGNORECASE)
+"""Words without which a statement names no other table than its own."""
+_ROWS: Final = re.compile(
+    r"(?i:insert\s+into)\s+(?:(?P<schema>[a-z_][a-z0-9_]{0,62})\.)?(?P<table>[a-z_][a-z0-9_]{0,62})"
+    r"\s*(?:\(|\s(?i:values)\b)"
+)
+"""An INSERT whose table is named in small letters without quotes: the name as it is folded."""
 
 
 def observe(session: Session, statement: Statement) -> None:
     """Note what the statement is about to do. Call it before the statement is replayed."""
+    if statement.kind not in _OBSERVED:
+        # the trees of data statements are built when they are asked for
+        return
     node = statement.node
     match statement.kind:
         case "CreatePolicyStmt":
@@ -45,6 +56,9 @@ def observe(session: Session, statement: Statement) -> None:
                 action = _ROW_SECURITY.get(item.get("AlterTableCmd", {}).get("subtype", ""))
                 if action is not None:
                     _note(session, statement, action, find_relation(session, node["relation"]))
+
+
+_OBSERVED: Final = frozenset({"CreatePolicyStmt", "AlterPolicyStmt", "DropStmt", "AlterTableStmt"})
 
 
 def _note(session: Session, statement: Statement, action: Action, table: Relation | None, polname: str = "") -> None:
@@ -75,6 +89,13 @@ def _note(session: Session, statement: Statement, action: Action, table: Relatio
 def write(session: Session, statement: Statement) -> None:
     """INSERT, UPDATE, DELETE, MERGE: nothing in the catalog changes; noted where row security may bind who runs it."""
     require_tables(session, statement)
+    rows = _ROWS.match(statement.text) if statement.kind == "InsertStmt" else None
+    if rows is not None and _READS.search(statement.text) is None:
+        # rows of literals, of which files hold thousands: no tree is needed to see where they go
+        target = session.catalog.find_relation(rows["schema"], rows["table"], session.search_path)
+        if target is not None and target.relrowsecurity:
+            _note(session, statement, "insert", target)
+        return
     node = statement.node
     target = find_relation(session, node["relation"])
     if target is not None and target.relrowsecurity:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.catalog.store import Store
 from rlslint.nodes.primnodes import Oid, SubLink, walk
 from rlslint.rewrite.access import function_calls, tables_read
 from rlslint.rewrite.functions import body_functions, body_tables
@@ -43,13 +45,17 @@ def statement_error(
     catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, *, privileges: bool = True
 ) -> StatementError | None:
     """The first error that PostgreSQL would raise, or None. ``privileges=False`` looks for recursion only."""
-    stores = (catalog.relations, catalog.policies, catalog.roles, catalog.procs, catalog.namespaces)
-    known = catalog.remembered("statement_error", *stores)
+    known = catalog.remembered("statement_error", *_stores(catalog))
     key = (relid, role, statement, privileges)
     if key not in known:
         known[key] = _statement_error(catalog, relid, role, statement, privileges)
     found: StatementError | None = known[key]
     return found
+
+
+def _stores(catalog: Catalog) -> tuple[Store[Any], ...]:
+    """All that an answer of this module hangs on."""
+    return (catalog.relations, catalog.policies, catalog.roles, catalog.procs, catalog.namespaces)
 
 
 def _statement_error(
@@ -141,17 +147,32 @@ def clauses_of(security: RowSecurity) -> tuple[PolicyClause, ...]:
 
 
 def _edges(catalog: Catalog, security: RowSecurity, through_functions: bool) -> Iterator[Edge]:
+    known = catalog.remembered("policy_edges", *_stores(catalog))
     for clause in clauses_of(security):
-        for access in tables_read(catalog, clause.expr, security.role):
-            if _protected(catalog, access.relid, access.role):
-                yield Edge(clause, access.relid, access.role)
-        if not through_functions:
-            continue
-        for call in function_calls(clause.expr):
-            proc = catalog.procs.get(call.funcid)
-            if proc is not None and proc.statement is not None:
-                for relid, role in _reads(catalog, proc, security.role, frozenset()):
-                    yield Edge(clause, relid, role, proc.oid)
+        key = (clause, security.role)
+        if key not in known:
+            known[key] = (
+                tuple(_by_subqueries(catalog, clause, security.role)),
+                tuple(_by_functions(catalog, clause, security.role)),
+            )
+        direct, called = known[key]
+        yield from direct
+        if through_functions:
+            yield from called
+
+
+def _by_subqueries(catalog: Catalog, clause: PolicyClause, role: Oid) -> Iterator[Edge]:
+    for access in tables_read(catalog, clause.expr, role):
+        if _protected(catalog, access.relid, access.role):
+            yield Edge(clause, access.relid, access.role)
+
+
+def _by_functions(catalog: Catalog, clause: PolicyClause, role: Oid) -> Iterator[Edge]:
+    for call in function_calls(clause.expr):
+        proc = catalog.procs.get(call.funcid)
+        if proc is not None and proc.statement is not None:
+            for relid, reader in _reads(catalog, proc, role, frozenset()):
+                yield Edge(clause, relid, reader, proc.oid)
 
 
 def _reads(catalog: Catalog, proc: Proc, role: Oid, seen: frozenset[Oid]) -> Iterator[tuple[Oid, Oid]]:

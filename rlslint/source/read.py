@@ -227,6 +227,8 @@ class _Reader:
     cwd: Path
     limits: Limits
     read: dict[Path, tuple[SourceFile, list[Problem]]] = field(default_factory=dict)
+    folders: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+    """Of folders with files: where each lies, links followed, and as it is shown."""
 
     def scripts(self, roots: Iterable[Path], variables: Iterable[tuple[str, str]] = ()) -> Scripts:
         return Scripts(self.load, tuple(root.resolve() for root in roots), self.limits, dict(variables))
@@ -275,7 +277,7 @@ class _Reader:
 
     def load(self, path: Path) -> tuple[SourceFile, list[Problem]]:
         """Open and read a file. Raises InputError."""
-        key = path.resolve()
+        key = self.real(path)
         if key not in self.read:
             shown = self.shown(path)
             try:
@@ -290,7 +292,24 @@ class _Reader:
         return self.read[key]
 
     def shown(self, path: Path) -> str:
-        return shown_path(path, self.cwd)
+        """`shown_path`, for many files of one folder."""
+        if path.name in ("", ".."):
+            return shown_path(path, self.cwd)
+        _, folder = self.folder(path)
+        return path.name if folder == "." else f"{folder}/{path.name}"
+
+    def real(self, path: Path) -> Path:
+        """The file, links followed."""
+        if path.name in ("", "..") or path.is_symlink():
+            return path.resolve()
+        return self.folder(path)[0] / path.name
+
+    def folder(self, path: Path) -> tuple[Path, str]:
+        """The folder of a file, links followed, and as it is shown."""
+        if path.parent not in self.folders:
+            real = path.parent.resolve()
+            self.folders[path.parent] = real, shown_path(real, self.cwd)
+        return self.folders[path.parent]
 
 
 def _as_sent(read: tuple[SourceFile, list[Problem]]) -> tuple[SourceFile, list[Problem]]:

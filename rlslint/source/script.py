@@ -77,7 +77,7 @@ class _Run:
         parts = _sections(source, layout)
         transactional = transactional and parts.transactional
         if path is not None:
-            self.stack.append(path.resolve())
+            self.stack.append(path)
         stretch = self._open(source, transactional)
         last: Span | None = None
         for start, end in parts.ranges:
@@ -180,7 +180,7 @@ class _Run:
         if target is None:
             return f"{command} {event.name}: no such file in the project's folder"
         resolved = target.resolve()
-        if resolved in self.stack:
+        if any(resolved == one.resolve() for one in self.stack):
             return f"{command} {event.name}: includes itself"
         self.scripts.includes += 1
         if self.scripts.includes > MAX_INCLUDES or len(self.stack) > MAX_INCLUDE_DEPTH:

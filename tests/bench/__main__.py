@@ -108,7 +108,10 @@ def files(folder: Path) -> list[Command]:
     found = []
     for statements in (200, 2_000, 20_000):
         for ascii_only in (True, False):
-            path = folder / f"{statements}{'' if ascii_only else '_utf8'}.sql"
+            name = f"{statements}{'' if ascii_only else '_utf8'}"
+            # each in a folder of its own: beside others it would be one migration of several
+            (folder / name).mkdir()
+            path = folder / name / f"{name}.sql"
             trees.one_file(path, statements, ascii_only=ascii_only)
             found.append(Command(f"rlslint check {path.name}", _check(path)))
     return found
