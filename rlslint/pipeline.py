@@ -345,6 +345,7 @@ def row_counts(catalog: Catalog, options: Options) -> dict[Oid, int]:
 
 
 def table_stats(catalog: Catalog, options: Options) -> dict[Oid, TableStats]:
+    """What the statistics say of the tables that they tell of. Raises InputError as `row_counts` does."""
     if not options.stats:
         return {}
     by_name = load_stats(Path(options.stats))
