@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
-from rlslint.catalog.membership import roles_with_privileges_of
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, Unresolved
 from rlslint.plan import clauses, cost
+from rlslint.plan.alike import planned_as
 from rlslint.plan.arms import match_arms
 from rlslint.plan.calls import call_plans, uses_of
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
@@ -123,10 +123,11 @@ class Predictor:
         security = row_security(catalog, relid, role, statement)
         known = grants_known(catalog.relations[relid])
         error = statement_error(catalog, relid, role, statement, privileges=known)
-        key = self._key(security)
+        recursive = error is not None and error.sqlstate == "42P17"
+        key = (recursive, *self._key(security))
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = self._plan(security, recursive=error is not None and error.sqlstate == "42P17")
+            plan = self._plans[key] = self._plan(security, recursive=recursive)
         plan = replace(plan, role=role, row_security=security)
         if not known and security.bypass is None:
             said = f"no file grants anything on {catalog.qualified_name(catalog.relations[relid])}: taken to be granted"
@@ -136,7 +137,8 @@ class Predictor:
         return plan
 
     def _key(self, security: RowSecurity) -> tuple[object, ...]:
-        """What a plan hangs on. The role is part of it: it decides which policies subqueries meet and what may be inlined."""
+        """What a plan hangs on. The role is part of it, or one like it: it decides which policies subqueries meet and what
+        may be inlined."""
         conditions = tuple(
             (id(clause.stored), clause.clause, clause.policy.polpermissive)
             for quals in [*security.security_quals, *[option.quals for option in security.with_check_options]]
@@ -144,7 +146,7 @@ class Predictor:
         )
         shape = tuple((len(quals.permissive), len(quals.restrictive)) for quals in security.security_quals)
         checks = tuple((o.row, len(o.quals.permissive), len(o.quals.restrictive)) for o in security.with_check_options)
-        role: object = tuple(sorted(roles_with_privileges_of(self.catalog, security.role)))
+        role = planned_as(self.catalog, security.role)
         return (security.relid, security.statement, security.bypass, conditions, shape, checks, role)
 
     def simplifier(self, role: Oid) -> Simplifier:
@@ -179,7 +181,8 @@ class Predictor:
     def _plan(self, security: RowSecurity, *, recursive: bool) -> AccessPlan:
         relation = self.catalog.relations[security.relid]
         work = _Work()
-        planner = self.planner(security.role)
+        role = planned_as(self.catalog, security.role)
+        planner = self.planner(role)
         simplifier = planner.simplifier
         error = reason = None
         scan = _no_scan(self.catalog, relation, "none")
@@ -190,7 +193,7 @@ class Predictor:
         if security.statement in _SCANNING:
             scan = self._scan(security, relation, planner, simplifier, work)
         for row, conditions in distinct_checks(security.with_check_options):
-            always = self._check(conditions, planner, simplifier, security.role, work)
+            always = self._check(conditions, planner, simplifier, role, work)
             if always and row == "inserted":
                 error = "42501"
                 reason = f'new row violates row-level security policy for table "{relation.relname}"'

@@ -106,9 +106,11 @@ class _Walk:
             return None
         top = self.folder
         bases = [changelog.parent] if relative else [top, *top.parents[:6], changelog.parent]
+        # "." has no parents of its own
+        above = (top.resolve(), *top.resolve().parents)[:7][-1]
         for base in bases:
             path = base / name
-            inside = path.resolve().is_relative_to(top.parents[min(5, len(top.parents) - 1)].resolve())
+            inside = path.resolve().is_relative_to(above)
             if inside and (path.is_dir() if folder else is_file(path)):
                 return path
         return None
