@@ -338,9 +338,7 @@ def verify(
             return getattr(against_report, f"render_{format_}")(tables), all(one.holds for one in tables)
 
         def prove() -> tuple[str, bool]:
-            claims = proof.verify(
-                options, cwd=cwd, request=request, stdin=stdin, stdin_filename=given.stdin_filename
-            )
+            claims = proof.verify(options, cwd=cwd, request=request, stdin=stdin, stdin_filename=given.stdin_filename)
             return getattr(report, f"render_{format_}")(claims), all(one.holds for one in claims)
 
         text, held = with_room(prove if against is None else partial(compare, against), request.stop)

@@ -182,3 +182,12 @@ def test_byte_order_marks(encoding: str, tmp_path: Path) -> None:
     found = load_project([str(tmp_path)], cwd=tmp_path)
     assert ran(found) == ["select 'é'"]
     assert found.migrations[0].problems == ()
+
+
+def test_a_changelog_where_rlslint_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # "." has no parents to look in
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "changelog-master.xml").write_text('<databaseChangeLog><include file="a/1.sql"/></databaseChangeLog>')
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1.sql").write_text("--liquibase formatted sql\n--changeset a:1\nselect 1;\n")
+    assert ran(load_project(["."], cwd=tmp_path)) == ["select 1"]
