@@ -9,7 +9,8 @@ from rlslint.config import Options
 from rlslint.plan.alike import planned_as
 from rlslint.plan.predict import Predictor, predict_all
 
-SQL = """CREATE ROLE one; CREATE ROLE another; CREATE ROLE named; CREATE ROLE runs; CREATE ROLE owner_of; CREATE ROLE heir IN ROLE named;
+SQL = """CREATE ROLE one; CREATE ROLE another; CREATE ROLE named; CREATE ROLE runs; CREATE ROLE owner_of;
+CREATE ROLE heir IN ROLE named;
 CREATE TABLE members (account int, member name, PRIMARY KEY (member, account));
 ALTER TABLE members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON members TO PUBLIC USING (member = current_user);
