@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rlslint.config import Options
 from rlslint.pipeline import chosen_rules, fix, gather, lint, load, table_stats
 from rlslint.plan.predict import predict_all
-from rlslint.replay.presets.presets import preset_path, preset_statements, preset_superusers
+from rlslint.replay.presets.presets import made_by_tool, preset_statements, preset_superusers, starting_path
 from rlslint.replay.replay import Replayed
 from rlslint.source.model import Project, UsageError
 from rlslint.source.read import Stdin
@@ -59,9 +59,9 @@ def _prepare(connection: Connection, project: Project, replayed: Replayed, optio
     prepare(
         connection,
         preset_superusers(preset),
-        preset_statements(preset),
+        (*preset_statements(preset), *made_by_tool(project.search_path)),
         [one for migration in project.migrations for one in migration.statements],
-        preset_path(preset),
+        starting_path(preset, project.search_path),
         {table_name(catalog, relid): one.live for relid, one in table_stats(catalog, options).items()},
         request,
     )

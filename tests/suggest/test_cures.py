@@ -315,7 +315,7 @@ CREATE POLICY own ON notes USING (owner = (SELECT app_user()));
 def test_what_never_passed_may_lose_its_policy(tmp_path: Path) -> None:
     (tmp_path / "0001_notes.sql").write_text(ANYBODY, encoding="utf-8")
     options = Options(paths=(str(tmp_path),), preset="none")
-    chosen = pipeline._chosen(options)
+    chosen = pipeline.chosen_rules(options)
     project, replayed = pipeline.load(options, cwd=tmp_path)
     judge = Judge(pipeline.gather(project, replayed, options), chosen)
     assert judge.judge(["ALTER POLICY own ON notes TO member;"]).refused == frozenset()
