@@ -114,15 +114,8 @@ def load_rules(own: tuple[str, ...] = (), options: RuleOptions = ()) -> Mapping[
     if own:
         rules = {**_ours(), **_by_code([path for place in own for path in _own_files(place)], _ours())}
         by_precedence(rules)
-    ours = {code: rules[code] for code, _ in options if code in rules}
-    return {
-        **rules,
-        **{
-            code: replace(ours[code], check=with_values(ours[code].check, set_to))
-            for code, set_to in options
-            if code in ours
-        },
-    }
+    given = [(rules[code], values) for code, values in options if code in rules]
+    return {**rules, **{rule.code: replace(rule, check=with_values(rule.check, values)) for rule, values in given}}
 
 
 def require_options(rules: Mapping[str, Rule], tables: Mapping[str, Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from rlslint.analyze import types as t
 from rlslint.analyze.coerce import binary_coercible
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import OpClass, Operator, Proc
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Expr, Oid
 
 _BY_PARTS: Final = frozenset({1070, 2988, 3882, 2860})
 """Equality of arrays, rows, ranges and multiranges: it hashes what they are made of (op_hashjoinable)."""
@@ -44,6 +44,12 @@ def commutator(catalog: Catalog, operator: Oid) -> Oid:
     """The operator with its operands swapped, 0 when there is none."""
     row = catalog.operators.get(operator)
     return 0 if row is None else row.oprcom
+
+
+def both_ways(catalog: Catalog, opno: Oid, left: Expr, right: Expr) -> tuple[tuple[Expr, Expr, Oid], ...]:
+    """(operand, other operand, operator) of a comparison as it is written, and of the same turned round; the operator is 0
+    where there is none."""
+    return (left, right, opno), (right, left, commutator(catalog, opno))
 
 
 def operator_proc(catalog: Catalog, operator: Oid) -> Proc | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rlslint.analyze.collate import other_collation
+from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
@@ -248,7 +249,7 @@ def _plain_column(
         key = info.keys[0]
         if not is_key(key, rtindex, var):
             continue
-        opnos = (expr.opno, clauses.commutator(catalog, expr.opno))
+        opnos = (expr.opno, commutator(catalog, expr.opno))
         if not any(in_family(catalog, opno, key) for opno in opnos if opno):
             return _Verdict("opclass", own, near_index=info.oid)
         if not collations_agree(catalog, key, expr.args):
@@ -283,7 +284,7 @@ def _wrapping(operand: Expr) -> Obstacle:
 
 def _indexable(catalog: Catalog, opno: Oid) -> bool:
     """Whether any access method serves the operator or its commutator."""
-    opnos = (opno, clauses.commutator(catalog, opno))
+    opnos = (opno, commutator(catalog, opno))
     return any(amop.amoppurpose == "s" for one in opnos if one for amop in catalog.amops.find("operator", one))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from rlslint.analyze.collate import input_collation
+from rlslint.analyze.opclass import both_ways
 from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.flat import Qual
@@ -219,7 +220,7 @@ def _searched(prepared: RelIndexes, arm: Expr) -> tuple[Oid, int, Oid, Oid | Non
         return None
     left, right = arm.args
     rtindex = prepared.rel.rtindex
-    for key, other, opno in ((left, right, arm.opno), (right, left, clauses.commutator(prepared.catalog, arm.opno))):
+    for key, other, opno in both_ways(prepared.catalog, arm.opno, left, right):
         if rtindex not in relids(key) or rtindex in relids(other) or not opno:
             continue
         if clauses.volatile_when_run(prepared.catalog, other):

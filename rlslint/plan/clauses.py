@@ -7,6 +7,7 @@ from typing import Literal
 
 from rlslint.analyze.node_procs import node_procs as node_procs
 from rlslint.analyze.node_procs import op_proc as op_proc
+from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep, walk_query
 from rlslint.nodes.primnodes import (
@@ -198,12 +199,6 @@ def strip_collate(expr: Expr) -> Expr:
     while isinstance(expr, (RelabelType, CollateExpr)):
         expr = expr.arg
     return expr
-
-
-def commutator(catalog: Catalog, opno: Oid) -> Oid:
-    """The operator with its operands exchanged, 0 when there is none."""
-    operator = catalog.operators.get(opno)
-    return 0 if operator is None else operator.oprcom
 
 
 def commute(catalog: Catalog, expr: OpExpr) -> OpExpr | None:

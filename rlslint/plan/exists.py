@@ -6,11 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rlslint.analyze.opclass import is_hashable
+from rlslint.analyze.opclass import commutator, is_hashable
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query, TargetEntry, walk_query
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, Var, walk
-from rlslint.plan import clauses
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.volatility import volatile_expression
@@ -93,7 +92,7 @@ def _hash_pair(catalog: Catalog, conjunct: Expr) -> tuple[Expr, Expr] | None:
     if has_vars_of_level(left, 1):
         return left, right
     if has_vars_of_level(right, 1):
-        turned = clauses.commutator(catalog, conjunct.opno)
+        turned = commutator(catalog, conjunct.opno)
         if turned and is_hashable(catalog, turned, right.type):
             return right, left
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rlslint.analyze.collate import C_COLLATION, expression_collation, input_collation
+from rlslint.analyze.opclass import both_ways, commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, OpClass
 from rlslint.nodes.primnodes import (
@@ -148,7 +149,7 @@ def _row_comparison(
     is told by what follows (match_rowcompare_to_indexcol)."""
     key, opno = info.keys[column], clause.opnos[0]
     left, right = clause.largs[0], clause.rargs[0]
-    for operand, other, commuted in ((left, right, opno), (right, left, clauses.commutator(catalog, opno))):
+    for operand, other, commuted in both_ways(catalog, opno, left, right):
         if not is_key(key, rtindex, operand):
             continue
         if rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
@@ -164,7 +165,7 @@ def _row_comparison(
 
 def _serves_pair(catalog: Catalog, key: IndexKeyInfo, rtindex: int, opno: Oid, left: Expr, right: Expr) -> bool:
     """Whether one pair of a row comparison is a condition on the key (expand_indexqual_rowcompare)."""
-    for operand, other, used in ((left, right, opno), (right, left, clauses.commutator(catalog, opno))):
+    for operand, other, used in both_ways(catalog, opno, left, right):
         if is_key(key, rtindex, operand):
             return rtindex not in relids(other) and in_family(catalog, used, key)
     return False
@@ -184,7 +185,7 @@ def _or_to_array(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, c
         if clauses.has_subplan(found.other):
             return None
         key_first = is_key(info.keys[column], rtindex, arm.args[0])
-        opnos.add(arm.opno if key_first else clauses.commutator(catalog, arm.opno))
+        opnos.add(arm.opno if key_first else commutator(catalog, arm.opno))
         other = found.other
     return IndexClause(column, clause, True, other) if len(opnos) == 1 else None
 
@@ -204,10 +205,7 @@ def _operator(
     catalog: Catalog, info: IndexInfo, column: int, rtindex: int, clause: OpExpr, left: Expr, right: Expr
 ) -> IndexClause | None:
     key = info.keys[column]
-    for operand, other, opno in (
-        (left, right, clause.opno),
-        (right, left, clauses.commutator(catalog, clause.opno)),
-    ):
+    for operand, other, opno in both_ways(catalog, clause.opno, left, right):
         if not is_key(key, rtindex, operand):
             continue
         if rtindex in relids(other) or clauses.volatile_when_run(catalog, other):

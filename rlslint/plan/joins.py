@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rlslint.analyze.opclass import is_hashable
+from rlslint.analyze.opclass import commutator, is_hashable
 from rlslint.analyze.types import BOOL
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Const, Expr, Oid, OpExpr
@@ -41,7 +41,7 @@ def equivalences(catalog: Catalog, flat: Flat) -> None:
         assert isinstance(qual.expr, OpExpr)
         left, right = qual.expr.args
         operators[(left.type, right.type)] = qual.expr.opno
-        operators.setdefault((right.type, left.type), clauses.commutator(catalog, qual.expr.opno))
+        operators.setdefault((right.type, left.type), commutator(catalog, qual.expr.opno))
         touched = [members for members in classes if left in members or right in members]
         merged = list(dict.fromkeys([one for members in touched for one in members] + [left, right]))
         classes = [members for members in classes if not any(members is one for one in touched)] + [merged]

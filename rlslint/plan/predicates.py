@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
+from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
@@ -183,7 +184,7 @@ def _sides(catalog: Catalog, expr: OpExpr) -> list[tuple[Expr, Oid, Expr]]:
     """(expression, operator, other side) both ways round."""
     left, right = expr.args
     found = [(left, expr.opno, right)]
-    turned = clauses.commutator(catalog, expr.opno)
+    turned = commutator(catalog, expr.opno)
     if turned:
         found.append((right, turned, left))
     return [side for side in found if not isinstance(side[0], Const)]

@@ -181,8 +181,7 @@ class Predictor:
     def _plan(self, security: RowSecurity, *, recursive: bool) -> AccessPlan:
         relation = self.catalog.relations[security.relid]
         work = _Work()
-        role = planned_as(self.catalog, security.role)
-        planner = self.planner(role)
+        planner = self.planner(planned_as(self.catalog, security.role))
         simplifier = planner.simplifier
         error = reason = None
         scan = _no_scan(self.catalog, relation, "none")
@@ -193,7 +192,7 @@ class Predictor:
         if security.statement in _SCANNING:
             scan = self._scan(security, relation, planner, simplifier, work)
         for row, conditions in distinct_checks(security.with_check_options):
-            always = self._check(conditions, planner, simplifier, role, work)
+            always = self._check(conditions, planner, work)
             if always and row == "inserted":
                 error = "42501"
                 reason = f'new row violates row-level security policy for table "{relation.relname}"'
@@ -328,15 +327,13 @@ class Predictor:
         self,
         conditions: Sequence[tuple[Expr, tuple[PolicyClause, ...]]],
         planner: Planner,
-        simplifier: Simplifier,
-        role: Oid,
         work: _Work,
     ) -> bool:
         """Plans what one row is checked for; true when no row can ever pass it."""
-        key = (role, tuple(own for _, own in conditions))
+        key = (planner.role, tuple(own for _, own in conditions))
         if key not in self._checks:
             made = _Work()
-            self._checks[key] = self._plan_check(conditions, planner, simplifier, made), made
+            self._checks[key] = self._plan_check(conditions, planner, made), made
         never, made = self._checks[key]
         work.add(made)
         return never
@@ -345,9 +342,9 @@ class Predictor:
         self,
         conditions: Sequence[tuple[Expr, tuple[PolicyClause, ...]]],
         planner: Planner,
-        simplifier: Simplifier,
         work: _Work,
     ) -> bool:
+        simplifier = planner.simplifier
         owner = Owners(dict.fromkeys(clause for _, own in conditions for clause in own))
         sublinks: list[PlannedSubLink] = []
         filters: list[Expr] = []

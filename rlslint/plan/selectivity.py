@@ -125,8 +125,7 @@ class Selectivity:
 
     def _any_of(self, opno: Oid, left: Expr, right: Expr) -> float:
         """One of a list of values (scalararraysel): each has its share."""
-        column = clauses.strip_collate(right)
-        if isinstance(column, Var) and not column.levelsup and column.varno == self.rel.rtindex:
+        if self._column(right) is not None:
             # statistics tell how often an element is in a column's arrays (scalararraysel_containment)
             return CONTAINED
         if isinstance(right, ArrayExpr) and right.elements:
@@ -158,20 +157,24 @@ class Selectivity:
         if not any(isinstance(side, Var) or side in self.expressions for side in sides):
             return NO_STATISTICS
         for side, other in ((left, right), (right, left)):
-            column = clauses.strip_collate(side)
-            if isinstance(column, Var) and column.levelsup == 0 and column.varno == self.rel.rtindex:
+            column = self._column(side)
+            if column is not None:
                 if self.unique(column.attnum):
                     return 1.0 / self.rows
                 if isinstance(other, Const) and not other_is_key(other):
                     return self.literal
         return PER_VALUE
 
+    def _column(self, expr: Expr) -> Var | None:
+        """The column of the relation that an expression is, casts that change nothing aside."""
+        column = clauses.strip_collate(expr)
+        own = isinstance(column, Var) and not column.levelsup and column.varno == self.rel.rtindex
+        return column if own and isinstance(column, Var) else None
+
     def _never_null(self, expr: Expr) -> bool:
         """A NOT NULL column: ANALYZE finds no NULL in it (nulltestsel of selfuncs.c)."""
-        column = clauses.strip_collate(expr)
-        if self.rel.relation is None or not isinstance(column, Var) or column.attnum < 1:
-            return False
-        if column.varno != self.rel.rtindex or column.levelsup:
+        column = self._column(expr)
+        if self.rel.relation is None or column is None or column.attnum < 1:
             return False
         return self.rel.relation.column(column.attnum).attnotnull
 

@@ -5,8 +5,8 @@ SQL bodies as PostgreSQL resolves them; of PL/pgSQL every query and expression o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from rlslint.analyze.entry import analyze_function_body, analyze_query, rejections
 from rlslint.catalog.catalog import Catalog
@@ -17,16 +17,23 @@ from rlslint.rewrite.functions import function_search_path, statements_of
 from rlslint.source.model import SourceFile, Span, Statement
 from rlslint.source.parse import parse_plpgsql, parse_synthetic
 
+_T = TypeVar("_T")
+
 
 def body_queries(catalog: Catalog, proc: Proc) -> tuple[tuple[Query, bool], ...]:
     """(query, whether its value is what the function gives back); () for another language or what does not parse."""
+    return _remembered(catalog, proc, lambda catalog, proc: tuple(_queries(catalog, proc)), "body_queries")
+
+
+def _remembered(catalog: Catalog, proc: Proc, make: Callable[[Catalog, Proc], _T], name: str) -> _T:
+    """What is made of a body, once while nothing changes that its names stand for."""
     stores = (catalog.namespaces, catalog.relations, catalog.types, catalog.procs, catalog.operators, catalog.casts)
-    known = catalog.remembered("body_queries", *stores)
+    known = catalog.remembered(name, *stores)
     key = (id(proc), catalog.start_search_path, len(catalog.unknown_schemas), len(catalog.extensions))
     if key not in known:
         # the row is kept, so that its identity stays its own
-        known[key] = proc, tuple(_queries(catalog, proc))
-    found: tuple[tuple[Query, bool], ...] = known[key][1]
+        known[key] = proc, make(catalog, proc)
+    found: _T = known[key][1]
     return found
 
 
@@ -46,6 +53,10 @@ def _queries(catalog: Catalog, proc: Proc) -> Iterator[tuple[Query, bool]]:
 
 def only_query(catalog: Catalog, proc: Proc) -> tuple[Statement, Query] | None:
     """The SELECT whose value a body of one statement gives back, as it is written and resolved."""
+    return _remembered(catalog, proc, _only_query, "only_query")
+
+
+def _only_query(catalog: Catalog, proc: Proc) -> tuple[Statement, Query] | None:
     text = proc.prosrc if proc.prolang == "sql" else None
     if proc.prolang == "plpgsql" and proc.statement is not None:
         text = _only_return(parse_plpgsql(proc.statement.text))

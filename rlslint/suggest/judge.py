@@ -30,16 +30,6 @@ def finding_key(finding: Finding) -> Key:
     return (finding.rule.code, finding.relid, finding.policy_oid, facts)
 
 
-def _taken_over(finding: Finding, before: frozenset[Key], change: Change) -> bool:
-    """Whether a policy that takes another's place is blamed for what that one was blamed for."""
-    if finding.policy_oid not in change.made | change.policies:
-        return False
-    former = change.dropped | change.policies
-    return any(
-        code == finding.rule.code and relid == finding.relid and policy in former for code, relid, policy, _ in before
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``gone`` and ``new`` findings, where the SQL can be run at all; ``rejected`` says why not."""
@@ -109,9 +99,10 @@ class Judge:
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
         before = self._keys(tables, rules, with_views=bool(change.views))
-        # what a policy that takes another's place is blamed for is as it was
-        moved = {(one.rule.code, one.relid) for one in after if _taken_over(one, before, change)}
-        former = change.dropped | change.policies
+        # what a policy that takes another's place is blamed for, as that one was, is neither gone nor new
+        former, heirs = change.dropped | change.policies, change.made | change.policies
+        blamed = {key[:2] for key in before if key[2] in former}
+        moved = {(one.rule.code, one.relid) for one in after if one.policy_oid in heirs} & blamed
         return Verdict(
             gone=frozenset(
                 key
@@ -122,7 +113,8 @@ class Judge:
             new=tuple(
                 finding
                 for finding in settle(after)
-                if finding_key(finding) not in before and not _taken_over(finding, before, change)
+                if finding_key(finding) not in before
+                and not (finding.policy_oid in heirs and (finding.rule.code, finding.relid) in blamed)
             ),
             worse=frozenset(
                 (new.relid, new.statement)

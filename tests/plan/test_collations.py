@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from rlslint import pipeline
-from rlslint.config import Options
-from rlslint.plan.predict import Predictor
-from rlslint.report.plan import plan_json
 from tests.conftest import Server
-from tests.plan.observed import Compact, compact_prediction, explain, same
+from tests.plan.predicted import READING, differing
 
 SCHEMA = """CREATE ROLE reader;
 CREATE DOMAIN label AS text; CREATE DOMAIN c_label AS text COLLATE "C";
@@ -57,25 +51,7 @@ CONDITIONS = (
 
 @pytest.mark.server
 def test_the_server_uses_the_same_index(server: Server) -> None:
-    different: list[tuple[str, Compact, Compact]] = []
     with server.database() as connection:
         for sql in (SCHEMA, *ROWS.split(";")):
             connection.execute(sql.encode())
-        for condition in CONDITIONS:
-            policy = f"CREATE POLICY p ON items TO reader USING ({condition});"
-            with connection.transaction(force_rollback=True):
-                connection.execute(policy.encode())
-                observed = explain(connection, "reader", "SELECT * FROM items", "items")
-            predicted = _predicted(policy)
-            if not same(observed, predicted):
-                different.append((condition, observed, predicted))
-    assert different == []
-
-
-def _predicted(policy: str) -> Compact:
-    options = Options(paths=("-",), preset="none", pg_version=18)
-    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + policy)[1].catalog
-    table, role = catalog.find_relation(None, "items", ("public",)), catalog.find_role("reader")
-    assert table is not None
-    assert role is not None
-    return compact_prediction(plan_json(catalog, Predictor(catalog).predict(table.oid, role.oid, "select")))
+        assert differing(connection, SCHEMA, CONDITIONS, {"select": READING["select"]}) == []

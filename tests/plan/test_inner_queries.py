@@ -4,18 +4,11 @@ and put to the server."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from rlslint import pipeline
-from rlslint.config import Options
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.predict import Predictor
-from rlslint.report.plan import plan_json
-from rlslint.rewrite.model import StatementName
 from tests.conftest import Server
-from tests.plan.observed import Compact, compact_prediction, explain, same
+from tests.plan.predicted import differing, policy, predict
 
 SCHEMA = """CREATE ROLE reader;
 CREATE TABLE items (id int PRIMARY KEY, owner int, team int, org int, body text);
@@ -101,37 +94,17 @@ CONDITIONS = (
 )
 
 
-def _predicted(condition: str, statement: StatementName) -> tuple[str, AccessPlan, Compact]:
-    sql = f"CREATE POLICY p ON items TO reader USING ({condition});"
-    options = Options(paths=("-",), preset="none", pg_version=18)
-    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + sql)[1].catalog
-    table, role = catalog.find_relation(None, "items", ("public",)), catalog.find_role("reader")
-    assert table is not None
-    assert role is not None
-    plan = Predictor(catalog).predict(table.oid, role.oid, statement)
-    return sql, plan, compact_prediction(plan_json(catalog, plan))
-
-
 @pytest.mark.server
 def test_the_server_does_the_same(server: Server) -> None:
-    different: list[tuple[str, str, Compact, Compact]] = []
-    statements: dict[StatementName, str] = {
-        "select": "SELECT * FROM items",
-        "select_by_key": "SELECT * FROM items WHERE id = 5",
-    }
     with server.database() as connection:
         for sql in (SCHEMA, ROWS, "VACUUM ANALYZE items, members, teams", "SET max_parallel_workers_per_gather = 0"):
             for one in sql.split(";") if sql is ROWS else [sql]:
                 connection.execute(one.encode())
-        for condition in CONDITIONS:
-            for name, statement in statements.items():
-                policy, _, predicted = _predicted(condition, name)
-                with connection.transaction(force_rollback=True):
-                    connection.execute(policy.encode())
-                    observed = explain(connection, "reader", statement, "items")
-                if not same(observed, predicted):
-                    different.append((condition, name, observed, predicted))
-    assert different == []
+        assert differing(connection, SCHEMA, CONDITIONS) == []
+
+
+def _plan(condition: str) -> AccessPlan:
+    return predict(SCHEMA + policy(condition))[0]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +134,7 @@ def test_the_server_does_the_same(server: Server) -> None:
     ],
 )
 def test_calls_in_from(condition: str, calls: list[str]) -> None:
-    assert calls == [call.evaluation for call in _predicted(condition, "select")[1].calls]
+    assert calls == [call.evaluation for call in _plan(condition).calls]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +146,9 @@ def test_calls_in_from(condition: str, calls: list[str]) -> None:
     ],
 )
 def test_an_index_that_is_read_from_end_to_end_grows_with_its_table(condition: str, growth: str) -> None:
-    assert growth == _predicted(condition, "select")[1].growth
+    assert growth == _plan(condition).growth
 
 
 def test_values_are_no_table() -> None:
-    plan = _predicted("EXISTS (SELECT 1 FROM (VALUES (1), (2)) v (x) WHERE v.x = items.team)", "select")[1]
+    plan = _plan("EXISTS (SELECT 1 FROM (VALUES (1), (2)) v (x) WHERE v.x = items.team)")
     assert [()] == [subquery.relations for subquery in plan.subqueries]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from rlslint import pipeline
-from rlslint.config import Options
-from rlslint.plan.predict import Predictor
-from rlslint.report.plan import plan_json
 from tests.conftest import Server
-from tests.plan.observed import compact_prediction, explain, same
+from tests.plan.observed import explain, same
+from tests.plan.predicted import predict
 
 SCHEMA = """CREATE ROLE reader; CREATE TABLE notes (id int PRIMARY KEY, owner int NOT NULL, team int);
 CREATE INDEX notes_team_idx ON notes (team); CREATE TABLE teams (id int PRIMARY KEY, boss int NOT NULL, deputy int);
@@ -36,11 +31,7 @@ CONDITIONS = (
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_what_not_null_decides(server: Server, condition: str) -> None:
     sql = f"{SCHEMA} CREATE POLICY p ON notes TO reader USING ({condition});"
-    catalog = pipeline.load(Options(paths=("-",), preset="none", pg_version=18), cwd=Path.cwd(), stdin=sql)[1].catalog
-    table, role = catalog.find_relation(None, "notes", ("public",)), catalog.find_role("reader")
-    assert table is not None
-    assert role is not None
-    predicted = compact_prediction(plan_json(catalog, Predictor(catalog).predict(table.oid, role.oid, "select")))
+    _, predicted = predict(sql, "notes")
     with server.database() as connection, connection.transaction():
         connection.execute(sql.encode())
         connection.execute(ROWS.encode())

@@ -4,17 +4,12 @@ queries that are computed as a whole, what row security brings into a subquery."
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from rlslint import pipeline
-from rlslint.config import Options
-from rlslint.plan.predict import Predictor
-from rlslint.report.plan import plan_json
 from rlslint.rewrite.model import StatementName
 from tests.conftest import Server
-from tests.plan.observed import compact_prediction, explain, same
+from tests.plan.observed import explain, same
+from tests.plan.predicted import predict
 
 SCHEMA = """CREATE ROLE reader;
 CREATE TABLE notes (id int PRIMARY KEY, owner int, team int NOT NULL, org int, body text);
@@ -88,12 +83,8 @@ CONDITIONS = (
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_the_server_does_the_same(server: Server, condition: str, statement: str) -> None:
     sql = f"{SCHEMA} CREATE POLICY p ON notes TO reader USING ({condition});"
-    catalog = pipeline.load(Options(paths=("-",), preset="none", pg_version=18), cwd=Path.cwd(), stdin=sql)[1].catalog
-    table, role = catalog.find_relation(None, "notes", ("public",)), catalog.find_role("reader")
-    assert table is not None
-    assert role is not None
     name: StatementName = "select_by_key" if "WHERE id" in statement else "select"
-    predicted = compact_prediction(plan_json(catalog, Predictor(catalog).predict(table.oid, role.oid, name)))
+    _, predicted = predict(sql, "notes", name)
     with server.database() as connection, connection.transaction():
         connection.execute(sql.encode())
         connection.execute(ROWS.encode())

@@ -4,15 +4,11 @@ that are left out by the value of their key, a child without its parent's index.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from rlslint import pipeline
-from rlslint.config import Options
-from rlslint.plan.model import AccessPlan
-from rlslint.plan.predict import Predictor
 from tests.conftest import Server
+from tests.plan.predicted import predict
 
 ME = "00000000-0000-0000-0000-000000000007"
 COLUMNS = "(id bigint, tenant uuid NOT NULL, owner uuid, body text)"
@@ -62,21 +58,12 @@ ROWS = """INSERT INTO docs SELECT i, ('00000000-0000-0000-0000-' || lpad((i % 20
   FROM generate_series(1::bigint, 20000) i; ANALYZE docs;"""
 
 
-def predicted(sql: str, table: str) -> AccessPlan:
-    options = Options(paths=("-",), preset="none", pg_version=18)
-    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=sql)[1].catalog
-    relation, role = catalog.find_relation(None, table, ("public",)), catalog.find_role("reader")
-    assert relation is not None
-    assert role is not None
-    return Predictor(catalog).predict(relation.oid, role.oid, "select")
-
-
 @pytest.mark.server
 @pytest.mark.parametrize("name", CASES)
 def test_partitions(server: Server, name: str) -> None:
     schema, column, method = CASES[name]
     sql = schema + SECURED.format(table="docs", column=column)
-    plan = predicted(sql, "docs")
+    plan, _ = predict(sql, "docs")
     assert plan.scan.method == method
     with server.database() as connection:
         connection.execute((sql + ROWS).encode())
@@ -99,7 +86,7 @@ def test_a_child_without_the_index_is_said(server: Server, indexed: bool) -> Non
     )
     sql += "CREATE INDEX child_own ON child (owner);" if indexed else ""
     sql += SECURED.format(table="docs", column="owner")
-    plan = predicted(sql, "docs")
+    plan, _ = predict(sql, "docs")
     assert plan.scan.method == "index_scan"
     with server.database() as connection:
         connection.execute(

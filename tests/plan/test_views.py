@@ -3,17 +3,10 @@ statement), and the subqueries that this brings into the plan; predicted and put
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from rlslint import pipeline
-from rlslint.config import Options
-from rlslint.plan.predict import Predictor
-from rlslint.report.plan import plan_json
-from rlslint.rewrite.model import StatementName
 from tests.conftest import Server
-from tests.plan.observed import Compact, compact_prediction, explain, same
+from tests.plan.predicted import differing
 
 SCHEMA = """CREATE ROLE reader;
 CREATE ROLE keeper;
@@ -58,33 +51,7 @@ CONDITIONS = (
 
 @pytest.mark.server
 def test_the_server_reads_the_same(server: Server) -> None:
-    different: list[tuple[str, str, Compact, Compact]] = []
-    statements: dict[StatementName, str] = {
-        "select": "SELECT * FROM items",
-        "select_by_key": "SELECT * FROM items WHERE id = 5",
-    }
     with server.database() as connection:
         for sql in (SCHEMA, *ROWS.split(";")):
             connection.execute(sql.encode())
-        for condition in CONDITIONS:
-            for name, statement in statements.items():
-                predicted = _predicted(condition, name)
-                with connection.transaction(force_rollback=True):
-                    connection.execute(_policy(condition).encode())
-                    observed = explain(connection, "reader", statement, "items")
-                if not same(observed, predicted):
-                    different.append((condition, name, observed, predicted))
-    assert different == []
-
-
-def _policy(condition: str) -> str:
-    return f"CREATE POLICY p ON items TO reader USING ({condition});"
-
-
-def _predicted(condition: str, statement: StatementName) -> Compact:
-    options = Options(paths=("-",), preset="none", pg_version=18)
-    catalog = pipeline.load(options, cwd=Path.cwd(), stdin=SCHEMA + _policy(condition))[1].catalog
-    table, role = catalog.find_relation(None, "items", ("public",)), catalog.find_role("reader")
-    assert table is not None
-    assert role is not None
-    return compact_prediction(plan_json(catalog, Predictor(catalog).predict(table.oid, role.oid, statement)))
+        assert differing(connection, SCHEMA, CONDITIONS) == []

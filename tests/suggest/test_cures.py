@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from rlslint import pipeline
 from rlslint.config import Options
+from rlslint.findings import Finding
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.migration import new_migration, write_files
 from rlslint.suggest.versions import next_numbers
@@ -31,9 +33,12 @@ CREATE POLICY look ON notes FOR SELECT TO member USING (owner = (SELECT app_user
 """
 
 
+def _found(folder: Path, preset: str = "none") -> Sequence[Finding]:
+    return pipeline.check(Options(paths=(str(folder),), preset=preset), cwd=folder).findings
+
+
 def _codes(folder: Path) -> list[str]:
-    found = pipeline.check(Options(paths=(str(folder),), preset="none"), cwd=folder).findings
-    return sorted(finding.rule.code for finding in found if finding.rule.code != "RLS402")
+    return sorted(finding.rule.code for finding in _found(folder) if finding.rule.code != "RLS402")
 
 
 def test_a_range_for_a_constant_arm_is_no_weaker_policy(tmp_path: Path) -> None:
@@ -154,7 +159,7 @@ def test_what_a_role_inherits_beside_all_rows_costs_nothing(
     tmp_path: Path, condition: str, to: str, expected: list[str]
 ) -> None:
     (tmp_path / "0001_docs.sql").write_text(INHERITED.format(all=condition, to=to), encoding="utf-8")
-    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    found = _found(tmp_path)
     assert [one.rule.code for one in found if one.rule.code == "RLS109"] == expected
 
 
@@ -181,7 +186,7 @@ CREATE POLICY team ON docs FOR SELECT TO member
 )
 def test_a_list_may_come_from_a_table_that_no_file_creates(tmp_path: Path, where: str, expected: str | None) -> None:
     (tmp_path / "0001_docs.sql").write_text(UNSEEN.format(where=where), encoding="utf-8")
-    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    found = _found(tmp_path)
     offered = [one for finding in found for one in finding.suggestions if finding.rule.code == "RLS110" and one.up]
     assert [one.up for one in offered] == (
         [f"ALTER POLICY team ON public.docs USING ({expected});"] if expected else []
@@ -246,7 +251,7 @@ CREATE POLICY admins ON lists FOR SELECT TO member USING (EXISTS (SELECT 1 FROM 
 )
 def test_nothing_is_merged_for_a_statement_that_fails(tmp_path: Path, people: str, offered: list[str]) -> None:
     (tmp_path / "0001_lists.sql").write_text(RECURSIVE.format(people=people), encoding="utf-8")
-    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    found = _found(tmp_path)
     merges = [one for finding in found for one in finding.suggestions if finding.rule.code == "RLS109"]
     assert [one.applicability for one in merges] == offered
 
@@ -266,7 +271,7 @@ CREATE POLICY other ON chats FOR SELECT TO member USING (guest <> 'nobody');
 def test_a_finding_that_moves_to_another_policy_is_not_cured(tmp_path: Path) -> None:
     """Policies in one still hold an arm that no index serves."""
     (tmp_path / "0001_chats.sql").write_text(TWO_OWNERS, encoding="utf-8")
-    found = pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path).findings
+    found = _found(tmp_path)
     lost = [finding for finding in found if finding.rule.code == "RLS108"]
     assert [one for finding in lost for one in finding.suggestions if "DROP POLICY" in one.up] == []
 
@@ -278,7 +283,7 @@ def test_a_policy_for_a_service_is_not_given_to_signed_in_users(tmp_path: Path) 
         "CREATE POLICY service ON jobs FOR SELECT USING (auth.role() = 'service_role');\n",
         encoding="utf-8",
     )
-    found = pipeline.check(Options(paths=(str(tmp_path),), preset="supabase"), cwd=tmp_path).findings
+    found = _found(tmp_path, preset="supabase")
     (every,) = [finding for finding in found if finding.rule.code == "RLS113"]
     assert not any("authenticated" in one.up for one in every.suggestions)
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from rlslint.analyze.opclass import both_ways
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query, TargetEntry, query_expressions, walk_deep, walk_query
 from rlslint.nodes.primnodes import (
@@ -289,10 +290,7 @@ def _pair(writing: Writing, conjunct: Expr) -> Pair | None:
     if not _is_equal(catalog, conjunct.opno):
         return None
     left, right = conjunct.args
-    for outer, inner, opno in (
-        (left, right, conjunct.opno),
-        (right, left, clauses.commutator(catalog, conjunct.opno)),
-    ):
+    for outer, inner, opno in both_ways(catalog, conjunct.opno, left, right):
         if not opno or has_vars_of_level(outer, 0) or has_vars_of_level(inner, 1):
             continue
         if not has_vars_of_level(outer, 1) or any(isinstance(part, SubLink) for part, _ in walk_deep(outer)):
