@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # docker build --tag rlslint . && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" rlslint check
-# --user: what rlslint writes (fix, --baseline, --output) belongs to whoever runs it
+# --user: what rlslint writes (fix, --baseline, --output) belongs to whoever runs it. With --read-only, --since needs a
+# --tmpfs /tmp for the files as they were
 FROM python:3.12-slim AS build
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./

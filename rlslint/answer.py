@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlslint.cache import Cache, Kept
+from rlslint.cache import Cache, Kept, home
 from rlslint.commandline import Given, Progress, in_ci, remarks_on, standard_input
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Asked:
 
 def answer(asked: Asked, *, anew: bool) -> Kept:
     """What to print, and the exit status. ``anew`` asks no cache and leaves nothing in it. Raises as `pipeline.check`."""
-    cache = Cache(repr(asked)) if asked.of_files_alone and not anew else None
+    folder = home() if asked.of_files_alone and not anew else None
+    cache = None if folder is None else Cache(repr(asked), folder)
     said = None if cache is None else cache.recall()
     return _work(asked, cache) if said is None else said
 

@@ -65,9 +65,9 @@ _hooked = False
 class Cache:
     """Of one question: ``asked`` is everything but files that the answer hangs on."""
 
-    def __init__(self, asked: str, folder: Path | None = None) -> None:
+    def __init__(self, asked: str, folder: Path) -> None:
         self._asked = json.dumps([_MADE_BY, _version(), os.getcwd(), asked])
-        self._folder = _default() if folder is None else folder
+        self._folder = folder
         self._path = self._folder / f"{_digest(self._asked.encode())[:32]}.json"
         self._record: _Record | None = None
 
@@ -121,11 +121,15 @@ class Cache:
                 beside.unlink()
 
 
-def _default() -> Path:
-    """The user's folder for what can be made again."""
+def home() -> Path | None:
+    """The user's folder for what can be made again. None where the user has none: a number without a name and without
+    HOME, as containers are run."""
     import platformdirs
 
-    return Path(os.environ.get("RLSLINT_CACHE_DIR") or platformdirs.user_cache_dir("rlslint"))
+    try:
+        return Path(os.environ.get("RLSLINT_CACHE_DIR") or platformdirs.user_cache_dir("rlslint"))
+    except RuntimeError:
+        return None
 
 
 def _version() -> list[object]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
 import pytest
 from click.testing import CliRunner, Result
 
@@ -192,3 +193,13 @@ def test_runs_at_the_same_time(project: Path) -> None:
     assert len(outputs) == 1
     assert len(entries(project)) == 1
     assert not list(entries(project)[0].parent.glob("*.tmp"))
+
+
+def test_a_user_without_a_home_has_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(_: str) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(platformdirs, "user_cache_dir", nowhere)
+    monkeypatch.delenv("RLSLINT_CACHE_DIR")
+    assert checked().exit_code == 1
+    assert entries(project) == []
