@@ -208,7 +208,7 @@ jobs:
   rlslint:
     runs-on: ubuntu-latest
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v5
         with:
           fetch-depth: 0 # --since needs the history
       - uses: rlslint/rlslint@v{__version__}
