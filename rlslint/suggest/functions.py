@@ -1,4 +1,4 @@
-"""Functions that policies call in, ALTER FUNCTION out."""
+"""Functions that policies call in, ALTER FUNCTION and functions beside them out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.checks.model import NeedStable
 from rlslint.findings import Suggestion
+from rlslint.suggest.rewrites.list_helper import ListHelper
+from rlslint.suggest.trial import applied
 
 _WORDS = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 
@@ -27,6 +29,23 @@ def declare_stable(catalog: Catalog, need: NeedStable) -> Suggestion | None:
         assumes=(f"{proc.proname}() writes nothing and gives one answer throughout a statement",),
         up=f"{head}STABLE;",
         down=f"{head}{_WORDS[proc.provolatile]};",
+    )
+
+
+def listing(catalog: Catalog, helper: ListHelper) -> Suggestion | None:
+    """The function that lists what a helper asks about, for whom the helper is for; None where it would mean another."""
+    with applied(catalog, [helper.create]) as change:
+        if change.rejected is not None or not helper.is_right(catalog):
+            return None
+        up = "\n".join([helper.create, *helper.grants(catalog)])
+    return Suggestion(
+        kind="rewrite_policy",
+        title=f"a function that lists what {helper.proc.proname}() asks about"
+        + (", and one that says what it needs no row for" if len(helper.made) > 1 else ""),
+        applicability=helper.form.applicability,
+        assumes=helper.form.assumes,
+        up=up,
+        down=helper.drop,
     )
 
 

@@ -22,12 +22,23 @@ from rlslint.suggest.trial import Change, applied, reads
 
 Key = tuple[str, Oid, Oid, Hashable]
 """What makes a finding the same one before and after: not its place."""
+Place = tuple[str, str, int, int, Hashable]
+"""What makes a finding the same one where another policy is blamed for it: the place, of a function that several call."""
 
 
 def finding_key(finding: Finding) -> Key:
     """Code, table, policy and facts; of facts those that say what is wrong, not where or how often, nor what it costs."""
-    facts = tuple(sorted((name, str(value)) for name, value in finding.facts.items() if name not in COSTS))
-    return (finding.rule.code, finding.relid, finding.policy_oid, facts)
+    return (finding.rule.code, finding.relid, finding.policy_oid, _facts(finding))
+
+
+def _facts(finding: Finding, *beside: str) -> Hashable:
+    left_out = (*COSTS, *beside)
+    return tuple(sorted((name, str(value)) for name, value in finding.facts.items() if name not in left_out))
+
+
+def _place(finding: Finding) -> Place:
+    span = finding.span
+    return (finding.rule.code, span.source.path, span.start, span.end, _facts(finding, "table"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class Judge:
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
-        self._before: dict[tuple[frozenset[Oid], bool, bool], frozenset[Key]] = {}
+        self._before: dict[tuple[frozenset[Oid], bool, bool], tuple[frozenset[Key], frozenset[Place]]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:
             self._plans.setdefault(plan.relid, []).append(plan)
@@ -98,7 +109,7 @@ class Judge:
             after = every(rules, facts)
         if not change.functions:
             self._predictor.learn(predictor, change.tables)
-        before = self._keys(tables, rules, with_views=bool(change.views))
+        before, places = self._keys(tables, rules, with_views=bool(change.views))
         # what a policy that takes another's place is blamed for, as that one was, is neither gone nor new
         former, heirs = change.dropped | change.policies, change.made | change.policies
         blamed = {key[:2] for key in before if key[2] in former}
@@ -114,6 +125,7 @@ class Judge:
                 finding
                 for finding in settle(after)
                 if finding_key(finding) not in before
+                and _place(finding) not in places
                 and not (finding.policy_oid in heirs and (finding.rule.code, finding.relid) in blamed)
             ),
             worse=frozenset(
@@ -137,13 +149,18 @@ class Judge:
             if old is not None and old is not new:
                 yield old, new
 
-    def _keys(self, tables: frozenset[Oid], rules: tuple[Rule, ...], *, with_views: bool) -> frozenset[Key]:
-        """The findings of some tables as things are, those included that give way to others."""
+    def _keys(
+        self, tables: frozenset[Oid], rules: tuple[Rule, ...], *, with_views: bool
+    ) -> tuple[frozenset[Key], frozenset[Place]]:
+        """The findings of some tables as things are, those included that give way to others, and where they stand."""
         key = (tables, rules is self._rules, with_views)
         if key not in self._before:
             plans = [plan for relid in sorted(tables) for plan in self._plans.get(relid, ())]
             found = every(rules, self._restricted(tables, plans, self._predictor, with_views=with_views))
-            self._before[key] = frozenset(finding_key(finding) for finding in found)
+            self._before[key] = (
+                frozenset(finding_key(finding) for finding in found),
+                frozenset(_place(finding) for finding in found),
+            )
         return self._before[key]
 
     def _restricted(

@@ -31,8 +31,9 @@ from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid
 from rlslint.plan import clauses
-from rlslint.rewrite.model import PolicyClause
-from rlslint.suggest.functions import declare_stable
+from rlslint.rewrite.model import STATEMENTS_OF, PolicyClause
+from rlslint.suggest.every_arm import every_arm
+from rlslint.suggest.functions import declare_stable, listing
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
 from rlslint.suggest.lookups import lookups
 from rlslint.suggest.merge import merge_policies
@@ -42,6 +43,7 @@ from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
+from rlslint.suggest.rewrites.look_up import look_up_forms
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.setting import denying, plainest
@@ -64,6 +66,7 @@ class Proposer:
     suggestion does not undo another."""
     names: dict[Oid, dict[NeedQualify, None]] = field(default_factory=dict)
     _writings: dict[int, Writing] = field(default_factory=dict)
+    _arms: dict[tuple[Oid, bool], Proposal] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalog: Catalog, findings: Sequence[Finding]) -> Proposer:
@@ -119,6 +122,7 @@ class Proposer:
             yield (*wraps, *indexes)
         if not any(_excludes_forms(need) for need in finding.needs):
             yield from self._any_form(finding)
+        yield from self.every_arm(finding)
 
     def notes(self, finding: Finding, *, cured: bool) -> Proposal:
         """Advice without SQL."""
@@ -216,20 +220,40 @@ class Proposer:
             helper = list_helper(writing, node)
             if helper is None:
                 continue
-            with applied(self.catalog, [helper.create]) as change:
-                right = change.rejected is None and helper.is_right(self.catalog)
-                text = writing.check(helper.form) if right else None
-                up = "\n".join([helper.create, *helper.grants(self.catalog)]) if right else ""
+            made = listing(self.catalog, helper)
+            if made is None:
+                continue
+            with applied(self.catalog, [helper.create]):
+                text = writing.check(helper.form)
             if text is not None:
-                made = Suggestion(
-                    kind="rewrite_policy",
-                    title=f"a function that lists what {helper.proc.proname}() asks about",
-                    applicability=helper.form.applicability,
-                    assumes=helper.form.assumes,
-                    up=up,
-                    down=helper.drop,
-                )
                 yield made, self._changed(policy, clause.stored, text, helper.form)
+
+    def every_arm(self, finding: Finding) -> Iterator[Proposal]:
+        """Every arm of the policy's condition in a form that an index serves, or of those of all policies beside it."""
+        needs = (one for one in finding.needs if isinstance(one, (NeedRewrite, NeedHelper, NeedIndexedForm)))
+        for policy in dict.fromkeys(
+            one.clause.policy for one in needs if one.clause.stored is one.clause.policy.polqual
+        ):
+            beside = [
+                one
+                for one in self.catalog.policies_of(policy.polrelid)
+                if one.polpermissive and not set(STATEMENTS_OF[one.polcmd]).isdisjoint(finding.statements)
+            ]
+            for policies in ([policy], beside):
+                for helpers in (False, True):
+                    made = [self._every_arm(one, helpers=helpers) for one in policies]
+                    proposal = tuple(dict.fromkeys(each for one in made for each in one))
+                    if proposal:
+                        yield proposal
+
+    def _every_arm(self, policy: Policy, *, helpers: bool) -> Proposal:
+        key = (policy.oid, helpers)
+        if key not in self._arms:
+            stored = policy.polqual
+            writing = None if stored is None else self.writing(stored, policy.polrelid)
+            usable = writing is not None and writing.exact
+            self._arms[key] = every_arm(policy, writing, helpers=helpers) if usable and writing is not None else ()
+        return self._arms[key]
 
     def _any_form(self, finding: Finding) -> Iterator[Proposal]:
         """Forms of whatever stands where the finding is."""
@@ -387,6 +411,7 @@ def all_forms(writing: Writing) -> Iterator[Form]:
     """Every other form of every part of a condition."""
     for node in positive(writing.expr):
         yield from membership_forms(writing, node)
+        yield from look_up_forms(writing, node)
         yield from cast_forms(writing, node)
         yield from scalar_forms(writing, node)
         yield from foreign_key_forms(writing, node)

@@ -14,7 +14,7 @@ from rlslint.rewrite.bodies import only_query
 from rlslint.suggest.judge import Judge, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer
 from rlslint.suggest.rewrites.list_helper import asked_for, default_words
-from rlslint.suggest.rewrites.writing import Writing, is_bare, positive
+from rlslint.suggest.rewrites.writing import Writing, conjuncts, disjuncts, is_bare, positive
 
 
 def why_not(proposer: Proposer, judge: Judge, finding: Finding, *, advised: bool) -> Iterator[Suggestion]:
@@ -93,10 +93,11 @@ def _body(catalog: Catalog, need: NeedHelper, name: str) -> str:
     expr = query.targets[0].expr if query.targets else None
     if expr is not None and (refused := rejections(expr)):
         return f"PostgreSQL refuses the body of {name} whenever it runs: {refused[0].reason}"
-    if not is_bare(query) or not isinstance(expr, SubLink) or expr.kind is not SubLinkType.EXISTS:
-        return f"the body of {name} is not one EXISTS (SELECT ...)"
+    arms = [] if expr is None or not is_bare(query) else [part for arm in disjuncts(expr) for part in conjuncts(arm)]
+    if not any(isinstance(one, SubLink) and one.kind is SubLinkType.EXISTS for one in arms):
+        return f"the body of {name} is no EXISTS (SELECT ...), nor an OR of them"
     return (
-        f"the query of {name} compares no column with what it is given of the row alone, or depends on nothing that the "
+        f"a query of {name} compares no column with what it is given of the row alone, or depends on nothing that the "
         "session brings: its list would be as long as the table"
     )
 

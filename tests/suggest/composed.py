@@ -28,6 +28,7 @@ MEMBER = _rows(("1",), SMALL, SMALL, SMALL, TEXT, TEXT, ("NULL", "'a'", "'b'"))
 DOC = _rows(("{}",), SMALL, SMALL, SMALL, TEXT, TEXT, TRUTH, ("NULL", "1", "2"))
 CANDIDATE = _rows(("{}",), SMALL, SMALL, SMALL, TEXT, TEXT, TRUTH, ("NULL", "1", "9"))
 GROUP = _rows(SMALL, SMALL, TRUTH)
+TEAM = _rows(("{}",), SMALL, SMALL, ("NULL", "'a'", "'b'"))
 
 
 @st.composite
@@ -42,6 +43,7 @@ def rows(draw: st.DrawFn) -> Rows:
         docs=numbered(DOC, -2, 6),
         candidates=numbered(CANDIDATE, 100, 5),
         grp=tuple(draw(st.lists(GROUP, max_size=4))),
+        teams=numbered(TEAM, 1, 3),
         inner_row_security=draw(st.booleans()),
     )
 
@@ -160,6 +162,19 @@ def parents(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(AROUND)).format(text)
 
 
+ARMS = (
+    "EXISTS (SELECT 1 FROM members x WHERE x.team = k AND x.name = 'a' AND x.uid = uid())",
+    "(may() AND EXISTS (SELECT FROM members x WHERE x.team = k AND x.uid = uid()))",
+    "(EXISTS (SELECT FROM grp g WHERE g.team = k) AND (r = 'a' OR uid() > 1) AND may())",
+    "(uid() = 2 AND EXISTS (SELECT FROM members m WHERE k = m.team AND m.role = r))",
+    "may()",
+    "uid() = u",
+    "asks.r IS NULL",
+    "(u IS NULL AND EXISTS (SELECT FROM members m WHERE m.uid = uid() AND m.role = r))",
+)
+"""What a helper may ask besides: of the row, and of nothing in it."""
+
+
 @st.composite
 def helpers(draw: st.DrawFn) -> str:
     """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row; the last two may be left out."""
@@ -179,6 +194,8 @@ def helpers(draw: st.DrawFn) -> str:
     where = " AND ".join(draw(st.permutations([key, *others])))
     output = draw(st.sampled_from(["1", "*", "m.id"]))
     question = f"EXISTS (SELECT {output} FROM {source} WHERE {where})"
+    arms = draw(st.lists(st.sampled_from(ARMS), max_size=2))
+    question = " OR ".join(draw(st.permutations([question, *arms])))
     language, body = draw(
         st.sampled_from(
             [
@@ -257,6 +274,21 @@ def own_rows(draw: st.DrawFn) -> str:
 
 
 @st.composite
+def look_ups(draw: st.DrawFn) -> str:
+    """Conditions with a scalar subquery that finds one row at most by its key, which nobody has twice."""
+    value = draw(st.sampled_from(["uid()", "(SELECT uid())", "1", "uid() + 1"]))
+    key = draw(st.sampled_from(["t.id = docs.team", "docs.team8 = t.id", "t.id = team", "t.id = docs.parent + 1"]))
+    more = draw(
+        st.lists(st.sampled_from(["t.name = 'a'", "t.name IS NOT NULL", "docs.pub", "t.owner > 0"]), max_size=2)
+    )
+    column = draw(st.sampled_from(["t.owner", "owner", "t.owner8"]))
+    where = " AND ".join(draw(st.permutations([key, *more])))
+    asked = f"(SELECT {column} FROM teams t WHERE {where})"
+    sides = draw(st.permutations([value, asked]))
+    return draw(st.sampled_from(AROUND)).format(" = ".join(sides))
+
+
+@st.composite
 def constants(draw: st.DrawFn) -> str:
     """Conditions with a part that is the same for every row."""
     one = draw(
@@ -274,3 +306,20 @@ def constants(draw: st.DrawFn) -> str:
         )
     )
     return draw(st.sampled_from(AROUND)).format(one)
+
+
+@st.composite
+def several_arms(draw: st.DrawFn) -> str:
+    """Conditions of which several parts have another form, among them calls of ``asks`` (`helpers`)."""
+    one = st.one_of(
+        memberships(),
+        constants(),
+        scalars(),
+        comparisons(),
+        st.sampled_from([*OWN, "asks(docs.team, 'a', uid())", "may()", "docs.pub", "id = 1", "docs.name IS NULL"]),
+    )
+    parts = [f"({part})" for part in draw(st.lists(one, min_size=2, max_size=3))]
+    first, *others = parts
+    text = first + "".join(f"{draw(st.sampled_from([' OR ', ' OR ', ' AND ']))}{part}" for part in others)
+    # the setting holds a number or nothing, which is what a cast of it assumes
+    return text.replace("current_setting('app.uid', true)", "nullif(current_setting('app.uid', true), '')")

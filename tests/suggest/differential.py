@@ -24,6 +24,7 @@ CREATE FUNCTION uid() RETURNS int LANGUAGE sql STABLE AS $$ SELECT nullif(curren
 CREATE FUNCTION may() RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN uid() > 1; END $$;
 CREATE FUNCTION asks_volatile(k int) RETURNS boolean LANGUAGE sql AS $$ SELECT k = uid() OR uid() > 1 $$;
 CREATE TABLE parents (id int PRIMARY KEY);
+CREATE TABLE teams (id int PRIMARY KEY, owner int, owner8 bigint, name text);
 CREATE TABLE grp (team int, team8 bigint, open boolean);
 CREATE TABLE members (id int, team int, team8 bigint, uid int, role text, name text, code varchar(10));
 CREATE TABLE docs (id int PRIMARY KEY, team int, team8 bigint, owner int, name text, code varchar(10), pub boolean,
@@ -91,6 +92,7 @@ class Rows:
     docs: tuple[str, ...]
     candidates: tuple[str, ...]
     grp: tuple[str, ...]
+    teams: tuple[str, ...]
     inner_row_security: bool
 
 
@@ -123,7 +125,7 @@ def outcomes(connection: psycopg.Connection[Any], rows: Rows, changes: Sequence[
     """
     parts = [
         f"INSERT INTO {table} VALUES {', '.join(values)}"
-        for table in ("members", "docs", "candidates", "grp")
+        for table in ("members", "docs", "candidates", "grp", "teams")
         if (values := getattr(rows, table))
     ]
     switch = "ENABLE" if rows.inner_row_security else "DISABLE"

@@ -16,6 +16,7 @@ from rlslint.suggest.rewrites.casts import cast_forms
 from rlslint.suggest.rewrites.constant_arm import constant_arm_forms
 from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
+from rlslint.suggest.rewrites.look_up import look_up_forms
 from rlslint.suggest.rewrites.membership import membership_forms
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.unfold import unfolded
@@ -27,6 +28,7 @@ from tests.suggest.composed import (
     comparisons,
     constants,
     helpers,
+    look_ups,
     memberships,
     parents,
     rows,
@@ -87,6 +89,13 @@ def test_casts(connection: psycopg.Connection[Any], catalog: Catalog, condition:
 def test_scalars(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
     # an OR taken out of its subquery melts into the one around it, and what does not resolve alike is not offered
     assume(_same(connection, catalog, condition, data, scalar_forms))
+
+
+@pytest.mark.server
+@CHECKED
+@given(condition=look_ups(), data=rows())
+def test_look_ups(connection: psycopg.Connection[Any], catalog: Catalog, condition: str, data: Rows) -> None:
+    assert _same(connection, catalog, condition, data, look_up_forms)
 
 
 @pytest.mark.server
@@ -210,11 +219,20 @@ def test_the_authors_formatting_stays(catalog: Catalog, condition: str, expected
         "uid() IN (SELECT m.uid FROM members m WHERE m.team = docs.team LIMIT 1)",
         "EXISTS (SELECT 1 FROM members m WHERE m.team = docs.team OFFSET 1)",
         "uid() IN (SELECT m.uid FROM members m WHERE m.team = docs.team UNION SELECT 1)",
+        # nothing says that there is one row at most
+        "uid() = (SELECT m.uid FROM members m WHERE m.id = docs.team)",
+        "uid() = (SELECT t.owner FROM teams t WHERE t.id > docs.team)",
+        "uid() <> (SELECT t.owner FROM teams t WHERE t.id = docs.team)",
+        "uid() = (SELECT count(*) FROM teams t WHERE t.id = docs.team)",
+        "NOT uid() = (SELECT t.owner FROM teams t WHERE t.id = docs.team)",
     ],
 )
 def test_what_is_not_equal_is_left_alone(catalog: Catalog, condition: str) -> None:
     policy = altered(catalog, condition)
-    forms = list(
-        rewrites(catalog, policy, lambda w: (f for node in positive(w.expr) for f in membership_forms(w, node)))
-    )
-    assert forms == []
+
+    def every(writing: Writing) -> Iterator[Form]:
+        for node in positive(writing.expr):
+            yield from membership_forms(writing, node)
+            yield from look_up_forms(writing, node)
+
+    assert list(rewrites(catalog, policy, every)) == []

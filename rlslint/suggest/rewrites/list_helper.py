@@ -1,77 +1,73 @@
 """A call of a helper that asks about one row in, a list asked for once out: a set-returning helper beside it.
 
-Proof. Let f(..., k, ...) be a STABLE function whose body is nothing but ``EXISTS (SELECT ... FROM m WHERE m.c = k AND p)``,
-where p refers to no argument that comes from the row, and let g(...) be a STABLE function with the same owner's or
-caller's rights and the same settings that gives back ``SELECT m.c FROM m WHERE p``. f's answer is true exactly when some
-row of m makes p true with ``m.c = k`` true, and ``k = ANY (ARRAY(SELECT g(...)))`` is true exactly then (membership.py).
-A STRICT f is not true for a NULL in k either; its other arguments go to g, which is STRICT then, too. What a call of f
-leaves to a default, that of g leaves to the same one.
-``(SELECT f(..., k, ...))`` without FROM has the value of f, and ``f(..., k, ...) = true`` is true when f is. What stays a
-plain scan for f, once a row, is one scan for g.
+Proof. Let f(..., k, ...) be a STABLE function whose body is ``a OR EXISTS (SELECT ... FROM m WHERE m.c = k AND p) [AND q]
+OR ...``, where a, p and q refer to no argument that comes from the row, and let g(...) be a STABLE function with the same
+owner's or caller's rights and the same settings that gives back ``SELECT m.c FROM m WHERE p [AND q] UNION ALL ...``. An
+EXISTS is true exactly when some row of m makes p true with ``m.c = k`` true, so that all of them are exactly when
+``k = ANY (ARRAY(SELECT g(...)))`` is true (membership.py). What a says is asked of a function of its own, h(...), with the
+same rights: f is true exactly when ``h(...) OR k = ANY (...)`` is. A STRICT f is not true for a NULL in k either; its other
+arguments go to g, which is STRICT then, too, and it has no a. What a call of f leaves to a default, that of g leaves to the
+same one. ``(SELECT f(..., k, ...))`` without FROM has the value of f, and ``f(..., k, ...) = true`` is true when f is. What
+stays a plain scan for f, once a row, is one scan for g.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from rlslint.analyze.entry import analyze_function_body, rejections, unknowns
-from rlslint.analyze.typename import format_type, quote_identifier, quote_qualified
-from rlslint.catalog.catalog import PUBLIC, Catalog
-from rlslint.catalog.rows import Proc, StoredExpr
-from rlslint.nodes.parsenodes import Query, query_expressions, walk_deep
-from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, Param, ScalarArrayOpExpr, SubLink, SubLinkType, Var
+from rlslint.analyze.typename import format_type, quote_qualified
+from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
+from rlslint.nodes.parsenodes import Query, TargetEntry, query_expressions, walk_deep
+from rlslint.nodes.primnodes import (
+    BoolExpr,
+    Expr,
+    FuncExpr,
+    Oid,
+    OpExpr,
+    Param,
+    ScalarArrayOpExpr,
+    SubLink,
+    SubLinkType,
+    Var,
+)
 from rlslint.plan.clauses import is_true, strip_relabel
-from rlslint.plan.mutate import has_vars_of_level, mutate
-from rlslint.rewrite.bodies import argument_names, only_query
-from rlslint.rewrite.functions import function_search_path
-from rlslint.source.extent import expression_extent, tokens
-from rlslint.suggest.rewrites.membership import Turned, is_element, of_session, turned
-from rlslint.suggest.rewrites.writing import Form, Writing, agrees, bare_scalar, is_bare, same_query, written
-
-_LONGEST = 63
-"""Bytes of a name (NAMEDATALEN - 1)."""
+from rlslint.plan.mutate import has_vars_of_level
+from rlslint.source.extent import expression_extent
+from rlslint.suggest.rewrites.beside import Beside, beside
+from rlslint.suggest.rewrites.helper_body import HelperBody, helper_body
+from rlslint.suggest.rewrites.membership import is_element, of_session
+from rlslint.suggest.rewrites.writing import Form, Writing, agrees, bare_scalar, written
 
 
 @dataclass(frozen=True, slots=True)
 class ListHelper:
-    """The function to be made, and the form of the condition that calls it."""
+    """The functions to be made, and the form of the condition that calls them."""
 
     proc: Proc
-    """The helper that it stands beside."""
-    name: str
-    argtypes: tuple[Oid, ...]
-    create: str
-    drop: str
+    """The helper that they stand beside."""
+    made: tuple[Beside, ...]
     form: Form
-    numbers: tuple[int, ...]
-    """Of its arguments, their numbers in the old helper."""
-    expected: Query
+
+    @property
+    def create(self) -> str:
+        """What makes them."""
+        return "\n".join(one.create for one in self.made)
+
+    @property
+    def drop(self) -> str:
+        """What takes them away again."""
+        return "\n".join(one.drop for one in self.made)
 
     def is_right(self, catalog: Catalog) -> bool:
-        """Whether the function, made in the catalog, resolves to what it should."""
-        made = self.find(catalog)
-        body = None if made is None else analyze_function_body(catalog, made, function_search_path(catalog, made))
-        return body is not None and len(body) == 1 and same_query(body[0], self.expected)
-
-    def find(self, catalog: Catalog) -> Proc | None:
-        """The function in the catalog."""
-        for proc in catalog.procs.find("name", self.name):
-            if proc.pronamespace == self.proc.pronamespace and proc.proargtypes == self.argtypes:
-                return proc
-        return None
+        """Whether the functions, made in the catalog, resolve to what they should."""
+        return all(one.is_right(catalog) for one in self.made)
 
     def grants(self, catalog: Catalog) -> Iterator[str]:
         """What gives EXECUTE to those who have it on the old helper, and to nobody else."""
-        made = self.find(catalog)
-        if made is None:
-            return
-        target = f"FUNCTION {_signature(catalog, self.proc.pronamespace, self.name, self.argtypes)}"
-        had, has = _executors(self.proc), _executors(made)
-        for role in sorted(has - had):
-            yield f"REVOKE EXECUTE ON {target} FROM {_role(catalog, role)};"
-        for role in sorted(had - has):
-            yield f"GRANT EXECUTE ON {target} TO {_role(catalog, role)};"
+        for one in self.made:
+            yield from one.grants(catalog)
 
 
 def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
@@ -89,21 +85,70 @@ def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
     defaults = default_words(proc, node)
     if defaults is None:
         return None
-    found = _question(catalog, proc, index + 1)
-    if found is None:
+    body = helper_body(catalog, proc, index + 1)
+    if body is None or (proc.proisstrict and body.always):
         return None
-    question, asked = found
-    answer = turned(question, asked)
-    if answer is None or len(answer.pairs) != 1 or answer.outside:
+    pairs = [one.pair for one in body.questions]
+    if not all(isinstance(strip_relabel(one.outer), Var) and is_element(catalog, one.inner.type) for one in pairs):
         return None
-    (pair,) = answer.pairs
-    if not isinstance(strip_relabel(pair.outer), Var) or not is_element(catalog, pair.inner.type):
+    given = [arg for i, arg in enumerate(node.args) if i != index]
+    # the list is one user's: without, it would be as long as the table
+    if not all(one.bound for one in body.questions) and not any(of_session(catalog, arg) for arg in given):
         return None
-    others = tuple(number for number in range(1, len(proc.proargtypes) + 1) if number != index + 1)
-    numbers = _numbers(answer.query, others if proc.proisstrict else ())
-    if numbers is None or not _bound(catalog, answer, node, numbers):
-        return None
-    return _made(writing, part, node, index, proc, answer, numbers, defaults)
+    return _made(writing, part, _Call(proc, node, index, defaults), body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a helper, its arguments in order; ``index`` is the one that comes from the row."""
+
+    proc: Proc
+    node: FuncExpr
+    index: int
+    defaults: dict[int, str]
+
+    def made(
+        self,
+        writing: Writing,
+        label: str,
+        returns: str,
+        body: str,
+        queries: Sequence[Query],
+        asked: tuple[int, ...] = (),
+    ) -> _Made | None:
+        """A function beside the helper, and its call with those arguments that its body reads, or that are ``asked`` for."""
+        numbers = _numbers(queries, asked)
+        if numbers is None:
+            return None
+        given = tuple(number for number in numbers if number not in self.defaults)
+        words = [writing.words(written(self.node.args[number - 1])) for number in given]
+        name = f"{self.proc.proname}_{label}"
+        function = beside(writing.catalog, self.proc, self.defaults, name, returns, numbers, body, queries)
+        if function is None or not all(words):
+            return None
+        schema = writing.catalog.nspname(self.proc.pronamespace)
+        call = f"{quote_qualified(schema, name)}({', '.join(words)})"
+        return _Made(function, call, tuple(self.node.args[number - 1] for number in given))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A function, its call as it is written, and the call's arguments."""
+
+    beside: Beside
+    call: str
+    args: tuple[Expr, ...]
+
+    def is_called(self, catalog: Catalog, expr: Expr) -> bool:
+        """Whether it is that call."""
+        proc = self.beside.find(catalog)
+        return (
+            isinstance(expr, FuncExpr)
+            and proc is not None
+            and expr.funcid == proc.oid
+            and len(expr.args) == len(self.args)
+            and all(agrees(a, b) for a, b in zip(expr.args, self.args, strict=True))
+        )
 
 
 def default_words(proc: Proc, node: FuncExpr) -> dict[int, str] | None:
@@ -138,127 +183,43 @@ def asked_for(catalog: Catalog, part: Expr) -> Expr:
     return part
 
 
-def _made(
-    writing: Writing,
-    part: Expr,
-    node: FuncExpr,
-    index: int,
-    proc: Proc,
-    answer: Turned,
-    numbers: tuple[int, ...],
-    defaults: dict[int, str],
-) -> ListHelper | None:
-    catalog = writing.catalog
-    (pair,) = answer.pairs
+def _made(writing: Writing, part: Expr, call: _Call, body: HelperBody) -> ListHelper | None:
+    catalog, proc = writing.catalog, call.proc
+    pair = body.questions[0].pair
     column = pair.inner_words.rpartition(".")[2].strip('"')
-    name = f"{proc.proname}_{column}s"
-    schema = catalog.nspname(proc.pronamespace)
-    given = tuple(number for number in numbers if number not in defaults)
-    words = {number: writing.words(written(node.args[number - 1])) for number in given}
-    outer = writing.operand(written(node.args[index]))
-    if not outer or not all(words.values()) or len(name.encode()) > _LONGEST or not column.isidentifier():
-        return None
-    names = argument_names(proc)
-    arguments = ", ".join(
-        f"{quote_identifier(names[number - 1]) if names[number - 1] else ''}"
-        f" {format_type(catalog, proc.proargtypes[number - 1])}"
-        f"{f' DEFAULT {defaults[number]}' if number in defaults else ''}".strip()
-        for number in numbers
-    )
-    argtypes = tuple(proc.proargtypes[number - 1] for number in numbers)
-    quote = "$$" if "$$" not in answer.select else "$list$"
-    if "$list$" in answer.select:
-        return None
-    select = _renamed(answer.select, proc, name)
-    body = " ".join(select.split()) if "--" not in select else select.strip()
-    head = f"CREATE OR REPLACE FUNCTION {quote_qualified(schema, name)}({arguments})"
-    rights = f"{' STRICT' if proc.proisstrict else ''}{_rights(catalog, proc)}"
-    create = (
-        f"{head} RETURNS SETOF {format_type(catalog, pair.inner.type)}\n  LANGUAGE sql STABLE{rights}\n"
-        f"  AS {quote} {body} {quote};"
-    )
-    call = f"{quote_qualified(schema, name)}({', '.join(words[number] for number in given)})"
     start, end = writing.place(part)
+    outer = writing.operand(written(call.node.args[call.index]))
+    if not outer or not column.isidentifier() or start < 0:
+        return None
+    others = tuple(number for number in range(1, len(proc.proargtypes) + 1) if number != call.index + 1)
+    kind = f"SETOF {format_type(catalog, pair.inner.type)}"
+    select = "\nUNION ALL\n".join(one.select for one in body.questions)
+    listed = call.made(
+        writing, f"{column}s", kind, select, [one.query for one in body.questions], others if proc.proisstrict else ()
+    )
+    if listed is None:
+        return None
+    made = [listed]
+    text = f"{outer} = ANY (ARRAY(SELECT {listed.call}))"
+    if body.always:
+        exprs = tuple(expr for expr, _ in body.always)
+        said = exprs[0] if len(exprs) == 1 else BoolExpr(type=16, op="or", args=exprs)
+        words = " OR ".join(words for _, words in body.always)
+        query = Query(targets=(TargetEntry(expr=said, name=None),))
+        always = call.made(writing, "always", "boolean", f"SELECT {words}", [query])
+        if always is None:
+            return None
+        made.append(always)
+        text = f"((SELECT {always.call}) OR {text})"
     form = Form(
-        edits=((start, end, f"{outer} = ANY (ARRAY(SELECT {call}))"),),
+        edits=((start, end, text),),
         node=part,
-        accepts=lambda new: _is_asked_once(catalog, new, node, index, pair.opno, given),
-        title=f"ask once for the list: {name}() beside {proc.proname}()",
+        accepts=lambda new: _is_asked_once(catalog, new, call.node.args[call.index], pair.opno, made),
+        title=f"ask once for the list: {listed.beside.name}() beside {proc.proname}()",
         applicability="safe" if proc.provolatile != "v" else "conditional",
         assumes=(f"{proc.proname}() gives one answer throughout a statement",) if proc.provolatile == "v" else (),
     )
-    renumbered = {number: place for place, number in enumerate(numbers, start=1)}
-    return ListHelper(
-        proc=proc,
-        name=name,
-        argtypes=argtypes,
-        create=create,
-        drop=f"DROP FUNCTION IF EXISTS {_signature(catalog, proc.pronamespace, name, argtypes)};",
-        form=form,
-        numbers=numbers,
-        expected=_renumbered(answer.query, renumbered),
-    )
-
-
-def _renamed(select: str, proc: Proc, name: str) -> str:
-    """The query with arguments that are named by their function (``asks.k``) named by the new one."""
-    stream = tokens(select)
-    parts: list[str] = []
-    position = 0
-    for one, dot, other in zip(stream, stream[1:], stream[2:], strict=False):
-        words = select[one.start : one.end], select[other.start : other.end]
-        if dot.name == "ASCII_46" and words[0] == proc.proname and words[1] in argument_names(proc):
-            parts += [select[position : one.start], quote_identifier(name)]
-            position = one.end
-    return "".join(parts) + select[position:]
-
-
-def _rights(catalog: Catalog, proc: Proc) -> str:
-    """SECURITY DEFINER and settings as the old helper has them; a definer's search_path is fixed in any case."""
-    parts = [" SECURITY DEFINER" if proc.prosecdef else ""]
-    settings = dict(proc.proconfig)
-    if proc.prosecdef and "search_path" not in settings:
-        schemas = [name for name in function_search_path(catalog, proc) if catalog.namespaces.find("name", name)]
-        settings["search_path"] = ", ".join((*schemas, "pg_temp"))
-    for name, value in settings.items():
-        # a list of names is kept as it is written; the empty one is stored as the name without characters
-        empty = value in ("", '""')
-        parts.append(
-            f" SET {name} = {value if name == 'search_path' and not empty else _literal('' if empty else value)}"
-        )
-    return "".join(parts)
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _question(catalog: Catalog, proc: Proc, number: int) -> tuple[Writing, SubLink] | None:
-    """The EXISTS that the body consists of, the argument from the row in it a column of the query around."""
-    body = only_query(catalog, proc)
-    if body is None:
-        return None
-    statement, query = body
-    if not is_bare(query) or query.distinct:
-        return None
-    expr = query.targets[0].expr
-    if not isinstance(expr, SubLink) or expr.kind is not SubLinkType.EXISTS or expr.raw is None:
-        return None
-    if rejections(expr) or unknowns(expr):
-        return None
-
-    def put(node: Expr, level: int) -> Expr:
-        if isinstance(node, Param) and node.number == number:
-            return Var(type=node.type, varno=1, attnum=1, levelsup=level, location=node.location, raw=node.raw)
-        return node
-
-    asked = mutate(expr, put)
-    start, end = expression_extent(statement, expr.raw)
-    if not isinstance(asked, SubLink) or asked is expr or start < 0:
-        return None
-    path = function_search_path(catalog, proc)
-    stored = StoredExpr(expr=asked, raw=expr.raw, statement=statement, search_path=path, start=start, end=end)
-    return Writing.as_it_stands(catalog, stored), asked
+    return ListHelper(proc, tuple(one.beside for one in made), form)
 
 
 def _params(query: Query) -> Iterator[Param]:
@@ -268,10 +229,10 @@ def _params(query: Query) -> Iterator[Param]:
                 yield node
 
 
-def _numbers(query: Query, asked: tuple[int, ...]) -> tuple[int, ...] | None:
+def _numbers(queries: Sequence[Query], asked: tuple[int, ...]) -> tuple[int, ...] | None:
     """Numbers of the arguments that are left, with those ``asked`` for; None where one is written as ``$n`` and would
     get another number."""
-    params = list(_params(query))
+    params = [param for query in queries for param in _params(query)]
     numbers = tuple(sorted({*asked, *(param.number for param in params)}))
     for param in params:
         positional = param.raw is not None and "ParamRef" in param.raw
@@ -280,50 +241,24 @@ def _numbers(query: Query, asked: tuple[int, ...]) -> tuple[int, ...] | None:
     return numbers
 
 
-def _renumbered(query: Query, numbers: dict[int, int]) -> Query:
-    def put(node: Expr, level: int) -> Expr:
-        return replace(node, number=numbers[node.number]) if isinstance(node, Param) else node
-
-    holder = SubLink(type=0, kind=SubLinkType.EXISTS, subselect=query)
-    changed = mutate(holder, put)
-    assert isinstance(changed, SubLink)
-    return changed.subselect
-
-
-def _bound(catalog: Catalog, answer: Turned, node: FuncExpr, numbers: tuple[int, ...]) -> bool:
-    """Whether the list is one user's: without, it would be as long as the table."""
-    given = (node.args[number - 1] for number in numbers if number <= len(node.args))
-    return answer.bound or any(of_session(catalog, arg) for arg in given)
-
-
-def _is_asked_once(catalog: Catalog, new: Expr, old: FuncExpr, index: int, opno: Oid, numbers: tuple[int, ...]) -> bool:
-    """Whether ``new`` is ``row's argument = ANY (ARRAY(SELECT g(the others)))`` with that operator."""
+def _is_asked_once(catalog: Catalog, new: Expr, outer: Expr, opno: Oid, made: Sequence[_Made]) -> bool:
+    """Whether ``new`` is ``row's argument = ANY (ARRAY(SELECT g(the others)))`` with that operator, beside
+    ``(SELECT h(the others))`` where there is an h."""
+    if len(made) > 1:
+        if not isinstance(new, BoolExpr) or new.op != "or" or len(new.args) != 2:
+            return False
+        inner = bare_scalar(new.args[0])
+        if inner is None or not made[1].is_called(catalog, inner):
+            return False
+        new = new.args[1]
     if not isinstance(new, ScalarArrayOpExpr) or not new.use_or or new.opno != opno:
         return False
     left, right = new.args
     link = strip_relabel(right)
     if not isinstance(link, SubLink) or link.kind is not SubLinkType.ARRAY or len(link.subselect.targets) != 1:
         return False
-    call = link.subselect.targets[0].expr
-    if not isinstance(call, FuncExpr) or not call.retset or link.subselect.rtable or link.subselect.where is not None:
+    if link.subselect.rtable or link.subselect.where is not None:
         return False
-    others = [old.args[number - 1] for number in numbers]
-    return agrees(strip_relabel(left), strip_relabel(old.args[index])) and all(
-        agrees(a, b) for a, b in zip(call.args, others, strict=True)
+    return agrees(strip_relabel(left), strip_relabel(outer)) and made[0].is_called(
+        catalog, link.subselect.targets[0].expr
     )
-
-
-def _signature(catalog: Catalog, namespace: Oid, name: str, argtypes: tuple[Oid, ...]) -> str:
-    types = ", ".join(format_type(catalog, oid) for oid in argtypes)
-    return f"{quote_qualified(catalog.nspname(namespace), name)}({types})"
-
-
-def _executors(proc: Proc) -> frozenset[Oid]:
-    """Whom EXECUTE is granted to; the owner's own is not counted."""
-    if proc.proacl is None:
-        return frozenset({PUBLIC})
-    return frozenset(role for role, privilege in proc.proacl if privilege == "execute" and role != proc.proowner)
-
-
-def _role(catalog: Catalog, role: Oid) -> str:
-    return "PUBLIC" if role == PUBLIC else quote_identifier(catalog.rolname(role))

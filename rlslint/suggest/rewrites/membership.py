@@ -125,12 +125,12 @@ class Turned:
     """Whether it compares with something that the session brings: without, the list would be as long as the table."""
 
 
-def turned(writing: Writing, node: SubLink) -> Turned | None:
-    """(1) and (2)."""
+def turned(writing: Writing, node: SubLink, opened: tuple[int, int, int] | None = None) -> Turned | None:
+    """(1) and (2). ``opened``: where the subquery stands, if not after IN or EXISTS (`opening`)."""
     query = _simple(node)
     if query is None or query.where is None or clauses.contain_volatile(writing.catalog, node):
         return None
-    opened = opening(writing, node)
+    opened = opened or opening(writing, node)
     sorted_out = None if opened is None else _sort_out(writing, node, query)
     if opened is None or sorted_out is None:
         return None
@@ -152,8 +152,12 @@ def turned(writing: Writing, node: SubLink) -> Turned | None:
 
 def _inside_out(writing: Writing, node: SubLink) -> Iterator[Form]:
     found = turned(writing, node)
-    if found is None:
-        return
+    if found is not None:
+        yield from turned_forms(writing, node, found)
+
+
+def turned_forms(writing: Writing, node: Expr, found: Turned) -> Iterator[Form]:
+    """The forms in which the list takes the place of a part of a condition."""
     start, end = writing.place(node)
     before = "".join(f"{writing.operand(part)} AND " for part in found.outside)
     for array in (True, False):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rlslint.nodes.parsenodes import query_expressions, walk_deep
 from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink
 from rlslint.plan import clauses
 from rlslint.plan.mutate import has_vars_of_level
@@ -45,6 +46,14 @@ def wraps(writing: Writing, expr: Expr) -> Iterator[Edit]:
         start, end = writing.place(node)
         if start >= 0:
             yield start, end, f"(SELECT {writing.text[start:end]})"
+
+
+def wraps_inside(writing: Writing) -> Iterator[Edit]:
+    """The same for the calls in a condition's subqueries."""
+    for node, _ in walk_deep(writing.expr):
+        if isinstance(node, SubLink) and node.subselect.rtable:
+            for expr in query_expressions(node.subselect):
+                yield from wraps(writing, expr)
 
 
 def _outermost(writing: Writing, expr: Expr) -> Iterator[FuncExpr]:

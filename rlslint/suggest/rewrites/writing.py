@@ -198,6 +198,13 @@ def conjuncts(expr: Expr | None) -> list[Expr]:
     return [expr]
 
 
+def disjuncts(expr: Expr) -> list[Expr]:
+    """The parts of an OR, nested ones too."""
+    if isinstance(expr, BoolExpr) and expr.op == "or":
+        return [part for arg in expr.args for part in disjuncts(arg)]
+    return [expr]
+
+
 def bare_scalar(node: Expr) -> Expr | None:
     """Of ``(SELECT expression)`` without FROM, the expression in the terms of the query around; else None."""
     if not isinstance(node, SubLink) or node.kind is not SubLinkType.EXPR:
@@ -246,7 +253,7 @@ def _agrees(new: Expr, old: Expr, form: Form) -> bool:
     if old is form.node:
         return form.accepts(new)
     if isinstance(old, BoolExpr) and isinstance(new, BoolExpr) and old.op == new.op:
-        return _lists_agree(_flat(new), _flat(old), form)
+        return _lists_agree(_flat(new), _flat(old), old.op, form)
     holds = any(part is form.node for part in walk(old))
     if not holds:
         return same_shape(new, old)
@@ -256,13 +263,13 @@ def _agrees(new: Expr, old: Expr, form: Form) -> bool:
     return len(ours) == len(theirs) and all(_agrees(a, b, form) for a, b in zip(ours, theirs, strict=True))
 
 
-def _lists_agree(new: list[Expr], old: list[Expr], form: Form) -> bool:
+def _lists_agree(new: list[Expr], old: list[Expr], op: Literal["and", "or", "not"], form: Form) -> bool:
     """Arguments of an AND or OR; those of the replaced one may have flowed into it."""
     grown = len(new) - len(old)
     for i, arg in enumerate(old):
         if arg is form.node and grown > 0:
             parts = new[i : i + grown + 1]
-            joined = BoolExpr(type=16, op="and", args=tuple(parts))
+            joined = BoolExpr(type=16, op=op, args=tuple(parts))
             rest = [*new[:i], *new[i + grown + 1 :]]
             others = [*old[:i], *old[i + 1 :]]
             return form.accepts(joined) and all(_agrees(a, b, form) for a, b in zip(rest, others, strict=True))
