@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from rlslint.analyze.collate import C_COLLATION, expression_collation, input_collation
+from rlslint.analyze.collate import expression_collation, input_collation
 from rlslint.analyze.opclass import both_ways, commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, OpClass
@@ -15,6 +15,7 @@ from rlslint.nodes.primnodes import (
     BoolExpr,
     Const,
     Expr,
+    FuncExpr,
     NullTest,
     Oid,
     OpExpr,
@@ -22,7 +23,7 @@ from rlslint.nodes.primnodes import (
     ScalarArrayOpExpr,
     Var,
 )
-from rlslint.plan import clauses
+from rlslint.plan import clauses, patterns
 from rlslint.plan.mutate import relids, renumber
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.trees import tree_indexes
@@ -30,11 +31,6 @@ from rlslint.plan.trees import tree_indexes
 BTREE_BOOL: Final = 424
 HASH_BOOL: Final = 2222
 _SEARCH_NULLS = frozenset({"btree", "gist", "spgist", "brin"})
-_LIKE = frozenset({1209, 1211, 1207})  # ~~ of text, bpchar, name
-_STARTS_WITH = 3877
-# btree families that compare byte by byte, and those that do so under the C collation
-_PATTERN_FAMILIES = frozenset({2095, 2097})
-_TEXT_FAMILIES = frozenset({1994, 426})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +120,8 @@ def match_column(catalog: Catalog, info: IndexInfo, column: int, rtindex: int, c
     match clause:
         case OpExpr(kind="op", args=(left, right)):
             return _operator(catalog, info, column, rtindex, clause, left, right)
+        case FuncExpr(funcid=patterns.STARTS_WITH, args=(left, right)):
+            return _pattern(key, column, rtindex, clause, left, right, "prefix")
         case ScalarArrayOpExpr(use_or=True, args=(left, right)):
             if not is_key(key, rtindex, left) or rtindex in relids(right):
                 return None
@@ -212,23 +210,18 @@ def _operator(
             continue
         if opno and collations_agree(catalog, key, clause.args) and in_family(catalog, opno, key):
             return IndexClause(column, clause, _is_equality(catalog, opno, key), other)
-        if operand is left and _special(info, key, clause.opno, other, clause):
-            return IndexClause(column, clause, False, other, lossy=True)
-    return None
+    kind = patterns.KINDS.get(clause.opno)
+    return None if kind is None else _pattern(key, column, rtindex, clause, left, right, kind)
 
 
-def _special(info: IndexInfo, key: IndexKeyInfo, opno: Oid, other: Expr, clause: Expr) -> bool:
-    """A constant LIKE or ^@ prefix as a range (like_support.c)."""
-    if opno not in _LIKE and opno != _STARTS_WITH:
-        return False
-    if not isinstance(other, Const) or other.value is None or key.opclass is None:
-        return False
-    if opno in _LIKE and other.value[:1] in ("", "%", "_"):
-        return False
-    if info.index.amname != "btree":
-        return False
-    family = key.opclass.opcfamily
-    return family in _PATTERN_FAMILIES or (family in _TEXT_FAMILIES and key.collation == C_COLLATION)
+def _pattern(
+    key: IndexKeyInfo, column: int, rtindex: int, clause: Expr, text: Expr, pattern: Expr, kind: patterns.Kind
+) -> IndexClause | None:
+    """A text that a constant pattern is for, as the values that begin as it does (match_pattern_prefix)."""
+    if key.opclass is None or not isinstance(pattern, Const) or pattern.value is None or not is_key(key, rtindex, text):
+        return None
+    served = patterns.serves(key.opclass.opcfamily, key.collation, pattern.value, kind)
+    return None if served is None else IndexClause(column, clause, served == "equal", pattern, lossy=True)
 
 
 def is_key(key: IndexKeyInfo, rtindex: int, operand: Expr) -> bool:

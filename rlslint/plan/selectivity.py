@@ -26,7 +26,7 @@ from rlslint.nodes.primnodes import (
     SubLink,
     Var,
 )
-from rlslint.plan import clauses
+from rlslint.plan import clauses, patterns
 from rlslint.plan.cost import PER_VALUE
 from rlslint.plan.flat import Rel
 
@@ -119,6 +119,8 @@ class Selectivity:
                 # by the first pair of columns (rowcomparesel)
                 known = not any(map(_unknown, (expr.largs[0], expr.rargs[0])))
                 return self.range if known else UNKNOWN_RANGE
+            case FuncExpr(funcid=patterns.STARTS_WITH, args=(text, pattern)):
+                return self._pattern(text, pattern, "prefix")
             case FuncExpr():
                 return BOOLEAN
         return 0.5
@@ -148,9 +150,22 @@ class Selectivity:
             return 1.0 - PER_VALUE
         if name in _RANGES:
             return UNKNOWN_RANGE if any(map(_unknown, expr.args)) else self.range
+        kind = patterns.KINDS.get(expr.opno)
+        if kind is not None:
+            return self._pattern(left, right, kind)
         if name in _CONTAINS:
             return CONTAINED
         return 1.0 - PER_VALUE if name.startswith("!") else 0.1
+
+    def _pattern(self, text: Expr, pattern: Expr, kind: patterns.Kind) -> float:
+        """What begins as a constant pattern does is a range of texts; a pattern without wildcards is a value
+        (patternsel_common)."""
+        if not isinstance(pattern, Const) or pattern.value is None:
+            return CONTAINED
+        prefix, exact = patterns.fixed_prefix(pattern.value, kind)
+        if exact:
+            return self._equality(text, pattern)
+        return self.range if prefix else CONTAINED
 
     def _equality(self, left: Expr, right: Expr) -> float:
         sides = [clauses.strip_collate(side) for side in (left, right)]
