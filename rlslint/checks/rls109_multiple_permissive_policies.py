@@ -15,37 +15,81 @@ from rlslint.plan.model import AccessPlan
 from rlslint.rewrite.model import PolicyClause, StatementName
 from rlslint.rewrite.rowsecurity import bypasses
 
+_Groups = dict[tuple[Policy, ...], list[AccessPlan]]
+"""Policies that are ORed, and the statements of roles that they are ORed for."""
 _COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
 
 
 def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
-    """One match a table: the last of the policies that are ORed, with all of them."""
-    found: dict[Oid, dict[tuple[Policy, ...], list[AccessPlan]]] = {}
+    """One match a table: the last of the policies that are ORed, with all of them. Conditions that are constantly false
+    fold away and cost nothing; where one is constantly true, and no other group is ORed, it is said which decide nothing."""
+    found: dict[Oid, _Groups] = {}
+    opened: dict[Oid, _Groups] = {}
     for plan in facts.plans:
-        if plan.statement in _COMMANDS and plan.error is None:
-            clauses = _permissive(plan)
-            policies = tuple(dict.fromkeys(clause.policy for clause in clauses))
-            if len(policies) > max_policies and not _has_all_rows(facts, clauses):
-                found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
-    for relid, groups in found.items():
-        every = tuple(dict.fromkeys(policy for group in groups for policy in group))
-        last = max((policy for policy in every if policy.origin), key=lambda one: one.oid, default=None)
-        if last is None or last.origin is None:
+        if plan.statement not in _COMMANDS or plan.error is not None:
             continue
-        plans = [plan for group in groups.values() for plan in group]
-        yield Match(
-            span=last.origin,
-            relation=facts.catalog.relations[relid],
-            policy=last,
-            statements=tuple(dict.fromkeys(plan.statement for plan in plans)),
-            roles=tuple(dict.fromkeys(plan.role for plan in plans)),
-            facts={
-                "table": facts.name(relid),
-                "policies": [policy.polname for policy in every],
-                "count": max(len(group) for group in groups),
-            },
-            needs=_needs(facts, groups),
-        )
+        clauses = tuple(one for one in _permissive(plan) if not facts.never_true((one,)))
+        policies = tuple(dict.fromkeys(clause.policy for clause in clauses))
+        if len(policies) <= max_policies or _has_all_rows(facts, clauses):
+            continue
+        open_one = next((one.policy for one in clauses if is_true(one.stored.expr)), None)
+        if open_one is None:
+            found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
+        elif idle := tuple(one for one in policies if _is_idle(one, open_one)):
+            opened.setdefault(plan.relid, {}).setdefault((open_one, *idle), []).append(plan)
+    for relid in dict.fromkeys((*found, *opened)):
+        match = _match(facts, relid, found.get(relid), opened.get(relid, {}))
+        if match is not None:
+            yield match
+
+
+def _is_idle(policy: Policy, beside: Policy) -> bool:
+    """Whether it decides nothing beside one that is true: FOR ALL it still decides over other commands."""
+    return policy is not beside and (policy.polcmd != "*" or beside.polcmd == "*")
+
+
+def _match(facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups) -> Match | None:
+    groups = found or opened
+    every = tuple(dict.fromkeys(policy for group in groups for policy in group))
+    last = max((policy for policy in every if policy.origin), key=lambda one: one.oid, default=None)
+    if last is None or last.origin is None:
+        return None
+    plans = [plan for group in groups.values() for plan in group]
+    open_ones = [] if found else list(dict.fromkeys(group[0] for group in opened))
+    apart = _by_statement(groups)
+    more: dict[str, object] = {}
+    if open_ones:
+        more["open"] = [policy.polname for policy in open_ones]
+    elif len(apart) > 1:
+        more["groups"] = "; ".join(apart)
+    return Match(
+        span=last.origin,
+        relation=facts.catalog.relations[relid],
+        policy=last,
+        statements=tuple(dict.fromkeys(plan.statement for plan in plans)),
+        roles=tuple(dict.fromkeys(plan.role for plan in plans)),
+        facts={
+            "table": facts.name(relid),
+            "policies": [policy.polname for policy in every if policy not in open_ones],
+            "count": max(len(group) for group in groups),
+        }
+        | more,
+        message="open" if open_ones else "several" if more else None,
+        needs=_needs(facts, groups),
+    )
+
+
+def _by_statement(groups: _Groups) -> list[str]:
+    """The policies under which statements are, whichever the role: ``SELECT: a, b``."""
+    under: dict[StatementName, dict[str, None]] = {}
+    for policies, plans in groups.items():
+        for plan in plans:
+            under.setdefault(plan.statement, {}).update(dict.fromkeys(policy.polname for policy in policies))
+    named: dict[tuple[str, ...], list[str]] = {}
+    for statement in _COMMANDS:
+        if statement in under:
+            named.setdefault(tuple(under[statement]), []).append(statement.upper())
+    return [f"{', '.join(statements)}: {', '.join(names)}" for names, statements in named.items()]
 
 
 def _permissive(plan: AccessPlan) -> tuple[PolicyClause, ...]:
@@ -75,7 +119,7 @@ def _is_for_more(facts: Facts, policy: Policy, other: Policy) -> bool:
     )
 
 
-def _needs(facts: Facts, groups: dict[tuple[Policy, ...], list[AccessPlan]]) -> tuple[Need, ...]:
+def _needs(facts: Facts, groups: _Groups) -> tuple[Need, ...]:
     """Policies of one set of roles may become one a command, those of others one a command and role."""
     alike: dict[frozenset[Oid], dict[Policy, None]] = {}
     for policies in groups:

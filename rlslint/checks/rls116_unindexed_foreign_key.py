@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
-from rlslint.catalog.rows import Constraint, Relation
+from rlslint.catalog.rows import Constraint, Index, Relation
 from rlslint.checks.globs import fits
 from rlslint.checks.model import Facts, Match, NeedIndex
 from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, Var
@@ -16,7 +17,10 @@ def check(facts: Facts, *, ignored_columns: tuple[str, ...]) -> Iterator[Match]:
         if not relation.relrowsecurity or relation.relispartition or facts.small(relation.oid):
             continue
         for constraint in facts.catalog.constraints_of(relation.oid):
-            if constraint.contype != "f" or constraint.origin is None or _covered(facts, constraint):
+            if constraint.contype != "f" or constraint.origin is None:
+                continue
+            index, part = _index(facts, constraint)
+            if index is not None and _finds(facts, constraint, part):
                 continue
             if _ignored(facts, relation, constraint, ignored_columns):
                 continue
@@ -27,7 +31,9 @@ def check(facts: Facts, *, ignored_columns: tuple[str, ...]) -> Iterator[Match]:
                     "table": facts.name(relation.oid),
                     "columns": facts.column_names(relation.oid, constraint.conkey),
                     "relation": facts.name(constraint.confrelid) if constraint.confrelid else "the table it refers to",
-                },
+                }
+                | ({"index": index.relname, "part": facts.column_names(relation.oid, part)} if index else {}),
+                message="part" if index else None,
                 needs=(NeedIndex(relation.oid, constraint.conkey),),
             )
 
@@ -39,16 +45,32 @@ def _ignored(facts: Facts, relation: Relation, constraint: Constraint, globs: tu
     return any(fits(globs, name, f"{relation.relname}.{name}", f"{table}.{name}") for name in names)
 
 
-def _covered(facts: Facts, constraint: Constraint) -> bool:
-    """An index whose first keys are the columns, in any order; one of a part of the rows counts where only NULLs are left
-    out, which no look-up by the key asks for."""
+def _index(facts: Facts, constraint: Constraint) -> tuple[Index | None, tuple[int, ...]]:
+    """The index that leads with most of the columns, in any order, and these; one of a part of the rows counts where only
+    NULLs are left out, which no look-up by the key asks for."""
     wanted = set(constraint.conkey)
+    best: tuple[Index | None, tuple[int, ...]] = (None, ())
     for index in facts.catalog.indexes_of(constraint.conrelid):
-        leading = {key.attnum for key in index.keys[: len(wanted)]}
-        if index.indisvalid and index.amname in ("btree", "hash") and leading == wanted:
-            if index.indpred is None or all(_says_not_null(one, wanted) for one in _conjuncts(index.indpred.expr)):
-                return True
-    return False
+        if not index.indisvalid or index.amname not in ("btree", "hash"):
+            continue
+        if index.indpred is not None and not all(_says_not_null(one, wanted) for one in _conjuncts(index.indpred.expr)):
+            continue
+        part = tuple(key.attnum for key in takewhile(lambda key: key.attnum in wanted, index.keys))
+        if len(part) > len(best[1]):
+            best = index, part
+    return best
+
+
+def _finds(facts: Facts, constraint: Constraint, part: tuple[int, ...]) -> bool:
+    """Whether a look-up by these columns finds the rows of one row of the other table: by all of them, or where those that
+    they refer to are a key by themselves."""
+    referenced = {other for own, other in zip(constraint.conkey, constraint.confkey, strict=False) if own in part}
+    keys = (
+        {key.attnum for key in index.keys}
+        for index in facts.catalog.indexes_of(constraint.confrelid)
+        if index.indisunique and index.indisvalid and index.indpred is None
+    )
+    return set(part) == set(constraint.conkey) or any(columns <= referenced for columns in keys)
 
 
 def _conjuncts(expr: Expr) -> Iterator[Expr]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, NeedNote, NeedSelectPolicy
-from rlslint.rewrite.model import StatementName
+from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedSelectPolicy
+from rlslint.nodes.primnodes import Oid
+from rlslint.rewrite.model import PolicyClause, StatementName
 from rlslint.rewrite.rowsecurity import applicable_quals
 
 
@@ -40,10 +41,20 @@ def check(facts: Facts) -> Iterator[Match]:
             severity=None if readable else "info",
             message=None if readable else "no_privilege",
             facts={"table": facts.name(plan.relid), "relname": relation.relname, "sqlstate": "42501"},
-            needs=(NeedSelectPolicy(plan.relid, (plan.role,), clause),) if readable else (_GRANT,),
+            needs=_needs(facts, plan.relid, plan.role, clause) if readable else (_GRANT,),
         )
 
 
+def _needs(facts: Facts, relid: Oid, role: Oid, clause: PolicyClause) -> tuple[Need, ...]:
+    """A SELECT policy, unless there is one: that it is constantly false is somebody's decision."""
+    closed = applicable_quals(facts.catalog, relid, role, "r", check=False).permissive
+    return (_CLOSED,) if closed else (NeedSelectPolicy(relid, (role,), clause),)
+
+
+_CLOSED = NeedNote(
+    "leave it so if the SELECT policies that are false are meant so, and ask for no row back (return=minimal); else give the "
+    "role one that shows it what it wrote"
+)
 _GRANT = NeedNote(
     "leave it so if the role is meant to write only; else give it the SELECT privilege and a SELECT policy"
 )

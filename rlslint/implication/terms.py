@@ -47,7 +47,7 @@ def canonical(catalog: Catalog, expr: Expr) -> Expr:
                 return replace(node, subselect=_nameless(node.subselect))
         return node
 
-    if any(_differs_each_time(catalog, node) for node, _ in walk_deep(expr)):
+    if any(differs_each_time(catalog, node) for node, _ in walk_deep(expr)):
         return Param(type=expr.type, number=-next(_fresh), location=expr.location, raw=expr.raw)
     return mutate(expr, change)
 
@@ -85,7 +85,7 @@ def _widens(catalog: Catalog, call: FuncExpr, arg: Expr) -> bool:
     return proc is not None and proc.oid < 16384 and arg.type in _WIDENS.get(proc.proname, frozenset())
 
 
-def _differs_each_time(catalog: Catalog, node: Expr) -> bool:
+def differs_each_time(catalog: Catalog, node: Expr) -> bool:
     """A VOLATILE built-in (random, clock_timestamp, nextval), or what is not known.
 
     A function of the files that is VOLATILE because nothing else was said is taken to give one answer in a statement.

@@ -38,6 +38,8 @@ class Merged:
 
 def merge_policies(catalog: Catalog, policies: Sequence[Policy]) -> Suggestion | None:
     """None where the policies are not of one kind, or there is nothing to merge."""
+    if len(policies) < 2:
+        return None
     first = policies[0]
     alike = all(
         one.polrelid == first.polrelid

@@ -37,6 +37,7 @@ from rlslint.suggest.functions import declare_stable, listing
 from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
 from rlslint.suggest.lookups import lookups
 from rlslint.suggest.merge import merge_policies
+from rlslint.suggest.needless import drop_needless, needless
 from rlslint.suggest.policies import add_roles, add_select_policy, altered, read_as_caller
 from rlslint.suggest.regroup import regroup_policies
 from rlslint.suggest.rewrites.casts import cast_forms
@@ -105,16 +106,7 @@ class Proposer:
                 groups.append(group)
         if roles:
             groups.append(roles)
-        merges = (merge_policies(self.catalog, one.policies) for one in finding.needs if isinstance(one, NeedMerge))
-        merged = tuple(one for one in merges if one is not None)
-        if merged:
-            groups.append(merged)
-        regroups = (
-            regroup_policies(self.catalog, one.policies, one.holders)
-            for one in finding.needs
-            if isinstance(one, NeedRegroup)
-        )
-        groups += ((one,) for one in regroups if one is not None)
+        groups += self._fewer_policies(finding)
         for need in finding.needs:
             groups += self._other(need, finding)
         yield from groups
@@ -123,6 +115,31 @@ class Proposer:
         if not any(_excludes_forms(need) for need in finding.needs):
             yield from self._any_form(finding)
         yield from self.every_arm(finding)
+
+    def _fewer_policies(self, finding: Finding) -> Iterator[Proposal]:
+        """Without the policies that add nothing; what is left of them merged where the roles are the same; else a set a
+        role. Not for a finding that this one gave way to: with the policy that it speaks of the finding would go, and the
+        plan stay as it is."""
+        merges = [one.policies for one in finding.cure if isinstance(one, NeedMerge)]
+        regroups = [one for one in finding.cure if isinstance(one, NeedRegroup)]
+        dropped = tuple(
+            one for regroup in regroups if (one := drop_needless(self.catalog, regroup.policies)) is not None
+        )
+        gone = {one.policy for regroup in regroups for one in needless(self.catalog, regroup.policies) if dropped}
+
+        def left(policies: Sequence[Policy]) -> list[Policy]:
+            return [one for one in policies if one not in gone]
+
+        if dropped:
+            yield dropped
+        merged = (merge_policies(self.catalog, left(policies)) for policies in merges)
+        made = tuple(one for one in merged if one is not None)
+        if made:
+            yield (*dropped, *made)
+        for regroup in regroups:
+            regrouped = regroup_policies(self.catalog, left(regroup.policies), regroup.holders)
+            if regrouped is not None:
+                yield (*dropped, regrouped)
 
     def notes(self, finding: Finding, *, cured: bool) -> Proposal:
         """Advice without SQL."""

@@ -22,6 +22,7 @@ from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.model import PolicyClause
 from rlslint.suggest.functions import declare_stable
 from rlslint.suggest.merge import merge_policies
+from rlslint.suggest.needless import drop_needless
 from rlslint.suggest.policies import add_roles
 from rlslint.suggest.proposals import Proposer
 from rlslint.suggest.regroup import regroup_policies
@@ -70,6 +71,27 @@ def test_calls_asked_once(connection: psycopg.Connection[Any], catalog: Catalog,
     _compare(connection, data, altering(condition), made)
 
 
+_RELATED = st.sampled_from(
+    [
+        "true",
+        "docs.owner = uid()",
+        "docs.owner = (SELECT uid())",
+        "docs.owner = uid() AND docs.pub",
+        "docs.owner = uid() OR docs.pub",
+        "docs.pub",
+        "docs.pub IS TRUE",
+        "docs.owner IS NOT NULL",
+        "docs.owner IS DISTINCT FROM uid()",
+        "docs.team IN (1, 2)",
+        "docs.team = 1",
+        "docs.team < 3 AND docs.pub",
+        "EXISTS (SELECT FROM members m WHERE m.team = docs.team AND m.uid = uid())",
+        "EXISTS (SELECT FROM members m WHERE m.team = docs.team)",
+    ]
+)
+"""Conditions of which some imply others."""
+
+
 def _instead_of_p(parts: list[tuple[str, str, str | None, str]]) -> list[str]:
     """Statements that make a policy q0, q1 ... of each (command, condition, check, roles), and p let nothing through."""
     statements = ["ALTER POLICY p ON docs USING (false)"]
@@ -109,6 +131,34 @@ def test_policies_merged(
     assume(made)
     assert made is not None
     assert made.applicability == "safe"
+    _compare(connection, data, "; ".join(statements), made)
+
+
+@pytest.mark.server
+@CHECKED
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["ALL", "SELECT", "SELECT", "INSERT", "UPDATE", "DELETE"]),
+            _RELATED | calls() | memberships(),
+            st.none() | _RELATED,
+            st.sampled_from(["PUBLIC", "app_user", "app_user", "app_user, guest"]),
+        ),
+        min_size=2,
+        max_size=5,
+    ),
+    data=rows(),
+)
+def test_needless_policies_dropped(
+    connection: psycopg.Connection[Any], catalog: Catalog, parts: list[tuple[str, str, str | None, str]], data: Rows
+) -> None:
+    statements = _instead_of_p(parts)
+    with applied(catalog, statements) as change:
+        assert change.rejected is None, change.rejected
+        made = drop_needless(catalog, tuple(one for one in catalog.policies if one.polname.startswith("q")))
+    assume(made)
+    assert made is not None
+    assert (made.applicability == "safe") == (not made.assumes)
     _compare(connection, data, "; ".join(statements), made)
 
 
