@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rlslint.analyze.opclass import commutator, is_hashable
-from rlslint.analyze.types import BOOL
+from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import Const, Expr, Oid, OpExpr
+from rlslint.nodes.primnodes import Expr, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat, Qual, Rel
@@ -29,130 +28,6 @@ class JoinPath:
     cost: Cost
     scans: tuple[tuple[int, Path], ...]
     """(range-table index, how it is read), in join order."""
-
-
-def equivalences(catalog: Catalog, flat: Flat) -> None:
-    """Adds the equalities that follow from others: a = b and b = $1 give a = $1 (equivclass.c). What is compared with
-    several values known before the scan is compared with one of them; that they are equal is asked once."""
-    classes: list[list[Expr]] = []
-    operators: dict[tuple[int, int], int] = {}
-    sources = _equalities(catalog, flat)
-    for qual in sources:
-        assert isinstance(qual.expr, OpExpr)
-        left, right = qual.expr.args
-        operators[(left.type, right.type)] = qual.expr.opno
-        operators.setdefault((right.type, left.type), commutator(catalog, qual.expr.opno))
-        touched = [members for members in classes if left in members or right in members]
-        merged = list(dict.fromkeys([one for members in touched for one in members] + [left, right]))
-        classes = [members for members in classes if not any(members is one for one in touched)] + [merged]
-    known = {qual.expr for qual in flat.joins} | {qual.expr for rel in flat.rels for qual in rel.quals}
-    for members in classes:
-        if len(members) < 3:
-            continue
-        constants = [member for member in members if not relids(member)]
-        if len(constants) > 1 and _with_one_constant(catalog, flat, members, constants, operators, sources):
-            known = {qual.expr for qual in flat.joins} | {qual.expr for rel in flat.rels for qual in rel.quals}
-        for i, left in enumerate(members):
-            for right in members[i + 1 :]:
-                _derive(catalog, flat, left, right, operators, known, bool(constants))
-        if constants:
-            # each member is compared with the constant, so joins between members add nothing
-            needless = {
-                qual.expr
-                for qual in sources
-                if isinstance(qual.expr, OpExpr)
-                and all(arg in members and arg not in constants for arg in qual.expr.args)
-            }
-            flat.joins = [qual for qual in flat.joins if qual.expr not in needless]
-            for rel in flat.rels:
-                rel.quals = [qual for qual in rel.quals if qual.expr not in needless]
-
-
-def _with_one_constant(
-    catalog: Catalog,
-    flat: Flat,
-    members: list[Expr],
-    constants: list[Expr],
-    operators: dict[tuple[int, int], int],
-    sources: Sequence[Qual],
-) -> bool:
-    """Compares everything in a class with one constant: a literal, else the last (generate_base_implied_equalities_const).
-    False, and nothing done, where an operator is missing."""
-    chosen = next((one for one in constants if isinstance(one, Const)), constants[-1])
-    opnos = {
-        member: operators.get((member.type, chosen.type)) or _equality(catalog, member.type, chosen.type)
-        for member in members
-    }
-    if not all(opnos.values()):
-        return False
-    for rel in flat.rels:
-        kept: dict[Expr, Qual] = {}
-        for qual in rel.quals:
-            new = qual
-            if qual in sources and isinstance(qual.expr, OpExpr) and all(arg in members for arg in qual.expr.args):
-                one, other = qual.expr.args
-                member = other if one in constants else one
-                if chosen not in (one, other) and (one in constants or other in constants):
-                    expr = OpExpr(type=BOOL, opno=opnos[member] or 0, args=(member, chosen), raw=qual.expr.raw)
-                    new = replace(qual, expr=expr)
-            kept.setdefault(new.expr, new)
-        rel.quals = list(kept.values())
-    for one in constants:
-        if one != chosen:
-            flat.constant.append(Qual(OpExpr(type=BOOL, opno=opnos[one] or 0, args=(one, chosen))))
-    members[:] = [member for member in members if member == chosen or member not in constants]
-    return True
-
-
-def _equalities(catalog: Catalog, flat: Flat) -> list[Qual]:
-    found = []
-    inner = {rel.rtindex for rel in flat.rels if rel.join in ("inner", "semi")}
-    for qual in [*flat.joins, *(q for rel in flat.rels if rel.join in ("inner", "semi") for q in rel.quals)]:
-        expr = qual.expr
-        if not isinstance(expr, OpExpr) or expr.kind != "op" or len(expr.args) != 2 or qual.leaky:
-            continue
-        operator = catalog.operators.get(expr.opno)
-        if operator is None or not operator.oprcanmerge or operator.oprname != "=":
-            continue
-        if clauses.contain_volatile(catalog, expr) or not qual.relids <= inner:
-            continue
-        found.append(qual)
-    return found
-
-
-def _derive(
-    catalog: Catalog,
-    flat: Flat,
-    left: Expr,
-    right: Expr,
-    operators: dict[tuple[int, int], int],
-    known: set[Expr],
-    constant: bool,
-) -> None:
-    left_rels, right_rels = relids(left), relids(right)
-    used = left_rels | right_rels
-    if not used or left_rels & right_rels or (constant and left_rels and right_rels):
-        return
-    opno = operators.get((left.type, right.type)) or _equality(catalog, left.type, right.type)
-    if not opno:
-        return
-    expr = OpExpr(type=BOOL, opno=opno, args=(left, right))
-    turned = clauses.commute(catalog, expr)
-    if expr in known or (turned is not None and turned in known):
-        return
-    if len(used) == 1:
-        flat.rel(next(iter(used))).quals.append(Qual(expr))
-    else:
-        flat.joins.append(Qual(expr))
-
-
-def _equality(catalog: Catalog, left: Oid, right: Oid) -> Oid:
-    if not left or not right:
-        return 0
-    for operator in catalog.operators.find("name", "="):
-        if operator.oprleft == left and operator.oprright == right and operator.oprcanmerge:
-            return operator.oid
-    return 0
 
 
 def best_join(catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], fraction: float) -> JoinPath:

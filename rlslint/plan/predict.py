@@ -14,12 +14,12 @@ from rlslint.plan.alike import planned_as
 from rlslint.plan.arms import match_arms
 from rlslint.plan.calls import call_plans, uses_of
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
+from rlslint.plan.equivalences import equivalences
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
-from rlslint.plan.joins import equivalences
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
 from rlslint.plan.nullable import restriction
-from rlslint.plan.paths import OTHER_DATA, Path, RelPaths, rel_paths
+from rlslint.plan.paths import OTHER_DATA, Path, RelPaths, decided_by_subplans, rel_paths
 from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import Planner, shared
@@ -318,8 +318,10 @@ class Predictor:
         others += [one for fewer in prepared.without_one_of(path) for one in fewer.paths()]
         if others and path.cost.total > 0:
             second = min(others, key=lambda one: one.cost.total)
-            if second.cost.total < cost.CLOSE * path.cost.total:
-                work.assumptions[f"{prepared.rel.name}: {path.words} and {second.words} cost about the same"] = None
+            near = [second] if second.cost.total < cost.CLOSE * path.cost.total else []
+            near += (one for one in others if one not in near and decided_by_subplans(path, one))
+            for one in near[:1]:
+                work.assumptions[f"{prepared.rel.name}: {path.words} and {one.words} cost about the same"] = None
 
     # The checks -------------------------------------------------------------------------------------------------------
 

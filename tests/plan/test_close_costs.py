@@ -20,6 +20,21 @@ SECOND_COLUMN = Case(
     ("CREATE INDEX i_team_owner ON items (team, owner)",),
     ("CREATE POLICY p0 ON items TO app_user USING (owner IS NULL OR owner = (SELECT app.uid_volatile()))",),
 )
+FIRST_OF_FEW = Case(
+    ("CREATE INDEX m_usr_team ON members (usr, team)",),
+    (
+        "CREATE POLICY p0 ON items TO app_user USING (team = (SELECT max(m.team) FROM members m WHERE m.usr = app.uid_plain() "
+        "AND m.role = 'r1'))",
+    ),
+)
+# two indexes that both leave a subquery to the filter, which costs a scan of members for each row
+SUBPLAN_DECIDES = Case(
+    ("CREATE INDEX i_owner_hash ON items USING hash (owner)", "CREATE INDEX i_team_owner ON items (team, owner)"),
+    (
+        "CREATE POLICY p0 ON items TO app_user USING (owner = ANY (ARRAY[(SELECT app.uid_volatile()), NULL]::uuid[]) AND "
+        "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND (m.usr = app.uid_plain() OR m.role = 'r1')))",
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +42,8 @@ SECOND_COLUMN = Case(
     [
         (FIRST_MATCH, "select_by_key", "a hash table and a search per row cost about the same"),
         (SECOND_COLUMN, "delete", "i_team_owner is read from end to end"),
+        (FIRST_OF_FEW, "select", "the rows themselves when few rows do"),
+        (SUBPLAN_DECIDES, "delete", "index_scan (i_owner_hash) and index_scan (i_team_owner) cost about the same"),
     ],
 )
 def test_it_is_said(case: Case, statement: StatementName, words: str) -> None:

@@ -42,6 +42,7 @@ CONDITIONS = (
     "owner = me() OR (owner = 8 AND team = 7)",
     "team IN (1, 2) OR team = 8",
     "team IS NULL OR owner = me()",
+    "team IN (SELECT m.team FROM members m WHERE m.usr = (SELECT me()) AND m.org = (SELECT me()) AND m.org = notes.org)",
     "team = (SELECT max(m.team) FROM members m WHERE m.usr = me())",
     "team = (SELECT min(m.usr) FROM members m)",
     "team = (SELECT max(m.usr) FROM members m WHERE m.active)",
