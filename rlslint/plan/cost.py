@@ -29,6 +29,8 @@ PER_VALUE: Final = 1.0 / 2000
 """Share of the rows that one value of a column finds."""
 
 
+MUCH: Final = 5.0
+"""How many times larger one of two tables may be, of which nothing is known."""
 CLOSE: Final = 1.3
 """Two plans of which the dearer costs less than so many times the other: statistics may turn the choice."""
 UNSURE: Final = 3.0

@@ -3,7 +3,7 @@ joinrels.c and joinpath.c (nested loops with parameterised inner scans, hash joi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rlslint.analyze.opclass import is_hashable
@@ -98,7 +98,25 @@ def close_alternatives(
         for rtindex, path in chosen.scans:
             if others[rtindex].way != path.way:
                 found.append(data.words(paths[rtindex].rel.name, path, others[rtindex]))
-    return tuple(found)
+    return (*found, *_other_sizes(catalog, flat, paths, chosen, fraction))
+
+
+def _other_sizes(
+    catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], chosen: JoinPath, fraction: float
+) -> Iterator[str]:
+    """Where one table is read as a whole and its rows are looked up in another: whether it is the other way round when that
+    one is the smaller by far."""
+    whole = [rtindex for rtindex, path in chosen.scans if path.method == "seq_scan"]
+    if not whole or len(flat.rels) > 3:
+        return
+    for rtindex, path in chosen.scans:
+        smaller = None if rtindex in whole else paths[rtindex].with_fewer_rows()
+        if smaller is None:
+            continue
+        others = dict(best_join(catalog, flat, paths | {rtindex: smaller}, fraction).scans)
+        if others[rtindex].method == "seq_scan":
+            words = "while the tables are of one size"
+            yield f"{smaller.rel.name}: {path.words} {words}, {others[rtindex].words} when it is much smaller"
 
 
 def _wanted(one: Cost, fraction: float) -> float:

@@ -129,6 +129,13 @@ class RelPaths(RelIndexes):
         exprs = [qual.expr for qual in self.rel.quals]
         return None if other.selectivity.of_all(exprs) == self.selectivity.of_all(exprs) else other
 
+    def with_fewer_rows(self) -> RelPaths | None:
+        """The same of a much smaller table; None where it is none."""
+        if self.rel.relation is None:
+            return None
+        size = Size(self.size.rows / cost.MUCH, max(1.0, self.size.pages / cost.MUCH))
+        return RelPaths(self.catalog, self.rel, size, self.used, self.infos)
+
     def _every_path(self, joins: Sequence[Qual], loops: float) -> list[Path]:
         rel = self.rel
         if rel.relation is None:

@@ -45,6 +45,7 @@ _UNSURE: Final = (
     "to fit in memory",
     "lie in the range",
     "holds the literal",
+    "of one size",
 )
 """What is said of two plans of which statistics choose one."""
 

@@ -35,6 +35,13 @@ SUBPLAN_DECIDES = Case(
         "EXISTS (SELECT 1 FROM members m WHERE m.team = items.team AND (m.usr = app.uid_plain() OR m.role = 'r1')))",
     ),
 )
+SMALLER_TABLE = Case(
+    ("CREATE INDEX m_team ON members (team)",),
+    (
+        "CREATE POLICY p0 ON items TO app_user USING (EXISTS (SELECT 1 FROM members m, teams t WHERE m.team = t.id AND "
+        "t.owner = items.owner AND t.org = (SELECT app.uid()) AND m.usr = app.uid() AND m.role = 'r1'))",
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +49,7 @@ SUBPLAN_DECIDES = Case(
     [
         (FIRST_MATCH, "select_by_key", "a hash table and a search per row cost about the same"),
         (SECOND_COLUMN, "delete", "i_team_owner is read from end to end"),
+        (SMALLER_TABLE, "select", "while the tables are of one size, seq_scan when it is much smaller"),
         (FIRST_OF_FEW, "select", "the rows themselves when few rows do"),
         (SUBPLAN_DECIDES, "delete", "index_scan (i_owner_hash) and index_scan (i_team_owner) cost about the same"),
     ],
