@@ -3,7 +3,7 @@ joinrels.c and joinpath.c (nested loops with parameterised inner scans, hash joi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlslint.analyze.opclass import is_hashable
@@ -13,7 +13,7 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.mutate import relids
-from rlslint.plan.paths import OTHER_DATA, Path, RelPaths
+from rlslint.plan.paths import Path, RelPaths
 
 MAX_EXHAUSTIVE = 7
 """Joins of more relations are searched greedily."""
@@ -71,55 +71,11 @@ def best_join(catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], fraction
         scans = tuple((rel.rtindex, min(paths[rel.rtindex].paths(), key=lambda p: p.cost.total)) for rel in rels)
         total = sum(path.cost.total for _, path in scans)
         return JoinPath(Cost(0.0, total, 100.0), scans)
-    return min(whole, key=lambda path: _wanted(path.cost, fraction))
+    return min(whole, key=lambda path: wanted(path.cost, fraction))
 
 
-def close_alternatives(
-    catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], chosen: JoinPath, fraction: float
-) -> tuple[str, ...]:
-    """What the cheapest plan without the way chosen for a relation would do, where it costs about the same."""
-    found: list[str] = []
-    best = _wanted(chosen.cost, fraction)
-    for rtindex, path in chosen.scans:
-        prepared = paths[rtindex]
-        if prepared.rel.relation is None or len(flat.rels) > 3:
-            continue
-        prepared.without = path.way
-        other = best_join(catalog, flat, paths, fraction)
-        prepared.without = None
-        taken = next(one for index, one in other.scans if index == rtindex)
-        if taken.way != path.way and _wanted(other.cost, fraction) < cost.CLOSE * best:
-            found.append(f"{prepared.rel.name}: {path.words} and {taken.words} cost about the same")
-    for data in OTHER_DATA:
-        differing = {rtindex: prepared.with_other_data(data) or prepared for rtindex, prepared in paths.items()}
-        if all(differing[rtindex] is paths[rtindex] for rtindex, _ in chosen.scans):
-            continue
-        others = dict(best_join(catalog, flat, differing, fraction).scans)
-        for rtindex, path in chosen.scans:
-            if others[rtindex].way != path.way:
-                found.append(data.words(paths[rtindex].rel.name, path, others[rtindex]))
-    return (*found, *_other_sizes(catalog, flat, paths, chosen, fraction))
-
-
-def _other_sizes(
-    catalog: Catalog, flat: Flat, paths: dict[int, RelPaths], chosen: JoinPath, fraction: float
-) -> Iterator[str]:
-    """Where one table is read as a whole and its rows are looked up in another: whether it is the other way round when that
-    one is the smaller by far."""
-    whole = [rtindex for rtindex, path in chosen.scans if path.method == "seq_scan"]
-    if not whole or len(flat.rels) > 3:
-        return
-    for rtindex, path in chosen.scans:
-        smaller = None if rtindex in whole else paths[rtindex].with_fewer_rows()
-        if smaller is None:
-            continue
-        others = dict(best_join(catalog, flat, paths | {rtindex: smaller}, fraction).scans)
-        if others[rtindex].method == "seq_scan":
-            words = "while the tables are of one size"
-            yield f"{smaller.rel.name}: {path.words} {words}, {others[rtindex].words} when it is much smaller"
-
-
-def _wanted(one: Cost, fraction: float) -> float:
+def wanted(one: Cost, fraction: float) -> float:
+    """Cost of what is wanted of the rows; ``fraction`` as in `best_join`."""
     if fraction >= 1.0:
         return one.first(min(1.0, fraction / max(one.rows, 1.0)))
     return one.first(fraction) if fraction > 0.0 else one.total

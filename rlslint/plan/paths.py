@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import Expr, Oid, ScalarArrayOpExpr, SubLink, Var, walk
-from rlslint.plan import clauses, cost
+from rlslint.nodes.primnodes import Expr, Oid, ScalarArrayOpExpr, Var
+from rlslint.plan import cost
 from rlslint.plan.bitmaps import Bitmap, bitmaps
 from rlslint.plan.cost import Cost, Size
 from rlslint.plan.flat import Qual, Rel
@@ -227,17 +227,6 @@ class RelPaths(RelIndexes):
             if not any(expr is match.clause and not match.lossy for match in matches)
             and not (info.predicate and implied_by(self.catalog, (expr,), info.predicate))
         )
-
-
-def decided_by_subplans(path: Path, other: Path) -> bool:
-    """Whether both search an index and leave the same subqueries to a filter, which may cost so much more than either that
-    the one that starts sooner is taken (compare_path_costs_fuzzily)."""
-    subplans = [
-        [node for expr in one.filters for node in walk(expr) if isinstance(node, SubLink) and clauses.is_subplan(node)]
-        for one in (path, other)
-    ]
-    searches = path.method == other.method == "index_scan"
-    return searches and bool(subplans[0]) and subplans[0] == subplans[1] and other.cost.startup < path.cost.startup
 
 
 def rel_paths(catalog: Catalog, simplifier: Simplifier, rel: Rel, rows: float, used: frozenset[int]) -> RelPaths:

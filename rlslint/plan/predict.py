@@ -13,17 +13,17 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.alike import planned_as
 from rlslint.plan.arms import match_arms
 from rlslint.plan.calls import call_plans, uses_of
+from rlslint.plan.close_costs import scan_remarks
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
 from rlslint.plan.equivalences import equivalences
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, RelationScan, ScanMethod, SubqueryPlan
 from rlslint.plan.nullable import restriction
-from rlslint.plan.paths import OTHER_DATA, Path, RelPaths, decided_by_subplans, rel_paths
+from rlslint.plan.paths import Path, RelPaths, rel_paths
 from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import Planner, shared
-from rlslint.plan.trees import read_with
 from rlslint.plan.uncorrelate import comparable_column
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
 from rlslint.rewrite.privileges import grants_known
@@ -229,7 +229,7 @@ class Predictor:
             return _no_scan(catalog, relation, "no_rows")
         path = min(prepared.paths(), key=lambda one: one.cost.total)
         scan = planner.scan(rel, path, prepared, None)
-        self._remark(path, prepared, work)
+        work.assumptions.update(dict.fromkeys(scan_remarks(self.catalog, path, prepared)))
         work.arms = match_arms(prepared, permissive, _level(rel, security))
         rows = table_term(scan)
         visited = rows if scan.reads_all else ONE
@@ -298,30 +298,6 @@ class Predictor:
                     rel.quals.append(Qual(conjunct, level, leaky, own[0] if len(own) == 1 else None))
             level += 1
         return level
-
-    def _remark(self, path: Path, prepared: RelPaths, work: _Work) -> None:
-        work.assumptions.update(dict.fromkeys(path.remarks()))
-        if path.method == "seq_scan" and path.indexes:
-            work.assumptions[f"partial index {path.indexes[0].index.relname} is read as a whole"] = None
-        relation = prepared.rel.relation
-        if relation is not None:
-            indexes = [one.index for one in path.indexes] if path.method != "seq_scan" else []
-            said = read_with(self.catalog, relation, indexes, (*path.conditions, *path.filters))
-            work.assumptions.update(dict.fromkeys(said))
-        for data in OTHER_DATA:
-            differing = prepared.with_other_data(data)
-            if differing is not None:
-                other = min(differing.paths(), key=lambda one: one.cost.total)
-                if other.way != path.way:
-                    work.assumptions[data.words(prepared.rel.name, path, other)] = None
-        others = [one for one in prepared.paths() if one.way != path.way]
-        others += [one for fewer in prepared.without_one_of(path) for one in fewer.paths()]
-        if others and path.cost.total > 0:
-            second = min(others, key=lambda one: one.cost.total)
-            near = [second] if second.cost.total < cost.CLOSE * path.cost.total else []
-            near += (one for one in others if one not in near and decided_by_subplans(path, one))
-            for one in near[:1]:
-                work.assumptions[f"{prepared.rel.name}: {path.words} and {one.words} cost about the same"] = None
 
     # The checks -------------------------------------------------------------------------------------------------------
 

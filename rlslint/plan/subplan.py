@@ -21,17 +21,18 @@ from rlslint.nodes.primnodes import (
     walk,
 )
 from rlslint.plan import clauses, cost
+from rlslint.plan.close_costs import close_alternatives, near_ends
 from rlslint.plan.cost import Cost
 from rlslint.plan.equivalences import equivalences
 from rlslint.plan.exists import exists_to_any, simplify_exists
 from rlslint.plan.flat import Flat, Rel
 from rlslint.plan.flatten import Flattener
 from rlslint.plan.from_items import function_rows
-from rlslint.plan.joins import JoinPath, best_join, close_alternatives, needed_outside, remove_useless
+from rlslint.plan.joins import JoinPath, best_join, needed_outside, remove_useless
 from rlslint.plan.key_columns import key_columns
 from rlslint.plan.minmax import end_scans, scan_in_order
 from rlslint.plan.model import Evaluation, RelationScan
-from rlslint.plan.paths import OTHER_DATA, Path, RelPaths, columns_used, rel_paths
+from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
 from rlslint.plan.planned import Parts, Planned, PlannedSubLink, Ways
 from rlslint.plan.push_down import push_down
 from rlslint.plan.simplify import Simplifier
@@ -99,29 +100,13 @@ class Planner:
             if ends is not None:
                 others = charged + sum(first for _, _, first in ends)
                 only = paths[flat.rels[0].rtindex]
-                parts.close += self._near_ends(query, flat, only, others, total.startup)
+                parts.close += near_ends(self.catalog, query, flat, only, others, total.startup)
                 if others < total.startup:
                     return self._from_ends(query, flat, paths, ends, parts)
         elif query.limit is not None:
             rows = self._limit(query)
             total = Cost(total.startup, total.startup + total.run * min(1.0, rows / max(1.0, total.rows)), rows)
         return parts.planned(total, flat, tuple(inner.values()))
-
-    def _near_ends(self, query: Query, flat: Flat, prepared: RelPaths, ends: float, whole: float) -> Iterator[str]:
-        """What is to be said of a choice between an index from one end and the rows themselves."""
-        name = prepared.rel.name
-        if max(ends, whole) < cost.CLOSE * min(ends, whole):
-            yield f"{name}: an index from one end and the rows themselves cost about the same"
-        for data in OTHER_DATA:
-            differing = prepared.with_other_data(data)
-            scans = None if differing is None else end_scans(self.catalog, query, flat, differing)
-            if differing is None or scans is None:
-                continue
-            other_whole = min(one.cost.total + one.cost.rows * cost.CPU_OPERATOR for one in differing.paths())
-            if (sum(first for _, _, first in scans) < other_whole) != (ends < whole):
-                ways = ["an index from one end", "the rows themselves"]
-                here, there = ways if ends < whole else reversed(ways)
-                yield f"{name}: {here} while {data.here}, {there} when {data.there}"
 
     def _empty(self, flat: Flat) -> Planned:
         """Nothing is read; an InitPlan is made of every subquery that stands alone all the same, and charged for
