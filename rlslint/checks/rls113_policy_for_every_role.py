@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.catalog.rows import Policy
-from rlslint.checks.model import Facts, Match, NeedNote, NeedRoles
+from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRoles
 from rlslint.checks.policy_scans import whole_scans
+from rlslint.nodes.primnodes import Expr
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.signed_out import ANON, never_for_nobody, roles_asked_for
+from rlslint.plan.signed_out import ANON, holds_only_for, never_for_nobody, roles_asked_for
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -20,7 +21,6 @@ def check(facts: Facts) -> Iterator[Match]:
         for clause in (clause for quals in plan.row_security.security_quals for clause in quals.permissive):
             if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr):
                 found.setdefault(clause.policy, plan)
-    signed_in = facts.catalog.find_role("authenticated")
     for policy, plan in found.items():
         if policy.origin is None:
             continue
@@ -28,9 +28,9 @@ def check(facts: Facts) -> Iterator[Match]:
         others = [
             role for role in facts.holders(relation) if facts.catalog.rolname(role) not in (ANON, "authenticated")
         ]
-        # a role of the project's own may be meant, too, or another than the signed-in user's
-        asked = roles_asked_for(facts.catalog, policy.polqual.expr) if policy.polqual is not None else frozenset()
-        meant = signed_in if not others and asked <= {"authenticated"} else None
+        need: Need = NeedNote("name the roles that the policy is meant for: TO ...")
+        if not others and policy.polqual is not None:
+            need = _meant(facts, policy, policy.polqual.expr) or need
         yield Match(
             span=policy.origin,
             relation=relation,
@@ -38,7 +38,20 @@ def check(facts: Facts) -> Iterator[Match]:
             statements=(plan.statement,),
             roles=(plan.role,),
             facts={"table": facts.name(plan.relid)},
-            needs=(NeedRoles(policy, (meant.oid,), "nobody but a signed-in user passes this policy"),)
-            if meant is not None
-            else (NeedNote("name the roles that the policy is meant for: TO ...", unless_cured=True),),
+            needs=(need,),
         )
+
+
+def _meant(facts: Facts, policy: Policy, condition: Expr) -> NeedRoles | None:
+    """The one role that can pass; None where a role of the project's own may be meant, too, or nobody can tell."""
+    asked = roles_asked_for(facts.catalog, condition)
+    signed_in = facts.catalog.find_role("authenticated")
+    if asked <= {"authenticated"} and signed_in is not None:
+        return NeedRoles(policy, (signed_in.oid,), "nobody but a signed-in user passes this policy")
+    for name in asked:
+        role = facts.catalog.find_role(name)
+        if role is not None and holds_only_for(facts.catalog, condition, name):
+            return NeedRoles(
+                policy, (role.oid,), f"auth.role() is {name} where {name} runs the statement and nowhere else"
+            )
+    return None

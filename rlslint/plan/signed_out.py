@@ -62,6 +62,21 @@ def roles_asked_for(catalog: Catalog, expr: Expr) -> frozenset[str]:
     )
 
 
+def holds_only_for(catalog: Catalog, expr: Expr, role: str) -> bool:
+    """Whether the condition is true for requests of that role at most: ``auth.role() = 'service_role' AND ...``."""
+    match expr:
+        case BoolExpr(op="and", args=args):
+            return any(holds_only_for(catalog, arg, role) for arg in args)
+        case BoolExpr(op="or", args=args):
+            return all(holds_only_for(catalog, arg, role) for arg in args)
+        case OpExpr(kind="op", args=(left, right)):
+            operator = catalog.operators.get(expr.opno)
+            names = {one.value for one in map(clauses.strip_relabel, expr.args) if isinstance(one, Const)}
+            asks = _is_role(catalog, left) or _is_role(catalog, right)
+            return asks and operator is not None and operator.oprname == "=" and names == {role}
+    return False
+
+
 def _null(catalog: Catalog, expr: Expr) -> bool:
     match expr:
         case Const(value=None):

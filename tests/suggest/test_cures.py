@@ -276,16 +276,29 @@ def test_a_finding_that_moves_to_another_policy_is_not_cured(tmp_path: Path) -> 
     assert [one for finding in lost for one in finding.suggestions if "DROP POLICY" in one.up] == []
 
 
-def test_a_policy_for_a_service_is_not_given_to_signed_in_users(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("auth.role() = 'service_role'", ["TO service_role"]),
+        ("'service_role' = (SELECT auth.role()) AND owner IS NOT NULL", ["TO service_role"]),
+        # nobody can tell for whom it is, but it is not one of them alone
+        ("auth.role() = 'service_role' OR owner = auth.uid()", []),
+        ("auth.role() = 'service_role' OR auth.role() = 'authenticated'", []),
+        ("auth.role() = 'service' AND owner = auth.uid()", []),
+    ],
+)
+def test_a_policy_for_a_service_is_not_given_to_signed_in_users(
+    tmp_path: Path, condition: str, expected: list[str]
+) -> None:
     (tmp_path / "0001_jobs.sql").write_text(
         "CREATE TABLE jobs (id bigint PRIMARY KEY, owner uuid); ALTER TABLE jobs ENABLE ROW LEVEL SECURITY;\n"
         "GRANT SELECT ON jobs TO anon, authenticated;\n"
-        "CREATE POLICY service ON jobs FOR SELECT USING (auth.role() = 'service_role');\n",
+        f"CREATE POLICY service ON jobs FOR SELECT USING ({condition});\n",
         encoding="utf-8",
     )
     found = _found(tmp_path, preset="supabase")
-    (every,) = [finding for finding in found if finding.rule.code == "RLS113"]
-    assert not any("authenticated" in one.up for one in every.suggestions)
+    offered = [one.up for finding in found if finding.rule.code == "RLS113" for one in finding.suggestions if one.up]
+    assert offered == [f"ALTER POLICY service ON public.jobs {to};" for to in expected]
 
 
 def test_every_change_says_why(tmp_path: Path) -> None:
