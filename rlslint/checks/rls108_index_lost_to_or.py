@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRewrite
+from rlslint.catalog.catalog import PUBLIC
+from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRewrite, NeedRoles
 from rlslint.checks.policy_scans import curable, whole_scans
+from rlslint.nodes.primnodes import OpExpr
 from rlslint.plan.model import ArmMatch, extent
+from rlslint.plan.signed_out import holds_only_for, names_who_asks
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -41,15 +44,30 @@ def check(facts: Facts) -> Iterator[Match]:
 def _needs(facts: Facts, arm: ArmMatch) -> tuple[Need, ...]:
     rewrite = NeedRewrite(arm.clause, *extent(arm.clause, arm.conjunct))
     if arm.obstacle != "constant":
-        return (rewrite, NeedNote(_ADVICE.get(arm.obstacle, _OTHERS), unless_cured=True))
+        return (rewrite, NeedNote(_advice(facts, arm), unless_cured=True))
     advice = _ADVICE[arm.obstacle]
+    policy = arm.clause.policy
+    needs: list[Need] = [rewrite]
     for name in arm.literals:
         role = facts.catalog.find_role(name)
         if role is not None and (role.rolbypassrls or role.rolsuper):
             advice = f"drop this condition: {name} bypasses row security and never comes here"
-    return (rewrite, NeedNote(advice))
+            if PUBLIC in policy.polroles and holds_only_for(facts.catalog, arm.clause.expr, name):
+                needs.insert(0, NeedRoles(policy, (role.oid,), names_who_asks(name)))
+    return (*needs, NeedNote(advice))
 
 
+def _advice(facts: Facts, arm: ArmMatch) -> str:
+    part = arm.conjunct
+    operator = facts.catalog.operators.get(part.opno) if isinstance(part, OpExpr) else None
+    return _UNEQUAL if operator is not None and operator.oprname == "<>" else _ADVICE.get(arm.obstacle, _OTHERS)
+
+
+_UNEQUAL = (
+    "<> keeps all but some, which no index finds: where few rows pass, a partial index over them (... WHERE condition) serves"
+    " this arm, and where most do, reading the whole table is right for them: a view or a role of their own keeps it from"
+    " everybody else"
+)
 _OTHERS = "give this condition a form that an index serves, or a policy of its own for the role that it is meant for"
 _ADVICE = {
     "constant": "grant this to a role: a policy of its own, TO that role, leaves the index to everybody else",

@@ -9,7 +9,7 @@ from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRoles
 from rlslint.checks.policy_scans import whole_scans
 from rlslint.nodes.primnodes import Expr
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.signed_out import ANON, holds_only_for, never_for_nobody, roles_asked_for
+from rlslint.plan.signed_out import ANON, holds_only_for, names_who_asks, never_for_nobody, roles_asked_for
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -51,7 +51,5 @@ def _meant(facts: Facts, policy: Policy, condition: Expr) -> NeedRoles | None:
     for name in asked:
         role = facts.catalog.find_role(name)
         if role is not None and holds_only_for(facts.catalog, condition, name):
-            return NeedRoles(
-                policy, (role.oid,), f"auth.role() is {name} where {name} runs the statement and nowhere else"
-            )
+            return NeedRoles(policy, (role.oid,), names_who_asks(name))
     return None

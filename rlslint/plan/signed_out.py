@@ -62,6 +62,11 @@ def roles_asked_for(catalog: Catalog, expr: Expr) -> frozenset[str]:
     )
 
 
+def names_who_asks(role: str) -> str:
+    """What must hold so that a policy about ``auth.role()`` is one for that role."""
+    return f"auth.role() is {role} where {role} runs the statement and nowhere else"
+
+
 def holds_only_for(catalog: Catalog, expr: Expr, role: str) -> bool:
     """Whether the condition is true for requests of that role at most: ``auth.role() = 'service_role' AND ...``."""
     match expr:

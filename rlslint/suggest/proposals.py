@@ -11,6 +11,7 @@ from rlslint.analyze.typename import format_type, quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.checks.model import (
+    Need,
     NeedDenial,
     NeedExpressionIndex,
     NeedHelper,
@@ -106,6 +107,8 @@ class Proposer:
                 groups.append(group)
         if roles:
             groups.append(roles)
+        if len(roles) > 1:
+            groups += [(one,) for one in roles]
         groups += self._fewer_policies(finding)
         for need in finding.needs:
             groups += self._other(need, finding)
@@ -153,6 +156,18 @@ class Proposer:
         """The indexes that meet the needs, each once."""
         made = (create_index(self.indexes, need) for need in needs)
         return tuple(dict.fromkeys(one for one in made if one is not None))
+
+    def wraps_beside(self, needs: Sequence[Need]) -> Proposal:
+        """Calls to be wrapped in policies that stand as they are, those included that other findings ask for."""
+        asked: dict[Oid, dict[NeedWrap, None]] = {}
+        for need in needs:
+            if isinstance(need, NeedWrap):
+                now = self.catalog.policies.get(need.clause.policy.oid)
+                if now is None or need.clause.stored not in (now.polqual, now.polwithcheck):
+                    return ()
+                asked.setdefault(now.oid, dict(self.wraps.get(now.oid, {})))[need] = None
+        made = (self.wrap_calls(tuple(each)) for each in asked.values())
+        return tuple(one for one in made if one is not None)
 
     def _indexed_forms(self, needs: Sequence[NeedIndexedForm]) -> Iterator[Proposal]:
         for need in needs:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlslint.checks.model import NeedIndex, NeedNote
-from rlslint.findings import Finding, Suggestion, verbs
+from rlslint.findings import SEVERITIES, Finding, Suggestion, verbs
 from rlslint.nodes.primnodes import Oid
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Tell, silent
@@ -101,9 +101,10 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
         more: list[Suggestion] = []
         for new in unwelcome:
             needs = [need for need in new.needs if isinstance(need, NeedIndex)]
-            if not needs and not _was_true(new, finding, verdict):
+            wraps = () if needs else proposer.wraps_beside(new.needs)
+            if not needs and not wraps and not _was_true(new, finding, verdict):
                 return ()
-            more += proposer.index_for(needs)
+            more += (*proposer.index_for(needs), *wraps)
         if not more:
             if not all(_was_true(new, finding, verdict) for new in unwelcome):
                 return ()
@@ -152,7 +153,9 @@ def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:
 def _was_true(new: Finding, finding: Finding, verdict: Verdict) -> bool:
     """Whether what a finding says of a plan was so before, and only the cured one stood in its way: no index could be
     offered for it, none of its statements visits more rows than before, and it weighs no more."""
-    if new.rule.about != "plans" or finding.rule.about != "plans" or new.severity != finding.severity:
+    if new.rule.about != "plans" or finding.rule.about != "plans":
+        return False
+    if SEVERITIES.index(new.severity) > SEVERITIES.index(finding.severity):
         return False
     if any(isinstance(need, NeedIndex) for need in new.needs):
         return False

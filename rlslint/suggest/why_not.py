@@ -36,11 +36,16 @@ def _reasons(proposer: Proposer, judge: Judge, finding: Finding) -> Iterator[str
                 yield "today's names cannot be put into the condition so that it means what it did when it was made"
             elif isinstance(need, NeedHelper):
                 yield from _helper(writing, need)
-    for proposal in proposer.proposals(finding):
+    proposals = list(proposer.proposals(finding))
+    rewrites = [need for need in finding.needs if isinstance(need, NeedRewrite)]
+    # what merging policies would do says nothing of why a condition stands in the way
+    first = [one for one in proposals if not rewrites or not any("DROP POLICY" in each.up for each in one)]
+    for proposal in first:
         yield from _tried(judge, finding, proposal)
-    for need in finding.needs:
-        if isinstance(need, NeedRewrite):
-            yield from _inside(proposer.writing(need.clause.stored, need.clause.policy.polrelid), need)
+    for need in rewrites:
+        yield from _inside(proposer.writing(need.clause.stored, need.clause.policy.polrelid), need)
+    for proposal in proposals:
+        yield from _tried(judge, finding, proposal)
 
 
 def _tried(judge: Judge, finding: Finding, proposal: Proposal) -> Iterator[str]:

@@ -338,3 +338,31 @@ def test_what_never_passed_may_lose_its_policy(tmp_path: Path) -> None:
     judge = Judge(pipeline.gather(project, replayed, options), chosen)
     assert judge.judge(["ALTER POLICY own ON notes TO member;"]).refused == frozenset()
     assert judge.judge(["CREATE POLICY more ON notes TO anon USING (id IN (SELECT id FROM notes));"]).refused
+
+
+BOTH_LISTS = """
+CREATE TABLE people (id uuid PRIMARY KEY, login text UNIQUE);
+CREATE TABLE posts (id bigint PRIMARY KEY, author uuid NOT NULL);
+CREATE INDEX posts_author_idx ON posts (author);
+ALTER TABLE people ENABLE ROW LEVEL SECURITY;
+ALTER TABLE posts ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON people TO authenticated;
+GRANT SELECT, INSERT ON posts TO authenticated;
+CREATE POLICY self ON people FOR SELECT TO authenticated USING (login = 'x' OR auth.uid()::text = id::text);
+CREATE POLICY look ON posts FOR SELECT TO authenticated
+  USING (author IN (SELECT id FROM people WHERE login = auth.uid()::text));
+CREATE POLICY ins ON posts FOR INSERT TO authenticated
+  WITH CHECK (author IN (SELECT id FROM people WHERE login = auth.uid()::text));
+"""
+
+
+def test_a_check_and_the_policy_that_shares_its_condition_are_cured_together(tmp_path: Path) -> None:
+    """PostgreSQL asks equal conditions of a new row once: of two that differ it would read the table for the other."""
+    (tmp_path / "0001_posts.sql").write_text(BOTH_LISTS, encoding="utf-8")
+    (finding,) = [one for one in _found(tmp_path, preset="supabase") if one.rule.code == "RLS101"]
+    altered = [one.up.split(" ON ")[0] for one in finding.suggestions if one.up]
+    assert altered == ["ALTER POLICY ins", "ALTER POLICY look"]
+    options = Options(paths=(str(tmp_path),), preset="supabase")
+    project, cure = pipeline.fix(options, cwd=tmp_path, unsafe=False)
+    write_files(new_migration(project, cure.changes, cwd=tmp_path, now=datetime(2026, 1, 1)))
+    assert "RLS101" not in {one.rule.code for one in _found(tmp_path, preset="supabase")}

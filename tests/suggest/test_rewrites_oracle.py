@@ -187,6 +187,10 @@ def test_unfolded_helpers(
             "docs.team = ANY (ARRAY(\n  SELECT m.team FROM members m\n  WHERE m.uid = uid()))",
         ),
         (
+            "EXISTS (\n  SELECT 1 FROM members m\n  WHERE m.team = docs.team AND m.uid = uid() -- one's own\n) OR pub",
+            "docs.team = ANY (ARRAY(\n  SELECT m.team FROM members m\n  WHERE m.uid = uid())) OR pub",
+        ),
+        (
             "pub OR EXISTS (SELECT 1 FROM members WHERE docs.pub AND uid = uid() AND members.team8 = docs.team)",
             "pub OR (docs.pub AND docs.team = ANY (ARRAY(SELECT members.team8 FROM members WHERE uid = uid())))",
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, SubLink, SubLinkType
-from rlslint.source.extent import Token
+from rlslint.source.extent import Token, tokens
 from rlslint.suggest.rewrites.writing import Edit, Writing, conjuncts, written
 
 
@@ -77,7 +77,9 @@ def select_text(
             return None
         parts += [text[position:start], replacement]
         position = stop
-    return ("".join(parts) + text[position : end - 1]).rstrip()
+    found = "".join(parts) + text[position : end - 1]
+    # a comment at the end would take in what follows it
+    return found[: max((one.end for one in tokens(found)), default=0)]
 
 
 def _cut(wide: Sequence[tuple[int, int]], gone: Sequence[bool], asked: str) -> Iterator[Edit]:
