@@ -102,6 +102,8 @@ class Rule:
     once_per: Group | None = None
     """Findings of one table that share this become one, which names the other places; ``project``: findings of all tables
     that share their cure."""
+    own: bool = False
+    """Not one of ours."""
     about: About = "policies"
     """What an index can change and what has a cost (``plans``), what policies mean and whom they let through
     (``policies``), or what a migration does, of which only the newest are looked at (``steps``)."""
@@ -149,7 +151,7 @@ def _by_code(files: Sequence[Path], taken: Mapping[str, Rule]) -> dict[str, Rule
     for path in files:
         rule = load_rule(path)
         if taken:
-            rule = replace(rule, check=_guarded(rule, path.with_suffix(".py")))
+            rule = replace(rule, check=_guarded(rule, path.with_suffix(".py")), own=True)
         if other := rules.get(rule.code) or taken.get(rule.code):
             raise RuleError(f"{path.name}: {rule.code} is taken by {other.stem}.yaml")
         rules[rule.code] = rule

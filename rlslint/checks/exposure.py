@@ -8,6 +8,7 @@ from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.membership import has_privs_of_role
 from rlslint.catalog.rows import Proc, Relation, Role
+from rlslint.catalog.twins import others_of
 from rlslint.checks.model import Facts
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.clauses import is_true
@@ -33,14 +34,15 @@ def exposed(facts: Facts, schema: Oid) -> bool:
 
 def client_roles(facts: Facts) -> tuple[Oid, ...]:
     """Roles that requests run as and that row security binds: those of the API where there are any, else every role
-    that is neither superuser nor bypasses row security. PUBLIC last, for roles that no file names."""
+    that is neither superuser nor bypasses row security. PUBLIC last, for roles that no file names. Of twins the first."""
     bound = [role for role in facts.catalog.roles if not role.rolsuper and not role.rolbypassrls and role.known]
     named = [role for role in bound if role.rolname in API_ROLES]
     entry = facts.catalog.find_role("authenticator")
     if entry is not None:
         members = {role for role, _ in entry.memberof}
         named += [role for role in bound if role.oid in members and role not in named]
-    return (*(role.oid for role in named or bound if not _predefined(role)), PUBLIC)
+    others = others_of(facts.twins)
+    return (*(role.oid for role in named or bound if not _predefined(role) and role.oid not in others), PUBLIC)
 
 
 def _predefined(role: Role) -> bool:

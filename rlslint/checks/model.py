@@ -10,6 +10,7 @@ from typing import Final, Literal
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
+from rlslint.catalog.twins import Twins, others_of, told_apart, twins
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor
@@ -237,6 +238,8 @@ class Facts:
     """n_tup_ins of the same."""
     predictor: Predictor | None = None
     """What made ``plans``, for what checks ask besides."""
+    twins: Twins = field(default_factory=dict)
+    """Roles that stand for others, with those and themselves: ``plans`` has none of the others."""
 
     def simplifier(self, role: Oid) -> Simplifier:
         """What simplifies conditions as the planner does for a role."""
@@ -245,6 +248,22 @@ class Facts:
     @cached_property
     def _predictor(self) -> Predictor:
         return self.predictor or Predictor(self.catalog)
+
+    def one_of_each(self) -> Facts:
+        """The same with one role of those that only their names tell apart: what is found of it is found of all."""
+        changed = {id(one): one for change in self.policy_changes for one in (*change.before, *change.after)}
+        found = told_apart(twins(self.catalog), changed.values(), (event.role for event in self.events))
+        if not found:
+            return self
+        others = others_of(found)
+        return replace(self, plans=tuple(plan for plan in self.plans if plan.role not in others), twins=found)
+
+    def with_twins(self, roles: tuple[Oid, ...]) -> tuple[Oid, ...]:
+        """The roles with those that they stand for, in the order that they would have come in."""
+        if self.twins.keys().isdisjoint(roles):
+            return roles
+        found = tuple(dict.fromkeys(one for role in roles for one in self.twins.get(role, (role,))))
+        return tuple(sorted(found)) if roles == tuple(sorted(roles)) else found
 
     @cached_property
     def policies(self) -> tuple[Policy, ...]:
@@ -354,8 +373,8 @@ class Facts:
         return all(isinstance(one.expr, Const) and one.expr.value in ("false", None) for one in clauses)
 
     def role_names(self, roles: tuple[Oid, ...]) -> list[str]:
-        """Names of roles; PUBLIC is ``public``."""
-        return [self.catalog.rolname(role) for role in roles]
+        """Names of roles and of those that they stand for; PUBLIC is ``public``."""
+        return [self.catalog.rolname(role) for role in self.with_twins(roles)]
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
+from rlslint.catalog.membership import roles_with_privileges_of
 from rlslint.catalog.rows import Policy
 from rlslint.implication.compare import Condition, Verdict, compare
 from rlslint.implication.words import describe
 from rlslint.nodes.primnodes import Oid
+from rlslint.plan.alike import planned_as
 from rlslint.plan.predict import roles_of
 from rlslint.replay.session import PolicyChange
 from rlslint.rewrite.model import Quals, StatementName
 from rlslint.rewrite.privileges import has_any_column
-from rlslint.rewrite.rowsecurity import PolCmd, bypasses, quals_among
+from rlslint.rewrite.rowsecurity import PolCmd, applies_to, bypasses, quals_among
 from rlslint.source.model import Statement
 
 _ASKED: Final[tuple[tuple[PolCmd, bool, StatementName, str], ...]] = (
@@ -45,6 +47,10 @@ class Weakening:
     """Statement, role, and the row in words."""
 
 
+_Alike = tuple[Oid, frozenset[Oid]]
+"""What a role's answers hang on: the role that its plans are made as, and those whose policies of the step apply to it."""
+
+
 @dataclass(slots=True)
 class _Step:
     migration: int
@@ -52,10 +58,20 @@ class _Step:
     before: tuple[Policy, ...]
     changes: list[PolicyChange] = field(default_factory=list)
     file_before: tuple[Policy, ...] = ()
+    _quals: dict[tuple[object, ...], Quals] = field(default_factory=dict)
 
     @property
     def after(self) -> tuple[Policy, ...]:
         return self.changes[-1].after
+
+    def quals(
+        self, catalog: Catalog, policies: tuple[Policy, ...], role: Oid, command: PolCmd, *, check: bool
+    ) -> Quals:
+        """What applies of the policies, which are there before the step, after it or before its file."""
+        key = (id(policies), role, command, check)
+        if key not in self._quals:
+            self._quals[key] = quals_among(catalog, policies, role, command, check=check)
+        return self._quals[key]
 
 
 def weakenings(
@@ -89,6 +105,7 @@ def _weakened(catalog: Catalog, step: _Step, is_newest: bool) -> Iterator[Weaken
     dropped = tuple(one for one in step.before if not _among(one, step.after))
     made = tuple(one for one in step.after if not _among(one, step.before))
     names = {one.polname for one in made}
+    roles = {privilege: _roles(catalog, step, privilege) for _, _, _, privilege in _ASKED} if made else {}
     for policy in made:
         if policy.statement is None or not policy.polpermissive or not (is_newest or _in_force(catalog, policy)):
             continue
@@ -104,8 +121,13 @@ def _weakened(catalog: Catalog, step: _Step, is_newest: bool) -> Iterator[Weaken
         for command, check, statement, privilege in _ASKED:
             if policy.polcmd not in ("*", command):
                 continue
-            for role in _roles(catalog, step, privilege):
-                row = _grown(catalog, step, policy, gone, role, command, check=check)
+            known: dict[_Alike, str | None] = {}
+            for role, alike in roles[privilege].items():
+                if not applies_to(policy, alike[1]):
+                    continue
+                if alike not in known:
+                    known[alike] = _grown(catalog, step, policy, gone, role, command, check=check)
+                row = known[alike]
                 if row is not None:
                     found[(statement, role, row)] = None
         if found:
@@ -126,11 +148,11 @@ def _grown(
     mine = quals_among(catalog, (policy,), role, command, check=check)
     if not mine.permissive:
         return None
-    old = quals_among(catalog, step.before, role, command, check=check)
-    new = quals_among(catalog, step.after, role, command, check=check)
+    old = step.quals(catalog, step.before, role, command, check=check)
+    new = step.quals(catalog, step.after, role, command, check=check)
     if not gone:
         # only what widens what an earlier file decided: policies of one file are made together
-        settled = quals_among(catalog, step.file_before, role, command, check=check)
+        settled = step.quals(catalog, step.file_before, role, command, check=check)
         if not settled.permissive:
             return None
     elif not old.permissive and not any(_replaces(one, policy, command) for one in gone):
@@ -177,14 +199,16 @@ def _overlap(one: Policy, other: Policy) -> bool:
     return one.polcmd == other.polcmd or "*" in (one.polcmd, other.polcmd)
 
 
-def _roles(catalog: Catalog, step: _Step, privilege: str) -> tuple[Oid, ...]:
-    """Roles to ask for: those that policies, then or now, or grants name, and that may do it at all."""
+def _roles(catalog: Catalog, step: _Step, privilege: str) -> dict[Oid, _Alike]:
+    """Roles to ask for: those that policies, then or now, or grants name, and that may do it at all. With each what its
+    answers hang on."""
     relation = catalog.relations[step.relid]
     named = {role for policy in (*step.before, *step.after) for role in policy.polroles}
     asked = dict.fromkeys((*sorted(named), *roles_of(catalog, relation)))
     bound = [role for role in asked if role == PUBLIC or bypasses(catalog, relation, role) is None]
     able = [role for role in bound if role != PUBLIC and has_any_column(catalog, role, relation, privilege)]
-    if able:
-        return tuple(able)
     # nothing is granted in the files: grants are made elsewhere
-    return () if relation.relacl else tuple(role for role in bound if role != PUBLIC) or (PUBLIC,)
+    if not able and not relation.relacl:
+        able = [role for role in bound if role != PUBLIC] or [PUBLIC]
+    named.update(role for policy in step.file_before for role in policy.polroles)
+    return {role: (planned_as(catalog, role), roles_with_privileges_of(catalog, role) & named) for role in able}

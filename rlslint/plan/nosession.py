@@ -9,6 +9,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, CoerceViaIO, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType
 from rlslint.plan import clauses
+from rlslint.plan.alike import planned_as
 from rlslint.plan.mutate import mutate, shift_levels_out
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.rewrite.functions import is_current_setting
@@ -33,10 +34,12 @@ def without_session(catalog: Catalog, role: Oid, expr: Expr, value: str | None =
     """The condition simplified with every ``current_setting(name, true)`` NULL, or ``value`` (a setting that was set
     locally is empty afterwards, not absent). None where it reads no such setting."""
     known = catalog.remembered("without_session", catalog.procs, catalog.operators, catalog.roles)
-    key = (role, id(expr), value)
+    # of the role only what it may execute counts
+    like = planned_as(catalog, role)
+    key = (like, id(expr), value)
     if key not in known:
         # the expression is kept, so that its identity stays its own
-        known[key] = expr, _without_session(catalog, role, expr, value)
+        known[key] = expr, _without_session(catalog, like, expr, value)
     found: Expr | None = known[key][1]
     return found
 

@@ -116,7 +116,8 @@ class RelPaths(RelIndexes):
 
     def without_one_of(self, path: Path) -> Iterator[RelPaths]:
         """The same without each index of a bitmap over several: its condition may have another."""
-        for one in path.indexes if len(path.indexes) > 1 else ():
+        # many arms of an OR may have the same one
+        for one in {info.oid: info for info in path.indexes}.values() if len(path.indexes) > 1 else ():
             others = tuple(info for info in self.infos if info is not one)
             yield RelPaths(self.catalog, self.rel, self.size, self.used, others)
 

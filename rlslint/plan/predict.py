@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.catalog.twins import first_of
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, Unresolved
 from rlslint.plan import clauses, cost
@@ -112,6 +113,7 @@ class Predictor:
         self.catalog = catalog
         self._planners: dict[Oid, Planner] = {}
         self._simplifiers: dict[Oid, Simplifier] = {}
+        self._said: dict[tuple[Oid, Oid, StatementName], AccessPlan] = {}
         self._plans: dict[tuple[object, ...], AccessPlan] = {}
         self._checks: dict[tuple[object, ...], tuple[bool, _Work]] = {}
         """Of a role and the policies of a check: whether no row can pass, and what it is planned as. INSERT in each of its
@@ -119,6 +121,14 @@ class Predictor:
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
         """The plan of one statement."""
+        first = first_of(self.catalog, role)
+        key = (relid, first, statement)
+        plan = self._said.get(key)
+        if plan is None:
+            plan = self._said[key] = self._predict(*key)
+        return plan if first == role else replace(plan, role=role, row_security=replace(plan.row_security, role=role))
+
+    def _predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
         catalog = self.catalog
         security = row_security(catalog, relid, role, statement)
         known = grants_known(catalog.relations[relid])
@@ -146,11 +156,12 @@ class Predictor:
         )
         shape = tuple((len(quals.permissive), len(quals.restrictive)) for quals in security.security_quals)
         checks = tuple((o.row, len(o.quals.permissive), len(o.quals.restrictive)) for o in security.with_check_options)
-        role = planned_as(self.catalog, security.role)
+        role = planned_as(self.catalog, security.role, security.relid)
         return (security.relid, security.statement, security.bypass, conditions, shape, checks, role)
 
     def simplifier(self, role: Oid) -> Simplifier:
-        """The one for a role."""
+        """The one for a role, or for one like it."""
+        role = planned_as(self.catalog, role)
         simplifier = self._simplifiers.get(role)
         if simplifier is None:
             simplifier = self._simplifiers[role] = Simplifier(self.catalog, role)

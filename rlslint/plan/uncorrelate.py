@@ -22,13 +22,24 @@ from rlslint.plan.mutate import has_vars_of_level
 def comparable_column(catalog: Catalog, condition: Expr, sublink: SubLink) -> int:
     """Number of the column of the policy's table in the form ``column = ANY (ARRAY(SELECT ...))`` of a condition around
     ``sublink``; 0 where there is no such form."""
+    known = catalog.remembered("leaf_of_sublink", catalog.relations)
+    if id(condition) not in known:
+        # the condition is kept, so that its identity stays its own
+        known[id(condition)] = condition, _leaf_of_sublinks(condition)
+    leaf: Expr | None = known[id(condition)][1].get(id(sublink.raw))
+    if leaf is None:
+        return 0
+    return _in_or_exists(catalog, sublink) if leaf.raw is sublink.raw else _scalar(catalog, leaf, sublink)
+
+
+def _leaf_of_sublinks(condition: Expr) -> dict[int, Expr]:
+    """The first leaf that holds it, by the identity of what was written of each subquery."""
+    found: dict[int, Expr] = {}
     for leaf in _leaves(condition):
-        if not any(node.raw is sublink.raw for node in walk(leaf) if isinstance(node, SubLink)):
-            continue
-        if leaf.raw is sublink.raw:
-            return _in_or_exists(catalog, sublink)
-        return _scalar(catalog, leaf, sublink)
-    return 0
+        for node in walk(leaf):
+            if isinstance(node, SubLink):
+                found.setdefault(id(node.raw), leaf)
+    return found
 
 
 def _leaves(condition: Expr) -> Iterator[Expr]:

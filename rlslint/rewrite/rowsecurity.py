@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -113,17 +113,24 @@ def applicable_quals(catalog: Catalog, relid: Oid, role: Oid, command: PolCmd, *
     ``check`` asks for WITH CHECK, for which USING stands in where there is none. A policy without the condition asked
     for (an INSERT policy has no USING) brings nothing.
     """
-    return quals_among(catalog, catalog.policies_of(relid), role, command, check=check)
+    known = catalog.remembered("applicable_quals", catalog.policies, catalog.roles)
+    key = (relid, role, command, check)
+    if key not in known:
+        policies = catalog.policies_of(relid)
+        # one answer for all roles that the same policies apply to
+        like = (relid, tuple(one.oid for one in _applying(catalog, policies, role, command)), command, check)
+        if like not in known:
+            known[like] = quals_among(catalog, policies, role, command, check=check)
+        known[key] = known[like]
+    found: Quals = known[key]
+    return found
 
 
 def quals_among(catalog: Catalog, policies: Iterable[Policy], role: Oid, command: PolCmd, *, check: bool) -> Quals:
     """The same of policies of one table that need not be its policies now."""
-    inherited = roles_with_privileges_of(catalog, role)
     permissive: list[PolicyClause] = []
     restrictive: list[PolicyClause] = []
-    for policy in policies:
-        if policy.polcmd not in ("*", command) or not applies_to(policy, inherited):
-            continue
+    for policy in _applying(catalog, policies, role, command):
         clause = _clause(policy, check=check)
         if clause is not None:
             (permissive if policy.polpermissive else restrictive).append(clause)
@@ -131,6 +138,12 @@ def quals_among(catalog: Catalog, policies: Iterable[Policy], role: Oid, command
     permissive.sort(key=lambda clause: clause.policy.polname, reverse=True)
     restrictive.sort(key=lambda clause: clause.policy.polname)
     return Quals(tuple(permissive), tuple(restrictive))
+
+
+def _applying(catalog: Catalog, policies: Iterable[Policy], role: Oid, command: PolCmd) -> Iterator[Policy]:
+    """Those of the policies that apply to the role for the command."""
+    inherited = roles_with_privileges_of(catalog, role)
+    return (one for one in policies if one.polcmd in ("*", command) and applies_to(one, inherited))
 
 
 def applies_to(policy: Policy, inherited: frozenset[Oid]) -> bool:

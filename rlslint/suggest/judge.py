@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.twins import others_of, told_apart, twins
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.findings import COSTS, Finding, every, settle
 from rlslint.nodes.primnodes import Oid
@@ -173,12 +174,17 @@ class Judge:
     def _predicted(self, tables: frozenset[Oid], change: Change, predictor: Predictor) -> list[AccessPlan]:
         """The plans of the tables: new ones where the change has a say, else those that are known."""
         plans: list[AccessPlan] = []
+        # what our rules find of one role they find of those that only their names tell from it
+        alike = {} if any(rule.own for rule in self._rules) else twins(self.catalog)
+        others = others_of(told_apart(alike, (), (event.role for event in self.facts.events)))
         for relid in sorted(tables):
             known = {(plan.role, plan.statement): plan for plan in self._plans.get(relid, ())}
             relation = self.catalog.relations[relid]
             if not relation.relrowsecurity:
                 continue
             for role in roles_of(self.catalog, relation):
+                if role in others:
+                    continue
                 for statement in STATEMENTS:
                     plan = known.get((role, statement))
                     if plan is None or change.touches(plan):

@@ -135,6 +135,10 @@ def schemas(folder: Path) -> list[Command]:
         path = folder / f"schema_{tables}.sql"
         trees.wide(path, tables, 2 * tables)
         found.append(Command(f"rlslint check {path.name}", _check(path)))
+    for each, name in ((False, "to_public"), (True, "to_one_role")):
+        path = folder / f"500_policies_{name}.sql"
+        trees.one_table(path, policies=500, roles=200, depth=10, each=each)
+        found.append(Command(f"rlslint check {path.name}", _check(path)))
     return found
 
 

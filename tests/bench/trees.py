@@ -170,3 +170,32 @@ def wide(path: Path, tables: int, policies: int) -> None:
             condition = _member() if number % 2 == 0 else "owner_id = (SELECT auth.uid())"
             lines.append(f"CREATE POLICY p{number} ON {table} FOR {command} TO authenticated USING ({condition});")
     path.write_text("\n".join(lines) + "\n")
+
+
+def one_table(path: Path, *, policies: int, roles: int, depth: int, each: bool) -> None:
+    """One table with all the policies and roles, and a chain of tables each read by the policy of the one before it;
+    ``each``: the policies take turns among the roles, else they are TO PUBLIC."""
+    lines = [f"CREATE ROLE r{role};" for role in range(roles)]
+    tables = [f"public.c{number}" for number in range(depth)]
+    for table, below in zip(tables, [*tables[1:], ""], strict=True):
+        seen = f"up IN (SELECT c.id FROM {below} c)" if below else "user_id = (SELECT auth.uid())"
+        lines += [
+            f"CREATE TABLE {table} (id bigint PRIMARY KEY, up bigint NOT NULL, user_id uuid NOT NULL);",
+            f"CREATE INDEX ON {table} (up);",
+            f"CREATE INDEX ON {table} (user_id);",
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;",
+            f"CREATE POLICY seen ON {table} FOR SELECT USING ({seen});",
+        ]
+    lines += [
+        "CREATE TABLE public.t (id bigint PRIMARY KEY, up bigint NOT NULL, owner_id uuid NOT NULL, team_id bigint);",
+        *(f"CREATE INDEX ON public.t ({column});" for column in ("up", "owner_id", "team_id")),
+        "ALTER TABLE public.t ENABLE ROW LEVEL SECURITY;",
+    ]
+    for role in range(roles):
+        lines.append(f"GRANT SELECT, INSERT, UPDATE, DELETE ON public.t TO r{role};")
+        lines += [f"GRANT SELECT ON {table} TO r{role};" for table in tables]
+    for number in range(policies):
+        to = f" TO r{number % roles}" if each else ""
+        whose = "up IN (SELECT c.id FROM public.c0 c)" if number % 50 == 0 else "owner_id = (SELECT auth.uid())"
+        lines.append(f"CREATE POLICY p{number} ON public.t{to} USING (team_id = {number} AND {whose});")
+    path.write_text("\n".join(lines) + "\n")

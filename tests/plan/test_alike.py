@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from rlslint import pipeline
+from rlslint.catalog import twins
 from rlslint.config import Options
 from rlslint.plan.alike import planned_as
 from rlslint.plan.predict import Predictor, predict_all
@@ -40,3 +43,11 @@ def test_roles_share_plans_only_where_nothing_tells_them_apart() -> None:
     assert stands == {
         "one": "one", "another": "one", "named": "named", "runs": "runs", "owner_of": "owner_of", "heir": "named",
     }  # fmt: skip
+
+
+def test_roles_that_only_their_names_tell_apart_have_one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = pipeline.load(Options(paths=("-",), preset="none"), cwd=Path.cwd(), stdin=SQL)[1].catalog
+    apart = predict_all(catalog)
+    monkeypatch.setattr(twins, "FEW", 2)
+    assert [catalog.rolname(role) for (_, role) in twins.twins(catalog).values()] == ["another"]
+    assert predict_all(catalog) == apart
