@@ -12,7 +12,7 @@ STAGES = (
     "registry",
     "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report",
     "config", "databases", "shown", "pipeline", "proof", "own", "adopt", "lsp", "cache", "commandline", "answer", "cli_setup",
-    "cli", "__main__",
+    "cli", "helptext", "__main__",
 )  # fmt: skip
 FOREIGN = {
     "pglast": {"source"},
