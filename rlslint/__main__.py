@@ -30,7 +30,7 @@ def _work() -> None:
     # until the work begins there is nothing to tidy up
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # nearly everything that is made stays until the end: looking for garbage among it takes a fifth of the time
-    gc.set_threshold(500_000, 20, 100)
+    gc.set_threshold(2_000_000, 20, 100)
     from rlslint.cli import main
     from rlslint.commandline import process
 

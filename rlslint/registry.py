@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Final, Literal, get_args
@@ -182,6 +181,9 @@ def _own_files(place: str) -> list[Path]:
     """The YAML files of a folder, or of the installed package that offers it by this name (group ``rlslint.rules``)."""
     folder = Path(place)
     if not folder.is_dir():
+        # what it needs takes longer to import than all rules to load
+        from importlib.metadata import entry_points
+
         offered = entry_points(group="rlslint.rules", name=folder.name)
         spec = importlib.util.find_spec(next(iter(offered)).module) if offered else None
         if spec is None or not spec.submodule_search_locations:

@@ -9,7 +9,7 @@ from rlslint.source.model import Raw, Span, Statement
 from rlslint.source.parse import parse_plpgsql
 
 _ROWTYPE: Final = re.compile(r'[\w."]+\s*%\s*rowtype\b', re.IGNORECASE)
-_OPENING: Final = re.compile(r"\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$")
+_OPENING: Final = re.compile(r"\$(?:[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$")
 
 
 def parsed(text: str) -> Raw | None:

@@ -35,6 +35,10 @@ class PolicyClause:
     """Which of the policy's two expressions it is: a missing WITH CHECK is USING's expression and counts as ``using``."""
     stored: StoredExpr
 
+    def __hash__(self) -> int:
+        # asked for by the hundred thousand; a stored expression is equal to no other
+        return id(self.stored)
+
     @property
     def expr(self) -> Expr:
         """The resolved condition; the policy's table is range-table entry 1."""

@@ -6,7 +6,6 @@ git's own commands answer; nothing of the repository is written or run.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,6 +125,9 @@ def _names(output: bytes) -> list[str]:
 
 def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     """Standard output of one git command. Raises InputError with git's own first line."""
+    # only --since asks git
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", *arguments],

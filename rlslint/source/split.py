@@ -26,19 +26,24 @@ class Piece:
     """Backslash commands inside a statement, which psql obeys and leaves out."""
 
 
+# the tag of a dollar quote is made of letters, digits, underscores and all that is not ASCII: said by what is not in it,
+# for a range that reaches so far takes long to compile
 _TOKEN: Final = re.compile(
     r"""
+    # what a token may begin with: most characters begin none, and need not be tried with each
+    (?=[-/eE'"$\\;()bBcCaAdD])(?:
     --[^\n\r]*
   | /\*
   | (?<![\w$])[eE]'
   | '[^']*'?
   | "[^"]*"?
-  | (?<![\w$])\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$
+  | (?<![\w$])\$(?:[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$
   | \\(?:copy|help|h|!|[es][fv])(?![A-Za-z])[^\n\r]*
   | \\(?:[^\n\r\\]|\\(?!\\))*(?:\\\\)?
   | [;()]
   | \b(?:begin\s+atomic|case|end)\b
   | \b(?:as|do)\s+\$(?=\s)
+    )
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
@@ -140,6 +145,8 @@ def _trimmed(text: str, start: int, end: int, holes: list[Range]) -> Iterator[Pi
 
 def _code_end(text: str, start: int, end: int) -> int:
     """The end of the last token: trailing white space and comments left out."""
+    if not text[end - 1].isspace() and text.find("--", start, end) < 0 and text.find("/*", start, end) < 0:
+        return end
     last = position = start
     while position < end:
         match = _TOKEN.search(text, position, end)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Result = TypeVar("Result")
 
@@ -49,6 +51,8 @@ def with_room(function: Callable[[], Result], interrupted: Callable[[], None] | 
 
 def roomy_pool() -> ThreadPoolExecutor:
     """A pool of one thread with as big a stack, for work that comes again and again."""
+    from concurrent.futures import ThreadPoolExecutor
+
     sys.setrecursionlimit(max(sys.getrecursionlimit(), FRAMES))
     before = threading.stack_size()
     try:

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any, Final
 
 from rlslint.source.layouts.changelog import INLINE
 from rlslint.source.layouts.listing import HEAD, Listing, entries, head, is_file, sql_files_below
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 FORMATTED: Final = re.compile(r"^\s*--[ \t]*liquibase[ \t]+formatted[ \t]+sql", re.IGNORECASE)
 _PROPERTY: Final = re.compile(
@@ -157,17 +159,20 @@ def _from_xml(text: str) -> Iterator[_Entry]:
                     yield "other", kind, False
 
 
-def _elements(text: str) -> list[ElementTree.Element]:
+def _elements(text: str) -> list[Element]:
     if "<!ENTITY" in text:
         # nothing a changelog needs, and a way to make a small file big
         return []
+    # few projects have any
+    from xml.etree import ElementTree
+
     try:
         return list(ElementTree.fromstring(text))
     except (ElementTree.ParseError, ValueError, RecursionError):
         return []
 
 
-def _tag(element: ElementTree.Element) -> str:
+def _tag(element: Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else "comment"
 
 
