@@ -418,9 +418,7 @@ class Predictor:
             self._subquery(below, owner, below.nested or clause, ONE, depth + 1, work, in_check=in_check, nested=inside)
 
     def _unknowns(self, security: RowSecurity, work: _Work) -> None:
-        every = [clause for quals in security.security_quals for clause in quals.clauses]
-        every += [clause for option in security.with_check_options for clause in option.quals.clauses]
-        for clause in dict.fromkeys(every):
+        for clause in security.every_clause:
             for node, _ in walk_deep(clause.expr):
                 if isinstance(node, Unresolved):
                     work.assumptions[f"policy {clause.policy.polname}: {node.reason}"] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, get_args
 
 from rlslint.catalog.rows import Policy, StoredExpr
@@ -115,7 +116,7 @@ class Form:
     on_conflict_update: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowSecurity:
     """What row security does to one statement of one role on one table.
 
@@ -130,6 +131,13 @@ class RowSecurity:
     bypass: Literal["off", "owner", "superuser", "bypassrls"] | None
     security_quals: tuple[Quals, ...] = ()
     with_check_options: tuple[WithCheckOption, ...] = ()
+
+    @cached_property
+    def every_clause(self) -> tuple[PolicyClause, ...]:
+        """Every condition that the statement brings in, each once."""
+        every = [clause for quals in self.security_quals for clause in quals.clauses]
+        every += [clause for option in self.with_check_options for clause in option.quals.clauses]
+        return tuple(dict.fromkeys(every))
 
     @property
     def no_rows(self) -> bool:

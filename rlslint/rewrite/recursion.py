@@ -141,9 +141,7 @@ def _has_subquery(security: RowSecurity) -> bool:
 
 def clauses_of(security: RowSecurity) -> tuple[PolicyClause, ...]:
     """Every condition that the statement brings in, each once."""
-    every = [clause for quals in security.security_quals for clause in quals.clauses]
-    every += [clause for option in security.with_check_options for clause in option.quals.clauses]
-    return tuple(dict.fromkeys(every))
+    return security.every_clause
 
 
 def _edges(catalog: Catalog, security: RowSecurity, through_functions: bool) -> Iterator[Edge]:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count, pairwise
+from math import log
 from pathlib import Path
 
 from pglast import parser
@@ -29,26 +31,43 @@ RLSLINT = (sys.executable, "-m", "rlslint")
 
 @dataclass
 class Command:
-    """One thing to be timed: seconds on the clock and of the processor, round by round."""
+    """One thing to be timed: seconds on the clock and of the processor, and the memory it took, round by round."""
 
     name: str
     argv: tuple[str, ...]
+    size: int = 0
+    """How much it is given, where commands of one ``series`` are given more and more."""
+    series: str = ""
+    before: Callable[[], None] = lambda: None
+    """What happens first, not timed."""
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    memory: int = 0
+    """Megabytes, the most that it ever took."""
 
     def run(self) -> None:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.before()
         start = time.perf_counter()
         # findings are no failure: only the time is asked for
-        subprocess.run(self.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        process = subprocess.Popen(self.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         self.wall.append(time.perf_counter() - start)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        self.cpu.append(used.ru_utime + used.ru_stime)
+        self.memory = max(self.memory, used.ru_maxrss // 1024)
 
     def __str__(self) -> str:
         wall, cpu = sorted(self.wall), statistics.median(self.cpu)
         spread = f"{wall[0]:.2f} to {wall[-1]:.2f}"
-        return f"{self.name:34} {statistics.median(wall):8.2f} s  ({spread})  {cpu:8.2f} s of CPU"
+        return f"{self.name:36} {statistics.median(wall):8.2f} s  ({spread})  {cpu:8.2f} s of CPU  {self.memory:5} MB"
+
+
+def growth(commands: list[Command]) -> Iterator[str]:
+    """Of each two neighbours of a series the exponent by which time on the processor grows."""
+    for less, more in pairwise(sorted((one for one in commands if one.size), key=lambda one: (one.series, one.size))):
+        if less.series == more.series:
+            ratio = statistics.median(more.cpu) / statistics.median(less.cpu)
+            yield f"{less.series}, {less.size:,} to {more.size:,}: exponent {log(ratio, more.size / less.size):.2f}"
 
 
 def parse_only(folder: Path) -> tuple[int, float]:
@@ -77,7 +96,10 @@ def tree(folder: Path) -> list[Command]:
     squawk = shutil.which("squawk")
     if squawk:
         files = [str(path) for path in sorted(target.iterdir())]
+        said = subprocess.run((squawk, *files), capture_output=True, text=True, check=False)
+        rules = sorted(set(re.findall(r"squawkhq\.com/docs/([a-z]+(?:-[a-z]+)+)", said.stdout)))
         found.append(Command("squawk", (squawk, *files)))
+        found.append(Command("squawk, its rules silenced", (squawk, f"--exclude={','.join(rules)}", *files)))
     pgrls = shutil.which("pgrls")
     if pgrls:
         whole = folder / "whole.txt"
@@ -100,7 +122,26 @@ def again(folder: Path) -> list[Command]:
     trees.migrations(folder / "supabase" / "migrations", 1_000)
     command = (*RLSLINT, "check", "--fail-on", "never", str(folder))
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return [Command("python -c pass", (sys.executable, "-c", "pass")), Command("rlslint check, unchanged", command)]
+    migrations = sorted((folder / "supabase" / "migrations").iterdir())
+    numbers = count()
+
+    def touching(path: Path) -> Callable[[], None]:
+        text = path.read_text()
+
+        def touch() -> None:
+            path.write_text(f"{text}-- change {next(numbers)}\n")
+
+        return touch
+
+    found = [
+        Command("python -c pass", (sys.executable, "-c", "pass")),
+        Command("rlslint check, unchanged", command),
+        Command("rlslint check, cold", _check(folder)),
+    ]
+    for name, path in (("last", migrations[-1]), ("middle", migrations[len(migrations) // 2])):
+        found.append(Command(f"rlslint check, {name} file changed", command, before=touching(path)))
+        found.append(Command(f"rlslint check FILE, the {name} one", _check(path)))
+    return found
 
 
 def files(folder: Path) -> list[Command]:
@@ -113,7 +154,8 @@ def files(folder: Path) -> list[Command]:
             (folder / name).mkdir()
             path = folder / name / f"{name}.sql"
             trees.one_file(path, statements, ascii_only=ascii_only)
-            found.append(Command(f"rlslint check {path.name}", _check(path)))
+            series = "statements, ASCII" if ascii_only else "statements, not ASCII"
+            found.append(Command(f"rlslint check {path.name}", _check(path), statements, series))
     return found
 
 
@@ -134,7 +176,7 @@ def schemas(folder: Path) -> list[Command]:
     for tables in (500, 5_000):
         path = folder / f"schema_{tables}.sql"
         trees.wide(path, tables, 2 * tables)
-        found.append(Command(f"rlslint check {path.name}", _check(path)))
+        found.append(Command(f"rlslint check {path.name}", _check(path), tables, "tables"))
     for each, name in ((False, "to_public"), (True, "to_one_role")):
         path = folder / f"500_policies_{name}.sql"
         trees.one_table(path, policies=500, roles=200, depth=10, each=each)
@@ -170,6 +212,7 @@ def main() -> None:
             first = statistics.median(commands[0].wall)
             for command in commands:
                 print(f"{command}  x {statistics.median(command.wall) / first:.2f}")
+            print(*growth(commands), sep="\n")
 
 
 if __name__ == "__main__":
