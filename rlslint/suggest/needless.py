@@ -24,6 +24,8 @@ from rlslint.suggest.policies import create_policy, table_name
 
 _NAMED: Final = 3
 """Policies that a title names; the statements name them all."""
+_PROVED: Final = 24
+"""Policies. Of more, only what is plain to see is looked at: each pair would be a proof a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,21 @@ class Needless:
 
 def needless(catalog: Catalog, policies: Sequence[Policy]) -> tuple[Needless, ...]:
     """Of two that are the same the newer goes, so that the order does not matter."""
+    known = catalog.remembered("needless", catalog.relations, catalog.policies, catalog.procs, catalog.roles)
+    # compared by identity, and kept: a policy's stays its own
+    key = tuple(policies)
+    if key not in known:
+        known[key] = _needless(catalog, key)
+    found: tuple[Needless, ...] = known[key]
+    return found
+
+
+def _needless(catalog: Catalog, policies: tuple[Policy, ...]) -> tuple[Needless, ...]:
     left = list(policies)
+    prove = len(policies) <= _PROVED
     found: list[Needless] = []
     for policy in sorted(policies, key=lambda one: one.oid, reverse=True):
-        made = next(_makers(catalog, policy, left), None)
+        made = next(_makers(catalog, policy, left, prove=prove), None)
         if made is not None:
             found.append(made)
             left.remove(policy)
@@ -81,7 +94,7 @@ def _title(found: Sequence[Needless]) -> str:
     return f"drop {', '.join(dropped)}: {', '.join(others)} {'lets' if len(others) == 1 else 'let'} the same rows pass"
 
 
-def _makers(catalog: Catalog, policy: Policy, others: Iterable[Policy]) -> Iterator[Needless]:
+def _makers(catalog: Catalog, policy: Policy, others: Iterable[Policy], *, prove: bool) -> Iterator[Needless]:
     for other in () if _varies(catalog, policy) else others:
         if other is policy or other.polcmd not in ("*", policy.polcmd):
             continue
@@ -90,7 +103,7 @@ def _makers(catalog: Catalog, policy: Policy, others: Iterable[Policy]) -> Itera
         pairs = list(_pairs(policy, other))
         if all(_plainly(one, than) for one, than, _ in pairs):
             yield Needless(policy, other, plain=True)
-        elif all(
+        elif prove and all(
             _plainly(one, than) or _implies(catalog, policy, one, than, stored=stored) for one, than, stored in pairs
         ):
             yield Needless(policy, other, plain=False)
