@@ -22,11 +22,14 @@ name: {name}
 severity: warning
 confidence: high
 about: policies  # or plans: what hangs on indexes; or steps: what a migration does
+summary: a policy whose name has capitals
 message: policy {{policy}} on {{table}} is not written in lower case
 rationale: |
   Why it matters, with what you measured.
 help: |
   What to do about it.
+ignore_when: |
+  Where a finding is nothing to mend.
 options:
   allowed-names:
     type: texts  # or text, number, flag; check() takes it as a keyword

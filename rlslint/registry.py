@@ -28,10 +28,12 @@ _KEYS: Final = {
     "name",
     "severity",
     "confidence",
+    "summary",
     "message",
     "messages",
     "rationale",
     "help",
+    "ignore_when",
     "references",
     "examples",
     "yields_to",
@@ -90,6 +92,10 @@ class Rule:
     help: str
     check: Check
     stem: str
+    summary: str = ""
+    """What it finds, in one line that is no sentence; empty where a rule of your own has none."""
+    ignore_when: str = ""
+    """Where a finding is nothing to mend."""
     messages: Mapping[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
@@ -237,6 +243,8 @@ def load_rule(path: Path) -> Rule:
         severity=data["severity"],
         confidence=data["confidence"],
         message=data["message"],
+        summary=" ".join(data.get("summary", "").split()),
+        ignore_when=data.get("ignore_when", "").strip(),
         messages=data.get("messages", {}),
         rationale=data["rationale"].strip(),
         help=data["help"].strip(),

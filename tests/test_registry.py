@@ -39,6 +39,17 @@ def test_the_readme_lists_every_rule() -> None:
     assert table.splitlines() == rows
 
 
+def test_the_contract_says_what_each_rule_finds() -> None:
+    text = (ROOT / "docs" / "contract.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| RLS")]
+    assert rows == [f"| {rule.code} | {rule.name} | {rule.summary} |" for rule in load_rules().values()]
+
+
+def test_every_rule_says_when_to_ignore_it() -> None:
+    for rule in load_rules().values():
+        assert re.fullmatch(r"[A-Z].*\.", rule.ignore_when, re.DOTALL), rule.code
+
+
 def test_selection_by_code_and_prefix() -> None:
     rules = load_rules()
     assert selected(rules, (), ()) == frozenset(rules)

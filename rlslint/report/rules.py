@@ -13,11 +13,11 @@ from rlslint.settings import Setting, toml
 
 
 def page(rule: Rule) -> str:
-    """What it finds, why it matters, what to do, bad and good, references: plain text."""
+    """What it finds, why it matters, what to do, bad and good, when to ignore it, references: plain text."""
     parts = [
         f"{rule.code} {rule.name}",
         f"severity {rule.severity}, confidence {rule.confidence}",
-        f"What it finds\n\n{summary(rule)}",
+        f"What it finds\n\n{_sentence(rule)}\n\n{_indented(_message(rule))}",
         f"Why it matters\n\n{rule.rationale}",
         f"What to do\n\n{rule.help}",
     ]
@@ -29,7 +29,7 @@ def page(rule: Rule) -> str:
     if rule.options:
         parts.append(f"Options, with their defaults\n\n{_indented(_options(rule))}")
     parts.append(
-        f"When to ignore it\n\n{_indented(_ignore(rule))}\n\nOr in the configuration, for files or objects: "
+        f"When to ignore it\n\n{_when(rule)}{_indented(_ignore(rule))}\n\nOr in the configuration, for files or objects: "
         f"per-file-ignores, per-object-ignores.\nHow bad it is: severity in [rules.{rule.code}]."
     )
     if rule.references:
@@ -42,7 +42,7 @@ def markdown(rule: Rule) -> str:
     parts = [
         f"# {rule.code} {rule.name}",
         f"Severity {rule.severity}, confidence {rule.confidence}.",
-        f"## What it finds\n\n{summary(rule)}.",
+        f"## What it finds\n\n{_sentence(rule)}\n\n{fenced(_message(rule), 'text')}",
         f"## Why it matters\n\n{rule.rationale}",
         f"## What to do\n\n{rule.help}",
         "## Examples",
@@ -52,7 +52,7 @@ def markdown(rule: Rule) -> str:
     if rule.options:
         parts.append(f"## Options\n\nIn `rlslint.toml`, here with their defaults:\n\n{fenced(_options(rule), 'toml')}")
     parts.append(
-        "## When to ignore it\n\nWhere you know better, say so with a reason on the statement or the line before it:\n\n"
+        f"## When to ignore it\n\n{_when(rule)}Say so with a reason, on the statement or the line before it:\n\n"
         f"{fenced(_ignore(rule))}\n\nFor files or objects, the configuration has `per-file-ignores` and "
         f"`per-object-ignores`; `severity` under `[rules.{rule.code}]` sets how bad it is."
     )
@@ -85,14 +85,30 @@ def _cell(sql: str) -> str:
 
 
 def summary(rule: Rule) -> str:
-    """The message with its blanks as words: ``SELECT on (table) reads ...``."""
-    words = " ".join(rule.message.split())
-    return words.format_map(_Blanks()).replace("(function)()", "the function")
+    """What it finds, in one line; of a rule that has none, its message."""
+    return rule.summary or " ".join(_message(rule).split())
+
+
+def _sentence(rule: Rule) -> str:
+    """The summary as a sentence, before the message."""
+    if not rule.summary:
+        return "It says:"
+    return f"{rule.summary[:1].upper()}{rule.summary[1:]}. It says:"
+
+
+def _message(rule: Rule) -> str:
+    """The message with its blanks as words: ``SELECT on <table> reads ...``."""
+    words = " ".join(rule.message.split()).format_map(_Blanks())
+    return "\n".join(wrap(words, 100, break_long_words=False, break_on_hyphens=False))
 
 
 class _Blanks(dict[str, str]):
     def __missing__(self, key: str) -> str:
-        return "" if key.endswith("_note") else f"({key.replace('_', ' ')})"
+        return "" if key.endswith("_note") else f"<{key.replace('_', ' ')}>"
+
+
+def _when(rule: Rule) -> str:
+    return f"{rule.ignore_when}\n\n" if rule.ignore_when else ""
 
 
 def rules_json(rules: Iterable[Rule]) -> str:
@@ -110,6 +126,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "summary": summary(rule),
         "rationale": rule.rationale,
         "help": rule.help,
+        "ignore_when": rule.ignore_when,
         "options": [
             {
                 "name": name,
