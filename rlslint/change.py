@@ -7,9 +7,11 @@ brings. So an index that a new migration drops is reported at the old policy tha
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.findings import SEVERITIES, Finding
@@ -17,6 +19,12 @@ from rlslint.source.changed import Changes, tree_at
 from rlslint.source.model import InputError, Limits, Project
 from rlslint.source.read import load_projects, shown_path
 from rlslint.touched import Causes, Dependents, Origins
+
+_POLICY: Final = re.compile(
+    rb"\b(create|alter|drop)\s+policy\b|\b(enable|disable|force)\s+row\s+level\s+security\b", re.IGNORECASE
+)
+_START: Final = 1_000_000
+"""Bytes of a file that are looked at for that."""
 
 Look = Callable[[Project], tuple[Catalog, list[Finding]]]
 """Another state of a project in, its catalog and findings out."""
@@ -68,6 +76,26 @@ def concerns(changes: Changes, project: Project, cwd: Path) -> bool:
     homes = {folder for file in files for folder in file.parents[:2]}
     touched = changes.added | changes.altered | changes.removed
     return any(path.suffix == ".sql" or not homes.isdisjoint(path.parents[:2]) for path in touched)
+
+
+def outside(changes: Changes, read: Container[str], cwd: Path) -> list[tuple[str, str]]:
+    """Of the changed files that speak of policies and that nothing read, the first, with the reason and how many more
+    there are. A project may hold SQL of many kinds: what makes no policy is passed over."""
+    found = [
+        shown_path(path, cwd)
+        for path in sorted(changes.added | changes.altered)
+        if path.suffix == ".sql" and shown_path(path, cwd) not in read and path.is_file() and _speaks(path)
+    ]
+    others = f" (and {len(found) - 1} more like it)" if found[1:] else ""
+    return [(path, f"it speaks of policies, and lies outside of what is read{others}") for path in found[:1]]
+
+
+def _speaks(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _POLICY.search(file.read(_START)) is not None
+    except OSError:
+        return False
 
 
 def named(findings: list[Finding], project: Project, look: Look) -> tuple[list[Finding], list[Finding]]:

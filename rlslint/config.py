@@ -43,6 +43,10 @@ class Options:
     hot: tuple[str, ...] = ()
     exposed_schemas: tuple[str, ...] = ()
     """Schemas that an API serves; empty: what the preset says."""
+    anonymous_roles: tuple[str, ...] = ("anon", "web_anon")
+    """What an API's requests without a user run as."""
+    signed_in_roles: tuple[str, ...] = ("authenticated",)
+    """What those with one run as."""
     connects_as_owner: bool = False
     """The application connects as the role that owns the tables (RLS309)."""
     user_editable_claims: tuple[str, ...] = ("user_metadata", "raw_user_meta_data", "unsafe_metadata")
@@ -51,6 +55,10 @@ class Options:
     """A git reference: report only what changed since."""
     stats: str = ""
     """A file of row counts and inserts (`source/stats.py`)."""
+    small_rows: int = 1000
+    """A table of fewer rows, by ``stats``, is small."""
+    hot_inserts: int = 100_000
+    """A table of as many inserts, by ``stats``, is hot."""
     baseline: str = ""
     """A file of findings that are known and not reported."""
     per_file_ignores: tuple[tuple[str, Codes], ...] = ()

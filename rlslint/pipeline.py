@@ -9,7 +9,7 @@ from typing import Any
 
 from rlslint.baseline import Ratchet, held_by, ratchet
 from rlslint.catalog.catalog import Catalog
-from rlslint.change import Look, Reading, at_cause, before_change, caused, concerns, named, since, without
+from rlslint.change import Look, Reading, at_cause, before_change, caused, concerns, named, outside, since, without
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.config import Options
 from rlslint.databases import each, narrowed, single
@@ -77,8 +77,9 @@ def check(
     files = {shown_path(path, cwd) for path in asked if path.suffix == ".sql"}
     skipped = {path: reason for run in runs for path, reason in run.project.skipped if path in files}
     read = {source.path for run in runs for source in run.project.sources}
-    unread = tuple(sorted((path, skipped[path]) for path in skipped.keys() - read))
-    return replace(result, rules=tuple(chosen), prefix=_prefix(cwd), unread=unread)
+    unread = sorted((path, skipped[path]) for path in skipped.keys() - read)
+    unread += outside(changes, read | skipped.keys(), cwd) if changes is not None else []
+    return replace(result, rules=tuple(chosen), prefix=_prefix(cwd), unread=tuple(unread))
 
 
 def _is_everything(options: Options) -> bool:
@@ -305,7 +306,7 @@ def gather(
     predictor = Predictor(replayed.catalog)
     stats = table_stats(replayed.catalog, options)
     inserted = {relid: one.inserted for relid, one in stats.items()}
-    hot = hot_tables(replayed.catalog, options.hot, inserted)
+    hot = hot_tables(replayed.catalog, options.hot, inserted, options.hot_inserts)
     whole = Facts(
         catalog=replayed.catalog,
         plans=predict_all(replayed.catalog, predictor, only, tell),
@@ -316,11 +317,14 @@ def gather(
         hot_told=frozenset(relid for relid, one in hot.items() if one.told),
         rows={relid: one.live for relid, one in stats.items()},
         inserted=inserted,
+        small_rows=options.small_rows,
         rejected=tuple(replayed.rejected_policies),
         policy_changes=tuple(replayed.policy_changes),
         events=tuple(replayed.events),
         newest=_newest(project, newest),
         exposed=exposed_schemas(replayed.preset, options.exposed_schemas),
+        anonymous_roles=options.anonymous_roles,
+        signed_in_roles=options.signed_in_roles,
         connects_as_owner=options.connects_as_owner,
         user_editable_claims=options.user_editable_claims,
     )

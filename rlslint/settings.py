@@ -48,7 +48,15 @@ _DATABASE: Final[Mapping[str, Setting]] = {
     "pg-version": Setting("number", "PostgreSQL major version.", 17, (14, 15, 16, 17, 18)),
     "hot": Setting("texts", "Tables that take many inserts: globs of table or schema.table."),
     "stats": Setting("text", "Row counts and inserts, exported from pg_stat_user_tables.", is_path=True),
+    "small-rows": Setting(
+        "number", "Rows, by stats, below which reading the whole table is no finding.", 1000, least=0
+    ),
+    "hot-inserts": Setting("number", "Inserted rows, by stats, that make a table hot.", 100_000, least=1),
     "exposed-schemas": Setting("texts", "Schemas that an API serves; the preset knows its own."),
+    "anonymous-roles": Setting(
+        "texts", "Roles that an API's requests without a signed-in user run as.", ["anon", "web_anon"]
+    ),
+    "signed-in-roles": Setting("texts", "Roles that an API's requests of signed-in users run as.", ["authenticated"]),
     "connects-as-owner": Setting("flag", "The application connects as the role that owns the tables.", False),
 }
 

@@ -298,3 +298,27 @@ def test_a_changed_file_that_is_not_read_is_told(repository: Repository) -> None
         == "rlslint: drizzle/003_more.sql is changed, but not read: not in Drizzle's journal (meta/_journal.json)\n"
     )
     assert "rlslint: " not in rlslint("check", "--since", "HEAD", "--quiet", cwd=repository).err
+
+
+def test_changed_policies_outside_of_what_is_read_are_said_once(repository: Repository) -> None:
+    (repository / "rlslint.toml").write_text('paths = ["migrations"]\n')
+    commit(repository)
+    git(repository, "tag", "before")
+    add(repository, "003_more.sql", "CREATE TABLE more (id int);\n")
+    for name, text in {
+        "seed.sql": "INSERT INTO notes VALUES (1);\n",
+        "sql/1_later.sql": "alter  table notes\n  force row level security;\n",
+        "sql/2_later.sql": POLICY,
+        "sql/3.md": POLICY,
+    }.items():
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text(text)
+    done = rlslint("check", "--since", "before", cwd=repository)
+    assert done.err == (
+        "rlslint: sql/1_later.sql is changed, but not read: it speaks of policies, and lies outside of what is read"
+        " (and 1 more like it)\n"
+    )
+    assert rlslint("check", "--since", "before", "--quiet", cwd=repository).err == ""
+    assert "sql/1_later.sql" in rlslint("check", "--since", "before", "--format", "markdown", cwd=repository).out
+    (repository / "rlslint.toml").write_text('paths = ["migrations", "sql"]\n')
+    assert rlslint("check", "--since", "before", cwd=repository).err == ""

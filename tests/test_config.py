@@ -57,6 +57,11 @@ def test_extend_is_overridden_by_the_extending_file(tmp_path: Path) -> None:
         ('[rules.RLS104]\nseverity = "low"', "'rules.RLS104.severity' is 'low', not one of error, warning, info"),
         ('rules = ["RLS104"]', "must be a table of tables"),
         ('[databases.app]\npath = ["a"]', "unknown key 'databases.app.path': did you mean 'paths'?"),
+        ('anonymous-role = ["visitor"]', "unknown key 'anonymous-role': did you mean 'anonymous-roles'?"),
+        ('signed-in-roles = "member"', "'signed-in-roles' must be a list of strings"),
+        ("small-rows = -1", "'small-rows' is -1, and must be 0 or more"),
+        ("hot-inserts = 0", "'hot-inserts' is 0, and must be 1 or more"),
+        ("[databases.app]\nsmall-row = 5", "unknown key 'databases.app.small-row': did you mean 'small-rows'?"),
         ("layout = ", "Invalid value"),
         ('extend = "missing.toml"', "missing.toml: No such file"),
         ('extend = "rlslint.toml"', "extends itself: rlslint.toml -> rlslint.toml"),
@@ -112,6 +117,12 @@ def test_every_setting_is_an_option_and_the_schema_takes_what_validates(tmp_path
     fields = {field.name for field in dataclasses.fields(Options)}
     named = {key.replace("-", "_") for key in SETTINGS} - {"extend", "rules"}
     assert named <= fields
+    options = Options()
+    for key, setting in SETTINGS.items():
+        if key in {"extend", "rules", "layout"} or setting.default is None:
+            continue
+        default = tuple(setting.default) if isinstance(setting.default, list) else setting.default
+        assert getattr(options, key.replace("-", "_")) == default, key
     schema = json_schema({code: rule.options for code, rule in load_rules().items()})
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,23 @@ def test_other_programs_get_them_by_place(tmp_path: Path) -> None:
 
 def test_a_table_known_to_be_small_is_read_as_a_whole(tmp_path: Path) -> None:
     assert found(lint(tmp_path, HEAD + "public,visits,9,9\npublic,sites,9,80\npublic,colours,9,12\n")) == []
+
+
+def test_how_many_rows_are_few_and_how_many_inserts_are_many_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "stats.csv"
+    path.write_text(HEAD + "public,visits,500,300\npublic,sites,9,80\npublic,colours,9,12\n")
+    options = Options(paths=("-",), preset="none", select=("RLS1",), stats=str(path))
+
+    def seen(small: int, many: int) -> list[tuple[str, str | None, str]]:
+        set_ = replace(options, small_rows=small, hot_inserts=many)
+        return found(check(set_, cwd=tmp_path, stdin=SQL))
+
+    assert seen(1000, 100_000) == []
+    assert seen(80, 501) == [("RLS101", "visits", "warning")]
+    assert seen(81, 500) == []
+    assert seen(12, 500) == [("RLS101", "visits", "error"), ("RLS106", "colours", "warning")]
+    # nothing is small, whatever the statistics say
+    assert seen(0, 501) == [("RLS101", "visits", "warning"), ("RLS106", "colours", "warning")]
 
 
 def test_statistics_overrule_a_name(tmp_path: Path) -> None:

@@ -19,8 +19,6 @@ from rlslint.rewrite.privileges import has_any_column
 from rlslint.rewrite.recursion import clauses_of
 from rlslint.rewrite.rowsecurity import PolCmd, applicable_quals
 
-API_ROLES = ("anon", "authenticated", "web_anon")
-
 
 def reachable(facts: Facts, schema: Oid) -> bool:
     """Whether clients may come to the schema: it is exposed, or nothing says which are and privileges alone decide."""
@@ -35,14 +33,20 @@ def exposed(facts: Facts, schema: Oid) -> bool:
 def client_roles(facts: Facts) -> tuple[Oid, ...]:
     """Roles that requests run as and that row security binds: those of the API where there are any, else every role
     that is neither superuser nor bypasses row security. PUBLIC last, for roles that no file names. Of twins the first."""
+    api = api_roles(facts)
     bound = [role for role in facts.catalog.roles if not role.rolsuper and not role.rolbypassrls and role.known]
-    named = [role for role in bound if role.rolname in API_ROLES]
+    named = [role for role in bound if role.rolname in api]
     entry = facts.catalog.find_role("authenticator")
     if entry is not None:
         members = {role for role, _ in entry.memberof}
         named += [role for role in bound if role.oid in members and role not in named]
     others = others_of(facts.twins)
     return (*(role.oid for role in named or bound if not _predefined(role) and role.oid not in others), PUBLIC)
+
+
+def api_roles(facts: Facts) -> frozenset[str]:
+    """Names of the roles that an API's requests run as."""
+    return frozenset((*facts.anonymous_roles, *facts.signed_in_roles))
 
 
 def _predefined(role: Role) -> bool:

@@ -14,7 +14,7 @@ from rlslint.catalog.twins import Twins, others_of, told_apart, twins
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor
-from rlslint.plan.signed_out import ANON, never_for_nobody
+from rlslint.plan.signed_out import ANONYMOUS_ROLES, SIGNED_IN_ROLES, never_for_nobody
 from rlslint.plan.simplify import Simplifier
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
@@ -223,6 +223,9 @@ class Facts:
     policy_changes: tuple[PolicyChange, ...] = ()
     exposed: frozenset[str] | None = None
     """Names of the schemas that an API serves; None where neither preset nor configuration says."""
+    anonymous_roles: tuple[str, ...] = ANONYMOUS_ROLES
+    """What requests without a user run as, by name."""
+    signed_in_roles: tuple[str, ...] = SIGNED_IN_ROLES
     connects_as_owner: bool = False
     user_editable_claims: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
@@ -236,6 +239,8 @@ class Facts:
     """n_live_tup of the tables that ``--stats`` tells of."""
     inserted: Mapping[Oid, int] = field(default_factory=dict)
     """n_tup_ins of the same."""
+    small_rows: int = SMALL
+    """A table of fewer rows is small."""
     predictor: Predictor | None = None
     """What made ``plans``, for what checks ask besides."""
     twins: Twins = field(default_factory=dict)
@@ -272,7 +277,7 @@ class Facts:
 
     def small(self, relid: Oid) -> bool:
         """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does."""
-        return self.rows.get(relid, SMALL) < SMALL
+        return relid in self.rows and self.rows[relid] < self.small_rows
 
     @cached_property
     def tables(self) -> tuple[Relation, ...]:
@@ -361,11 +366,11 @@ class Facts:
 
     def passing(self, role: Oid, clauses: tuple[PolicyClause, ...]) -> tuple[PolicyClause, ...]:
         """Those of the conditions that may let the role through: not constantly false, and not asking for a signed-in
-        user whom a request as anon never has."""
+        user whom a request as anonymous never has."""
         live = tuple(one for one in clauses if not self.never_true((one,)))
-        if self.catalog.rolname(role) != ANON:
+        if self.catalog.rolname(role) not in self.anonymous_roles:
             return live
-        return tuple(one for one in live if not never_for_nobody(self.catalog, one.expr))
+        return tuple(one for one in live if not never_for_nobody(self.catalog, one.expr, self.anonymous_roles))
 
     def never_true(self, clauses: tuple[PolicyClause, ...]) -> bool:
         """Whether each of these conditions is the constant false (or NULL), or there is none: they let nothing

@@ -9,24 +9,26 @@ from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRoles
 from rlslint.checks.policy_scans import whole_scans
 from rlslint.nodes.primnodes import Expr
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.signed_out import ANON, holds_only_for, names_who_asks, never_for_nobody, roles_asked_for
+from rlslint.plan.signed_out import holds_only_for, names_who_asks, never_for_nobody, roles_asked_for
 
 
 def check(facts: Facts) -> Iterator[Match]:
-    """One match a policy that asks who the session's user is, on a table that anon reads from end to end for it."""
+    """One match a policy that asks who the session's user is, on a table that requests without a user read from end to
+    end for it."""
+    anonymous, signed_in = facts.anonymous_roles, facts.signed_in_roles
     found: dict[Policy, AccessPlan] = {}
     for plan in whole_scans(facts):
-        if facts.catalog.rolname(plan.role) != ANON or plan.row_security.bypass is not None:
+        if facts.catalog.rolname(plan.role) not in anonymous or plan.row_security.bypass is not None:
             continue
         for clause in (clause for quals in plan.row_security.security_quals for clause in quals.permissive):
-            if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr):
+            if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr, anonymous):
                 found.setdefault(clause.policy, plan)
     for policy, plan in found.items():
         if policy.origin is None:
             continue
         relation = facts.catalog.relations[plan.relid]
         others = [
-            role for role in facts.holders(relation) if facts.catalog.rolname(role) not in (ANON, "authenticated")
+            role for role in facts.holders(relation) if facts.catalog.rolname(role) not in (*anonymous, *signed_in)
         ]
         need: Need = NeedNote("name the roles that the policy is meant for: TO ...")
         if not others and policy.polqual is not None:
@@ -43,11 +45,12 @@ def check(facts: Facts) -> Iterator[Match]:
 
 
 def _meant(facts: Facts, policy: Policy, condition: Expr) -> NeedRoles | None:
-    """The one role that can pass; None where a role of the project's own may be meant, too, or nobody can tell."""
+    """The roles that can pass; None where a role of the project's own may be meant, too, or nobody can tell."""
     asked = roles_asked_for(facts.catalog, condition)
-    signed_in = facts.catalog.find_role("authenticated")
-    if asked <= {"authenticated"} and signed_in is not None:
-        return NeedRoles(policy, (signed_in.oid,), "nobody but a signed-in user passes this policy")
+    found = (facts.catalog.find_role(name) for name in facts.signed_in_roles)
+    signed_in = tuple(role.oid for role in found if role is not None)
+    if asked <= set(facts.signed_in_roles) and signed_in:
+        return NeedRoles(policy, signed_in, "nobody but a signed-in user passes this policy")
     for name in asked:
         role = facts.catalog.find_role(name)
         if role is not None and holds_only_for(facts.catalog, condition, name):

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Policy, Relation, StoredExpr
-from rlslint.checks.exposure import API_ROLES, clients_with, reachable, restrictions
+from rlslint.checks.exposure import api_roles, clients_with, reachable, restrictions
 from rlslint.checks.globs import means_table
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
@@ -62,7 +62,7 @@ def _roles(
     condition = _condition(policy, command)
     if condition is None:
         return ()
-    named = set(policy.polroles)
+    named, api = set(policy.polroles), api_roles(facts)
     clients = clients_with(facts, relation, privilege)
     if not relation.relacl and not clients:
         # grants are made elsewhere: whom the policy names is all that is known
@@ -73,7 +73,7 @@ def _roles(
     return tuple(
         role
         for name, role in allowed.items()
-        if (PUBLIC in named or name in API_ROLES)
+        if (PUBLIC in named or name in api)
         and is_true(facts.simplifier(role).qual_expr(condition.expr))
         and not restrictions(facts, relation.oid, role, command)
     )

@@ -26,7 +26,7 @@ def check(facts: Facts) -> Iterator[Match]:
         open_to = {
             role: commands
             for role in applied
-            if facts.catalog.rolname(role) != "authenticated"
+            if facts.catalog.rolname(role) not in facts.signed_in_roles
             and not is_true(facts.simplifier(role).qual_expr(clause.expr))
             and (commands := tuple(one for one in _commands(clause) if _open(facts, clause, role, one)))
         }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Proc
-from rlslint.checks.exposure import API_ROLES, enters, exposed, policy_functions, signature
+from rlslint.checks.exposure import enters, exposed, policy_functions, signature
 from rlslint.checks.globs import means_function
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
@@ -57,7 +57,7 @@ def check(facts: Facts, *, allowed_functions: tuple[str, ...]) -> Iterator[Match
 def _anonymous(facts: Facts, proc: Proc) -> tuple[Oid, ...]:
     """Roles of requests without a user that may execute it."""
     catalog = facts.catalog
-    names = (role for role in catalog.roles if role.rolname in API_ROLES and role.rolname != "authenticated")
+    names = (role for role in catalog.roles if role.rolname in facts.anonymous_roles)
     roles = [role.oid for role in names] or [PUBLIC]
     return tuple(
         role

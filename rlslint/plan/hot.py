@@ -36,11 +36,15 @@ class Hot:
 
 
 def hot_tables(
-    catalog: Catalog, globs: Sequence[str] = (), inserted: Mapping[Oid, int] | None = None
+    catalog: Catalog,
+    globs: Sequence[str] = (),
+    inserted: Mapping[Oid, int] | None = None,
+    many: int = HOT_INSERTS,
 ) -> dict[Oid, Hot]:
     """Tables that look hot, or are said to be by ``globs`` (of ``table`` or ``schema.table``).
 
-    Of a table that the statistics tell of (``inserted``: n_tup_ins), they decide and nothing is guessed. Otherwise one
+    Of a table that the statistics tell of (``inserted``: n_tup_ins), they decide (from ``many`` on) and nothing is
+    guessed. Otherwise one
     piece of circumstantial evidence is not enough: a name the field uses for such tables, or two others together.
     """
     found: dict[Oid, Hot] = {}
@@ -52,7 +56,7 @@ def hot_tables(
             found[relation.oid] = Hot((f"named by --hot {told[0]}",), told=True)
             continue
         if inserted is not None and relation.oid in inserted:
-            if inserted[relation.oid] >= HOT_INSERTS:
+            if inserted[relation.oid] >= many:
                 said = f"{inserted[relation.oid]:,} rows were inserted, says --stats"
                 found[relation.oid] = Hot((said,), told=True)
             continue

@@ -3,6 +3,7 @@ the session functions NULL, as they are for such a request."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
@@ -25,30 +26,34 @@ from rlslint.plan import clauses
 
 _NULL_WITHOUT_USER: Final = frozenset({"auth.uid", "auth.email", "auth.user_id"})
 _ROLE: Final = "auth.role"
-ANON: Final = "anon"
+ANONYMOUS_ROLES: Final = ("anon", "web_anon")
+"""What an API's requests without a user run as: Supabase's and Neon's, and PostgREST's tutorial's."""
+SIGNED_IN_ROLES: Final = ("authenticated",)
+"""What those with one run as."""
 
 
-def never_for_nobody(catalog: Catalog, expr: Expr) -> bool:
-    """Whether the condition certainly is false or NULL for a request without a user."""
+def never_for_nobody(catalog: Catalog, expr: Expr, anonymous: Collection[str]) -> bool:
+    """Whether the condition certainly is false or NULL for a request without a user, which runs as one of the
+    ``anonymous`` roles."""
     match expr:
         case BoolExpr(op="and", args=args):
-            return any(never_for_nobody(catalog, arg) for arg in args)
+            return any(never_for_nobody(catalog, arg, anonymous) for arg in args)
         case BoolExpr(op="or", args=args):
-            return all(never_for_nobody(catalog, arg) for arg in args)
+            return all(never_for_nobody(catalog, arg, anonymous) for arg in args)
         case NullTest(arg=arg, is_null=False):
-            return _null(catalog, arg)
+            return _null(catalog, arg, anonymous)
         case OpExpr(kind="op", args=(left, right)):
             if _is_role(catalog, left) or _is_role(catalog, right):
-                return _another_role(catalog, expr)
-            return _null(catalog, expr)
+                return _another_role(catalog, expr, anonymous)
+            return _null(catalog, expr, anonymous)
         case SubLink(kind=SubLinkType.EXISTS, subselect=query) if not query.has_aggs and query.setop is None:
-            return query.where is not None and never_for_nobody(catalog, query.where)
+            return query.where is not None and never_for_nobody(catalog, query.where, anonymous)
         case SubLink(kind=SubLinkType.ANY, subselect=query, lefthand=left):
             if query.setop is not None or query.has_aggs:
                 return False
-            empty = query.where is not None and never_for_nobody(catalog, query.where)
-            return empty or all(_null(catalog, one) for one in left)
-    return _null(catalog, expr)
+            empty = query.where is not None and never_for_nobody(catalog, query.where, anonymous)
+            return empty or all(_null(catalog, one, anonymous) for one in left)
+    return _null(catalog, expr, anonymous)
 
 
 def roles_asked_for(catalog: Catalog, expr: Expr) -> frozenset[str]:
@@ -82,25 +87,25 @@ def holds_only_for(catalog: Catalog, expr: Expr, role: str) -> bool:
     return False
 
 
-def _null(catalog: Catalog, expr: Expr) -> bool:
+def _null(catalog: Catalog, expr: Expr, anonymous: Collection[str]) -> bool:
     match expr:
         case Const(value=None):
             return True
         case RelabelType(arg=arg) | CoerceViaIO(arg=arg) | ArrayCoerceExpr(arg=arg):
-            return _null(catalog, arg)
+            return _null(catalog, arg, anonymous)
         case FuncExpr(args=args):
             proc = catalog.procs.get(expr.funcid)
             if proc is None:
                 return False
             if catalog.qualified_name(proc) in _NULL_WITHOUT_USER:
                 return True
-            return proc.proisstrict and any(_null(catalog, arg) for arg in args)
+            return proc.proisstrict and any(_null(catalog, arg, anonymous) for arg in args)
         case OpExpr(kind="op", args=args) | ScalarArrayOpExpr(args=args):
-            return clauses.is_strict_op(catalog, expr.opno) and any(_null(catalog, arg) for arg in args)
+            return clauses.is_strict_op(catalog, expr.opno) and any(_null(catalog, arg, anonymous) for arg in args)
         case SubLink(kind=SubLinkType.EXPR, subselect=query) if query.setop is None and len(query.targets) == 1:
             if not query.fromlist:
-                return _null(catalog, query.targets[0].expr)
-            return not query.has_aggs and query.where is not None and never_for_nobody(catalog, query.where)
+                return _null(catalog, query.targets[0].expr, anonymous)
+            return not query.has_aggs and query.where is not None and never_for_nobody(catalog, query.where, anonymous)
     return False
 
 
@@ -111,9 +116,9 @@ def _is_role(catalog: Catalog, expr: Expr) -> bool:
     return proc is not None and catalog.qualified_name(proc) == _ROLE
 
 
-def _another_role(catalog: Catalog, expr: OpExpr) -> bool:
+def _another_role(catalog: Catalog, expr: OpExpr, anonymous: Collection[str]) -> bool:
     """``auth.role() = 'authenticated'``."""
     operator = catalog.operators.get(expr.opno)
     values = [clauses.strip_relabel(arg) for arg in expr.args]
     names = [one.value for one in values if isinstance(one, Const)]
-    return operator is not None and operator.oprname == "=" and names != [] and ANON not in names
+    return operator is not None and operator.oprname == "=" and names != [] and not set(names) & set(anonymous)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
-from rlslint.plan.signed_out import ANON
+from rlslint.plan.signed_out import ANONYMOUS_ROLES
 from rlslint.verify.request import TIMED_OUT
 
 _NUMBERS: Final = frozenset(
@@ -60,7 +60,7 @@ def _setting(kind: str, user: int) -> str:
 @contextmanager
 def acting(connection: Connection, role: str, user: int, settings: Mapping[str, str], limit_ms: int) -> Iterator[None]:
     """A transaction as the role and user, rolled back at the end. A request as anon brings no user."""
-    sub = {} if role == ANON else {"sub": user_id(user)}
+    sub = {} if role in ANONYMOUS_ROLES else {"sub": user_id(user)}
     claims = json.dumps({**sub, "role": role})
     with connection.transaction(force_rollback=True):
         values: Mapping[str, str] = {
