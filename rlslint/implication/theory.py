@@ -5,7 +5,7 @@ A conflict is only reported where there is one, by these laws; so what is refute
 - a comparison that is true has no NULL side; of a strict function's result that is not NULL no argument is.
 - equality of one type is an equivalence (union-find), and where equal values are the same value (values.IDENTITY), terms
   that differ only in equal arguments are the same term (congruence), for what differs at each call was told apart before.
-- NULLIF(a, b) that is not NULL is a; current_setting() is NULL where it raises an error, for nothing passes then.
+- NULLIF(a, b) that is not NULL is a, and not b; current_setting() is NULL where it raises an error, for nothing passes then.
 - of two values exactly one of <, =, > is true; constants are compared as values.order tells; what it cannot tell is no
   conflict but makes the answer uncertain.
 """
@@ -127,7 +127,11 @@ class Theory:
         there = self._there(compares, nulls, opaque)
         gone = {self._find(fact.term) for fact in nulls if fact.is_null}
         gone.update(self._find(term) for term in self._parent if isinstance(term, Const) and term.value is None)
-        return not there.isdisjoint(gone)
+        return not there.isdisjoint(gone) or any(
+            isinstance(term, OpExpr) and term.kind == "nullif" and self.same(*term.args)
+            for term in self._parent
+            if self._find(term) in there
+        )
 
     def _there(self, compares: list[Compare], nulls: list[Null], opaque: list[Opaque]) -> set[Expr]:
         """Classes of terms that are not NULL."""

@@ -15,6 +15,7 @@ there is only one, so it stays opaque as well.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -57,11 +58,12 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan import clauses
 from rlslint.plan.simplify import Simplifier
+from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 
 _OPERATORS: Final[dict[str, Operator]] = {"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _ORDERED: Final = frozenset(
-    {
+    (
         16,
         17,
         18,
@@ -85,7 +87,7 @@ _ORDERED: Final = frozenset(
         1700,
         2950,
         3500,
-    }
+    )
 )
 """Types whose built-in comparisons are a total order (btree), anyenum among them."""
 _TRUE_CONST: Final = Const(type=16, value="true")
@@ -117,13 +119,13 @@ def _truth(scope: Scope, expr: Expr, *, wanted: bool) -> Formula:
             parts = [_truth(scope, arg, wanted=wanted) for arg in args]
             return conjunction(parts) if (op == "and") == wanted else disjunction(parts)
         case NullTest(arg=arg, is_null=is_null) if not isinstance(arg, RowExpr):
-            return _null(scope, arg, is_null=is_null == wanted)
+            return _without_error(scope, _null(scope, arg, is_null=is_null == wanted), arg)
         case BooleanTest():
-            return _boolean_test(scope, expr, wanted=wanted)
+            return _without_error(scope, _boolean_test(scope, expr, wanted=wanted), expr.arg)
         case OpExpr(kind="op", args=(left, right)):
             return _comparison(scope, expr, expr.opno, left, right, wanted=wanted)
         case OpExpr(kind="distinct", args=(left, right)):
-            return _distinct(scope, expr, left, right, wanted=wanted)
+            return _without_error(scope, _distinct(scope, expr, left, right, wanted=wanted), left, right)
         case ScalarArrayOpExpr():
             return _array(scope, expr, wanted=wanted)
         case CaseExpr(whens=whens, default=default):
@@ -133,18 +135,40 @@ def _truth(scope: Scope, expr: Expr, *, wanted: bool) -> Formula:
                 rest = disjunction(
                     (conjunction((met, _truth(scope, result, wanted=wanted))), conjunction((negated(met), rest)))
                 )
-            return rest
+            return _without_error(scope, rest, expr)
         case CoalesceExpr(name="coalesce", args=args):
             rest = FALSE
             for arg in reversed(args):
                 unknown = conjunction((negated(holds(scope, arg)), negated(fails(scope, arg))))
                 rest = disjunction((_truth(scope, arg, wanted=wanted), conjunction((unknown, rest))))
-            return rest
+            return _without_error(scope, rest, expr)
         case SubLink():
             return _subquery(scope, expr, wanted=wanted)
         case Var():
             return Compare("=", scope.term(expr), _TRUE_CONST if wanted else _FALSE_CONST)
     return _opaque(scope, expr, wanted=wanted)
+
+
+def _without_error(scope: Scope, formula: Formula, *evaluated: Expr) -> Formula:
+    """The formula, where what is evaluated for it raises no error: a setting that current_setting(name) is asked for is
+    there. Of a comparison that is true this is known already; NULL tests and their like are true without it."""
+    asked = [call for expr in evaluated for call in _asked_settings(scope, expr)]
+    return conjunction((formula, *(Null(scope.term(call), False) for call in asked))) if asked else formula
+
+
+def _asked_settings(scope: Scope, expr: Expr) -> Iterator[FuncExpr]:
+    """Calls of current_setting() that raise 42704 where the setting is missing, and are evaluated whenever ``expr`` is."""
+    match expr:
+        case FuncExpr(args=(Const(value=str()), *more)) if is_current_setting(scope.catalog.procs.get(expr.funcid)):
+            if all(isinstance(one, Const) and one.value == "false" for one in more):
+                yield expr
+        case CoalesceExpr(args=(first, *_)) | BoolExpr(args=(first, *_)) | CaseExpr(whens=((first, _), *_)):
+            yield from _asked_settings(scope, first)
+        case SubLink():
+            return
+        case _:
+            for child in expr.children():
+                yield from _asked_settings(scope, child)
 
 
 def _opaque(scope: Scope, expr: Expr, *, wanted: bool) -> Formula:
@@ -164,6 +188,10 @@ def _null(scope: Scope, expr: Expr, *, is_null: bool) -> Formula:
     if isinstance(expr, CoalesceExpr) and expr.name == "coalesce":
         every = conjunction(_null(scope, arg, is_null=True) for arg in expr.args)
         return every if is_null else negated(every)
+    if isinstance(expr, OpExpr) and expr.kind == "nullif" and _operator(scope, expr.opno) == "=":
+        left, right = expr.args
+        gone = disjunction((_null(scope, left, is_null=True), compare(scope, "=", left, right)))
+        return gone if is_null else negated(gone)
     return Null(scope.term(expr), is_null)
 
 
@@ -224,13 +252,13 @@ def _split(scope: Scope, expr: Expr, opno: Oid, one: Expr, other: Expr, *, first
                         conjunction((_null(scope, arg, is_null=True), rest)),
                     )
                 )
-            return rest
+            return _without_error(scope, rest, one)
         case CaseExpr(whens=whens, default=default) if len(whens) <= 6:
             rest = FALSE if default is None else with_value(default)
             for condition, result in reversed(whens):
                 met = holds(scope, condition)
                 rest = disjunction((conjunction((met, with_value(result))), conjunction((negated(met), rest))))
-            return rest
+            return _without_error(scope, rest, one)
     return None
 
 
