@@ -16,6 +16,7 @@ from typing import Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.findings import SEVERITIES, Finding
 from rlslint.source.changed import Changes, tree_at
+from rlslint.source.discover import is_aside
 from rlslint.source.model import InputError, Limits, Project
 from rlslint.source.read import load_projects, shown_path
 from rlslint.touched import Causes, Dependents, Origins
@@ -80,11 +81,15 @@ def concerns(changes: Changes, project: Project, cwd: Path) -> bool:
 
 def outside(changes: Changes, read: Container[str], cwd: Path) -> list[tuple[str, str]]:
     """Of the changed files that speak of policies and that nothing read, the first, with the reason and how many more
-    there are. A project may hold SQL of many kinds: what makes no policy is passed over."""
+    there are. A project may hold SQL of many kinds: what makes no policy is passed over, and so are tests and rollbacks."""
     found = [
         shown_path(path, cwd)
         for path in sorted(changes.added | changes.altered)
-        if path.suffix == ".sql" and shown_path(path, cwd) not in read and path.is_file() and _speaks(path)
+        if path.suffix == ".sql"
+        and shown_path(path, cwd) not in read
+        and path.is_file()
+        and not is_aside(changes.root, path)
+        and _speaks(path)
     ]
     others = f" (and {len(found) - 1} more like it)" if found[1:] else ""
     return [(path, f"it speaks of policies, and lies outside of what is read{others}") for path in found[:1]]

@@ -310,6 +310,9 @@ def test_changed_policies_outside_of_what_is_read_are_said_once(repository: Repo
         "sql/1_later.sql": "alter  table notes\n  force row level security;\n",
         "sql/2_later.sql": POLICY,
         "sql/3.md": POLICY,
+        "rollbacks/003_more.sql": POLICY,
+        "sql/003_more.down.sql": POLICY,
+        "tests/policies.sql": POLICY,
     }.items():
         (repository / name).parent.mkdir(exist_ok=True)
         (repository / name).write_text(text)

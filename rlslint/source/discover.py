@@ -16,6 +16,7 @@ from rlslint.source.layouts import sqitch
 from rlslint.source.layouts.detect import CERTAIN, LIKELY, POSSIBLE, folder_layout, other_database
 from rlslint.source.layouts.graphile import migrations_folder
 from rlslint.source.layouts.listing import (
+    IGNORED_FOLDERS,
     Listing,
     entries,
     head,
@@ -25,6 +26,7 @@ from rlslint.source.layouts.listing import (
     natural,
     sql_files,
     subfolders,
+    undoes,
 )
 
 _WHOLE_TREE: Final = frozenset({"sqitch", "prisma", "hasura", "graphile-migrate", "drizzle", "flyway", "declarative"})
@@ -189,6 +191,13 @@ def _by_configuration(folder: Path) -> Found | None:
             others = tuple((one, f"{path.name} is the whole schema") for one in sql_files(folder) if one != path)
             return Found(folder, "dump", CERTAIN, Listing((path,), others))
     return None
+
+
+def is_aside(root: Path, path: Path) -> bool:
+    """Whether a file lies among old, example or test files, other people's, or those that undo migrations."""
+    folder = path.parent
+    inside = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
+    return undoes(path) or _is_side(root, folder) or not IGNORED_FOLDERS.isdisjoint(inside)
 
 
 def _is_side(root: Path, folder: Path) -> bool:

@@ -49,15 +49,15 @@ def _reasons(proposer: Proposer, judge: Judge, finding: Finding) -> Iterator[str
 
 
 def _tried(judge: Judge, finding: Finding, proposal: Proposal) -> Iterator[str]:
-    tried = "; ".join(dict.fromkeys(one.title for one in proposal))
+    tried = f'"{"; ".join(dict.fromkeys(one.title for one in proposal))}"'
     verdict = judge.judge([one.up for one in proposal])
     if verdict.rejected is not None:
-        yield f"{tried}: PostgreSQL would refuse it ({verdict.rejected})"
+        yield f"{tried} was tried, and PostgreSQL would refuse it ({verdict.rejected})"
     elif finding_key(finding) not in verdict.gone:
-        yield f"{tried}: the finding would stay"
+        yield f"{tried} was tried, and the finding would stay"
     elif verdict.new:
         codes = ", ".join(sorted({new.rule.code for new in verdict.new}))
-        yield f"{tried}: {codes} would come in its place"
+        yield f"{tried} was tried, and {codes} would come in its place"
 
 
 def _inside(writing: Writing, need: NeedRewrite) -> Iterator[str]:
