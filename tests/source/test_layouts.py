@@ -33,6 +33,17 @@ CASES = {
         },
         ["select 1", "select 2"],
     ),
+    "supabase with rollbacks": (
+        {
+            "supabase/migrations/007_a.sql": "select 1",
+            "supabase/migrations/007_a_rollback.sql": "select 9",
+            # the only one of its number: a migration like any other
+            "supabase/migrations/008_b_rollback.sql": "select 2",
+            "supabase/migrations/009_c.down.sql": "select 9",
+            "supabase/migrations/009_c.sql": "select 3",
+        },
+        ["select 1", "select 2", "select 3"],
+    ),
     "flyway": (
         {
             "db/V1_10__late.sql": "select 3",
@@ -127,7 +138,7 @@ CASES = {
 def test_detected_from_the_root(layout: str, tmp_path: Path) -> None:
     files, expected = CASES[layout]
     found = project(tmp_path, files)
-    assert found.layout == layout
+    assert found.layout == layout.split()[0]
     assert ran(found) == expected
     assert found.reported is None
 

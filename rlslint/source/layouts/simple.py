@@ -35,7 +35,8 @@ _ATLAS_IGNORED: Final = re.compile(r"^--[ \t]*atlas:sum[ \t]+ignore\b", re.MULTI
 def supabase(folder: Path) -> Listing:
     """By name; ``digits_name.sql`` only, and not the init file of the CLI's first releases (pkg/migration/list.go).
 
-    In a folder where the CLI would run nothing, every file by name: a linter still helps.
+    In a folder where the CLI would run nothing, every file by name: a linter still helps. ``007_x_rollback.sql`` beside
+    ``007_x.sql`` is run by hand, if ever: the CLI records versions, and a second one of a number ends it with 23505.
     """
     found = sql_files(folder)
     named = [path for path in found if SUPABASE.match(path.name)]
@@ -45,6 +46,9 @@ def supabase(folder: Path) -> Listing:
     skipped = [
         (path, "the Supabase CLI runs only files named <digits>_<name>.sql") for path in found if path not in known
     ]
+    up = without_down_files(named)
+    numbers = {leading_number(path.name) for path in up}
+    named = [path for path in named if path in up or leading_number(path.name) not in numbers]
     first = _SUPABASE_INIT.match(named[0].name)
     if first and first[1] < _SUPABASE_FIRST:
         skipped.append((named.pop(0), "the Supabase CLI passes over an init file older than 2021-12-09"))
