@@ -69,3 +69,14 @@ def test_they_belong_to_a_database(tmp_path: Path, key: str) -> None:
     options = load_options(tmp_path)
     name = key.replace("-", "_")
     assert (getattr(options, name), dict(options.databases)["b"][name]) == (("a",), ("b",))
+
+
+def test_they_are_no_twins_of_roles_with_the_same_rights(tmp_path: Path) -> None:
+    """What is true of several roles with equal rights is looked at for one of them, and these differ by what they are."""
+    others = "".join(f"CREATE ROLE b{n} NOLOGIN;\n" for n in range(8))
+    both = ", ".join(["visitor", "customer", *(f"b{n}" for n in range(8))])
+    sql = SQL.replace("{nobody}, {user}", both).format(**NAMES)
+    sql = sql.replace("CREATE ROLE visitor", others + "CREATE ROLE visitor").replace("auth.uid() IS NULL OR ", "")
+    names = OURS.anonymous_roles + OURS.signed_in_roles
+    found = check(replace(OURS, select=("RLS302",)), cwd=tmp_path, stdin=sql).findings
+    assert [set(one.roles) for one in found] == [set(names)]

@@ -257,11 +257,18 @@ class Facts:
     def one_of_each(self) -> Facts:
         """The same with one role of those that only their names tell apart: what is found of it is found of all."""
         changed = {id(one): one for change in self.policy_changes for one in (*change.before, *change.after)}
-        found = told_apart(twins(self.catalog), changed.values(), (event.role for event in self.events))
+        found = told_apart(twins(self.catalog), changed.values(), self.told_apart)
         if not found:
             return self
         others = others_of(found)
         return replace(self, plans=tuple(plan for plan in self.plans if plan.role not in others), twins=found)
+
+    @cached_property
+    def told_apart(self) -> tuple[Oid, ...]:
+        """Roles that more than their rights tells apart: what they run in the files, or what the configuration calls
+        them."""
+        named = (self.catalog.find_role(name) for name in (*self.anonymous_roles, *self.signed_in_roles))
+        return (*(event.role for event in self.events), *(role.oid for role in named if role is not None))
 
     def with_twins(self, roles: tuple[Oid, ...]) -> tuple[Oid, ...]:
         """The roles with those that they stand for, in the order that they would have come in."""

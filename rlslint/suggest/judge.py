@@ -176,7 +176,7 @@ class Judge:
         plans: list[AccessPlan] = []
         # what our rules find of one role they find of those that only their names tell from it
         alike = {} if any(rule.own for rule in self._rules) else twins(self.catalog)
-        others = others_of(told_apart(alike, (), (event.role for event in self.facts.events)))
+        others = others_of(told_apart(alike, (), self.facts.told_apart))
         for relid in sorted(tables):
             known = {(plan.role, plan.statement): plan for plan in self._plans.get(relid, ())}
             relation = self.catalog.relations[relid]
