@@ -79,7 +79,7 @@ def add_roles(catalog: Catalog, need: NeedRoles) -> Suggestion:
     failing = ("other roles are to find nothing, also where what the policy reads is denied to them (42501)",)
     return Suggestion(
         kind="rewrite_policy",
-        title=f"name the roles it is meant for: TO {role_list(catalog, need.roles)}",
+        title=f"name the roles that {quote_identifier(policy.polname)} is meant for: TO {role_list(catalog, need.roles)}",
         applicability="conditional",
         assumes=(need.assumes, *(failing if reads else ())),
         up=f"{head}{role_list(catalog, need.roles)};",
