@@ -77,11 +77,25 @@ def hash_memory(pg_version: int) -> float:
     return (4 << 20) * (2.0 if pg_version >= 15 else 1.0)
 
 
+def row_width(relation: Relation) -> int:
+    """Bytes of a row, from its columns' widths (get_rel_data_width)."""
+    return sum(_WIDTH.get(attribute.atttypid, 32) for attribute in relation.attributes if not attribute.attisdropped)
+
+
 def relation_size(relation: Relation, rows: float) -> Size:
-    """Pages of a table of so many rows, from its columns' widths (get_rel_data_width)."""
-    width = sum(_WIDTH.get(attribute.atttypid, 32) for attribute in relation.attributes if not attribute.attisdropped)
-    per_page = max(1, (PAGE - 24) // (28 + width))
+    """Pages of a table of so many rows."""
+    per_page = max(1, (PAGE - 24) // (28 + row_width(relation)))
     return Size(rows, max(1.0, math.ceil(rows / per_page)))
+
+
+def memoized(inner: Cost, width: float, calls: float, distinct: float, pg_version: int) -> float:
+    """Cost of one of ``calls`` scans by ``distinct`` keys whose rows are kept in memory (cost_memoize_rescan)."""
+    entry = inner.rows * (width + 24 + 16) + 48
+    fit = max(1.0, hash_memory(pg_version) // entry)
+    evicted = 1.0 - min(fit, distinct) / distinct
+    hit = max(0.0, (calls - distinct) / calls) * (fit / max(distinct, fit))
+    kept = CPU_TUPLE * evicted + CPU_OPERATOR * evicted * inner.rows + CPU_OPERATOR * inner.rows
+    return inner.total * (1.0 - hit) + CPU_OPERATOR + kept
 
 
 def clamp(rows: float) -> float:

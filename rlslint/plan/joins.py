@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import Expr, OpExpr
+from rlslint.nodes.primnodes import Expr, OpExpr, Var
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat, Qual, Rel
@@ -108,6 +108,8 @@ def _joined(
         rows = min(rows, outer.cost.rows)
     made: list[JoinPath] = []
     once = rel.join in ("semi", "anti")
+    plain = not once or (rel.join == "semi" and _one_row(inner, quals))
+    distinct = _distinct_keys(flat, paths, quals, rel, outer) if plain else None
     for path in inner.paths(quals, max(1.0, outer.cost.rows)):
         again = path.cost.run / max(1.0, path.cost.rows) if once else path.cost.total
         total = outer.cost.total + outer.cost.rows * (max(again, 0.0) if once else path.cost.total)
@@ -115,6 +117,11 @@ def _joined(
             total += outer.cost.rows * path.cost.startup
         joined_cost = Cost(outer.cost.startup + path.cost.startup, total + rows * cost.CPU_TUPLE, rows)
         made.append(JoinPath(joined_cost, (*outer.scans, (rel.rtindex, path))))
+        if distinct is not None and any(qual.expr in path.conditions for qual in quals):
+            kept = cost.memoized(path.cost, inner.width, outer.cost.rows, distinct, catalog.pg_version)
+            total = outer.cost.total + path.cost.total + (outer.cost.rows - 1.0) * kept + rows * cost.CPU_TUPLE
+            joined_cost = Cost(outer.cost.startup + path.cost.startup, total, rows)
+            made.append(JoinPath(joined_cost, (*outer.scans, (rel.rtindex, path))))
     if any(_hash_clause(catalog, qual, rel) for qual in quals):
         for path in inner.paths():
             build = path.cost.total + path.cost.rows * (cost.CPU_OPERATOR + cost.CPU_TUPLE)
@@ -125,6 +132,32 @@ def _joined(
         total = outer.cost.total + cheapest.cost.total + outer.cost.rows * cheapest.cost.rows * cost.CPU_OPERATOR
         made.append(JoinPath(Cost(outer.cost.startup, total, rows), (*outer.scans, (rel.rtindex, cheapest))))
     return made
+
+
+def _distinct_keys(
+    flat: Flat, paths: dict[int, RelPaths], quals: Sequence[Qual], rel: Rel, outer: JoinPath
+) -> float | None:
+    """How many different keys the rows joined so far search the relation by (estimate_num_groups), if by columns of one
+    table: what is found for one need not be searched again (get_memoize_path). None where all may differ."""
+    keys = [
+        arg
+        for qual in quals
+        if isinstance(qual.expr, OpExpr)
+        for arg in qual.expr.args
+        if rel.rtindex not in relids(arg)
+    ]
+    columns = [column for key in keys if isinstance(column := clauses.strip_relabel(key), Var)]
+    sources = {column.varno for column in columns}
+    if len(columns) != len(keys) or len(sources) != 1 or outer.cost.rows < 2.0:
+        return None
+    source = flat.rel(sources.pop())
+    if source.relation is None:
+        return None
+    prepared = paths[source.rtindex]
+    every = max(prepared.selectivity.distinct(column.attnum) for column in columns)
+    rows = prepared.size.rows
+    share: float = 1.0 - (1.0 - min(1.0, outer.cost.rows / rows)) ** (rows / every)
+    return min(max(1.0, every * share), outer.cost.rows)
 
 
 def _hash_clause(catalog: Catalog, qual: Qual, rel: Rel) -> bool:
@@ -143,19 +176,24 @@ def remove_useless(flat: Flat, paths: dict[int, RelPaths], needed: frozenset[int
         quals = [qual for qual in flat.joins if rel.rtindex in qual.relids]
         if len({other for qual in quals for other in qual.relids} - {rel.rtindex}) > 1:
             continue
-        unique = any(
-            isinstance(qual.expr, OpExpr)
-            and any(
-                paths[rel.rtindex].selectivity.unique(getattr(clauses.strip_relabel(arg), "attnum", 0))
-                for arg in qual.expr.args
-                if relids(arg) == {rel.rtindex}
-            )
-            for qual in quals
-        )
-        if unique:
+        if _one_row(paths[rel.rtindex], quals):
             flat.rels = [one for one in flat.rels if one is not rel]
             flat.dropped += [qual.expr for qual in [*rel.quals, *rel.late]]
             flat.joins = [qual for qual in flat.joins if rel.rtindex not in qual.relids]
+
+
+def _one_row(prepared: RelPaths, quals: Sequence[Qual]) -> bool:
+    """Whether a key of the relation is compared, so that it has one row at most for each row of the others: a semijoin is
+    a plain join then (reduce_unique_semijoins)."""
+    return any(
+        isinstance(qual.expr, OpExpr)
+        and any(
+            prepared.selectivity.unique(getattr(clauses.strip_relabel(arg), "attnum", 0))
+            for arg in qual.expr.args
+            if relids(arg) == {prepared.rel.rtindex}
+        )
+        for qual in quals
+    )
 
 
 def needed_outside(exprs: Sequence[Expr]) -> frozenset[int]:

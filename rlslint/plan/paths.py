@@ -104,6 +104,14 @@ class RelPaths(RelIndexes):
         """Rows that pass the relation's own conditions."""
         return cost.clamp(self.size.rows * self.selectivity.of_all([qual.expr for qual in self.rel.quals]))
 
+    @property
+    def width(self) -> float:
+        """Bytes of the columns that the query needs."""
+        relation = self.rel.relation
+        if relation is None:
+            return 32.0
+        return sum(cost.type_width(relation.column(number).atttypid) for number in self.used if number > 0)
+
     def paths(self, joins: Sequence[Qual] = (), loops: float = 1.0) -> list[Path]:
         """Ways to read it; ``joins`` are conditions whose other relations are known before each of ``loops`` scans."""
         key = (loops, *map(id, self.rel.quals), None, *map(id, joins))
