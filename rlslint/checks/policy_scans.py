@@ -7,6 +7,7 @@ from typing import Final
 
 from rlslint.checks.model import Facts
 from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr
+from rlslint.plan.clauses import is_true
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, SubqueryPlan
 from rlslint.plan.trees import pruned_by
 
@@ -17,11 +18,19 @@ _DEFEATED: Final = frozenset[Obstacle](
 
 
 def whole_scans(facts: Facts) -> Iterator[AccessPlan]:
-    """Plans that read every row of a table that is not known to be small, or every entry of an index on it."""
+    """Plans that read every row of a table that is not known to be small, or every entry of an index on it, to find those
+    that its policies let through: where one of them is constantly true, these are all."""
     for plan in facts.plans:
         if plan.statement in ("select", "update", "delete") and plan.error is None:
-            if plan.scan.reads_all and not facts.small(plan.relid):
+            if plan.scan.reads_all and not facts.small(plan.relid) and not _all_pass(plan):
                 yield plan
+
+
+def _all_pass(plan: AccessPlan) -> bool:
+    return all(
+        not quals.restrictive and any(is_true(one.expr) for one in quals.permissive)
+        for quals in plan.row_security.security_quals
+    )
 
 
 def missing_index(facts: Facts, arm: ArmMatch) -> bool:

@@ -58,9 +58,10 @@ def _match(facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups) -> 
     open_ones = [] if found else list(dict.fromkeys(group[0] for group in opened))
     apart = _by_statement(groups)
     more: dict[str, object] = {}
+    same = not open_ones and all(_say_the_same(plan) for plan in plans)
     if open_ones:
         more["open"] = [policy.polname for policy in open_ones]
-    elif len(apart) > 1:
+    elif len(apart) > 1 and not same:
         more["groups"] = "; ".join(apart)
     return Match(
         span=last.origin,
@@ -74,9 +75,14 @@ def _match(facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups) -> 
             "count": max(len(group) for group in groups),
         }
         | more,
-        message="open" if open_ones else "several" if more else None,
+        message="open" if open_ones else "same" if same else "several" if more else None,
         needs=_needs(facts, groups),
     )
+
+
+def _say_the_same(plan: AccessPlan) -> bool:
+    """Whether the conditions are equal: of A OR A the planner keeps one (process_duplicate_ors)."""
+    return len({clause.stored.expr for clause in _permissive(plan)}) == 1
 
 
 def _by_statement(groups: _Groups) -> list[str]:

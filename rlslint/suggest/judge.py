@@ -55,6 +55,8 @@ class Verdict:
     """Statements on tables that visit more rows than before."""
     refused: frozenset[tuple[Oid, StatementName]] = frozenset()
     """Statements on tables that fail whatever the rows, and did not before, or the other way round."""
+    broken: frozenset[tuple[Oid, StatementName]] = frozenset()
+    """Those of them that did not."""
 
 
 class Judge:
@@ -115,6 +117,12 @@ class Judge:
         former, heirs = change.dropped | change.policies, change.made | change.policies
         blamed = {key[:2] for key in before if key[2] in former}
         moved = {(one.rule.code, one.relid) for one in after if one.policy_oid in heirs} & blamed
+        # that no policy is left for a role is what a suggestion assumes of it: it never passed
+        failing = [
+            (old, new)
+            for old, new in self._changed(plans)
+            if old.error != new.error and (old.error, new.error) != (None, "42501")
+        ]
         return Verdict(
             gone=frozenset(
                 key
@@ -134,12 +142,8 @@ class Judge:
                 for old, new in self._changed(plans)
                 if row_visits(new, self.facts.rows) > row_visits(old, self.facts.rows)
             ),
-            refused=frozenset(
-                (new.relid, new.statement)
-                for old, new in self._changed(plans)
-                # that no policy is left for a role is what a suggestion assumes of it: it never passed
-                if old.error != new.error and (old.error, new.error) != (None, "42501")
-            ),
+            refused=frozenset((new.relid, new.statement) for _, new in failing),
+            broken=frozenset((new.relid, new.statement) for old, new in failing if old.error is None),
         )
 
     def _changed(self, plans: Sequence[AccessPlan]) -> Iterator[tuple[AccessPlan, AccessPlan]]:
