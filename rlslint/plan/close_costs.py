@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import Query
@@ -12,6 +12,7 @@ from rlslint.plan.flat import Flat
 from rlslint.plan.joins import JoinPath, best_join, wanted
 from rlslint.plan.minmax import end_scans
 from rlslint.plan.paths import OTHER_DATA, Path, RelPaths
+from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.trees import read_with
 
 
@@ -38,6 +39,22 @@ def scan_remarks(catalog: Catalog, path: Path, prepared: RelPaths) -> Iterator[s
         near += (one for one in others if one not in near and _decided_by_subplans(path, one))
         for one in near[:1]:
             yield f"{prepared.rel.name}: {path.words} and {one.words} cost about the same"
+
+
+def subplan_remarks(
+    prepared: RelPaths, taken: Sequence[PlannedSubLink], plan: Callable[[float], Sequence[PlannedSubLink]]
+) -> Iterator[str]:
+    """Which subqueries of a filter would be run otherwise, were there more or fewer rows to filter; ``plan`` takes the
+    number of rows."""
+    for data in OTHER_DATA:
+        differing = prepared.with_other_data(data)
+        if differing is None:
+            continue
+        rows = min(differing.paths(), key=lambda one: one.cost.total).cost.rows
+        for one, other in zip(taken, plan(rows), strict=False):
+            if one.evaluation != other.evaluation:
+                names = ", ".join(scan.name for scan in one.plan.scans)
+                yield f"the subquery over {names}: {one.evaluation} while {data.here}, {other.evaluation} when {data.there}"
 
 
 def _decided_by_subplans(path: Path, other: Path) -> bool:

@@ -72,7 +72,7 @@ def _with_one_constant(
     if not all(opnos.values()):
         return False
     for rel in flat.rels:
-        kept: dict[Expr, Qual] = {}
+        kept: list[Qual] = []
         for qual in rel.quals:
             new = qual
             if (
@@ -85,8 +85,9 @@ def _with_one_constant(
                 if not _among(chosen, (one, other)) and (_among(one, constants) or _among(other, constants)):
                     expr = OpExpr(type=BOOL, opno=opnos[member.type] or 0, args=(member, chosen), raw=qual.expr.raw)
                     new = replace(qual, expr=expr)
-            kept.setdefault(new.expr, new)
-        rel.quals = list(kept.values())
+            if not _among(new.expr, [one.expr for one in kept]):
+                kept.append(new)
+        rel.quals = kept
     for one in constants:
         if one is not chosen:
             flat.constant.append(Qual(OpExpr(type=BOOL, opno=opnos[one.type] or 0, args=(one, chosen))))

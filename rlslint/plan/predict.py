@@ -14,7 +14,7 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.alike import planned_as
 from rlslint.plan.arms import match_arms
 from rlslint.plan.calls import call_plans, uses_of
-from rlslint.plan.close_costs import scan_remarks
+from rlslint.plan.close_costs import scan_remarks, subplan_remarks
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
 from rlslint.plan.equivalences import equivalences
 from rlslint.plan.flat import Flat, Qual, Rel
@@ -245,9 +245,12 @@ class Predictor:
         rows = table_term(scan)
         visited = rows if scan.reads_all else ONE
         work.terms.append(rows)
-        sublinks = [
-            planned for qual in rel.quals for planned in planner.sublinks(qual.expr, path.cost.rows * 2.0, None)
-        ]
+
+        def filtering(rows: float) -> list[PlannedSubLink]:
+            return [one for qual in rel.quals for one in planner.sublinks(qual.expr, rows * 2.0, None)]
+
+        sublinks = filtering(path.cost.rows)
+        work.assumptions.update(dict.fromkeys(subplan_remarks(prepared, sublinks, filtering)))
         sublinks += [planned for qual in rel.once for planned in planner.sublinks(qual.expr, 1.0, None)]
         sublinks = shared(sublinks)
         owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))

@@ -42,6 +42,14 @@ SMALLER_TABLE = Case(
         "t.owner = items.owner AND t.org = (SELECT app.uid()) AND m.usr = app.uid() AND m.role = 'r1'))",
     ),
 )
+ROWS_OF_A_RANGE = Case(
+    ("CREATE INDEX m_usr ON members (usr)", "CREATE INDEX m_team ON members (team)"),
+    (
+        "CREATE POLICY p0 ON items TO app_user USING (team BETWEEN current_setting('app.team')::bigint AND 9 AND EXISTS "
+        "(SELECT 1 FROM teams t WHERE t.id = items.team AND EXISTS (SELECT 1 FROM members m WHERE m.team = t.id "
+        "AND m.usr = (SELECT app.uid()))))",
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +58,11 @@ SMALLER_TABLE = Case(
         (FIRST_MATCH, "select_by_key", "a hash table and a search per row cost about the same"),
         (SECOND_COLUMN, "delete", "i_team_owner is read from end to end"),
         (SMALLER_TABLE, "select", "while the tables are of one size, seq_scan when it is much smaller"),
+        (
+            ROWS_OF_A_RANGE,
+            "select",
+            "subplan while few rows lie in the range that is asked for, hashed_subplan when most do",
+        ),
         (FIRST_OF_FEW, "select", "the rows themselves when few rows do"),
         (SUBPLAN_DECIDES, "delete", "index_scan (i_owner_hash) and index_scan (i_team_owner) cost about the same"),
     ],

@@ -42,6 +42,7 @@ CONDITIONS = (
     "owner = me() OR (owner = 8 AND team = 7)",
     "team IN (1, 2) OR team = 8",
     "team IS NULL OR owner = me()",
+    "(owner = (SELECT me()) OR team = 3) AND org = (SELECT me()) AND (owner = (SELECT me()) OR team = 3) AND org = (SELECT me())",
     "team IN (SELECT m.team FROM members m WHERE m.usr = (SELECT me()) AND m.org = (SELECT me()) AND m.org = notes.org)",
     "team = (SELECT max(m.team) FROM members m WHERE m.usr = me())",
     "team = (SELECT min(m.usr) FROM members m)",

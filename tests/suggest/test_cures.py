@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from rlslint import pipeline
@@ -15,6 +17,7 @@ from rlslint.findings import Finding
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.migration import new_migration, write_files
 from rlslint.suggest.versions import next_numbers
+from tests.conftest import Server
 
 ARMS = """
 CREATE ROLE member NOLOGIN;
@@ -366,3 +369,41 @@ def test_a_check_and_the_policy_that_shares_its_condition_are_cured_together(tmp
     project, cure = pipeline.fix(options, cwd=tmp_path, unsafe=False)
     write_files(new_migration(project, cure.changes, cwd=tmp_path, now=datetime(2026, 1, 1)))
     assert "RLS101" not in {one.rule.code for one in _found(tmp_path, preset="supabase")}
+
+
+CLOSED_SCHEMA = """
+CREATE ROLE member NOLOGIN;
+CREATE SCHEMA app;
+{grant}
+CREATE FUNCTION app.tenant() RETURNS int LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('app.t', true), '')::int $$;
+CREATE FUNCTION app.is_staff() RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN current_user = 'staff'; END $$;
+CREATE FUNCTION app.may_see(t int) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT app.is_staff() OR t = app.tenant() $$;
+CREATE TABLE plans (id int PRIMARY KEY, tenant int NOT NULL, body text);
+CREATE INDEX plans_tenant_idx ON plans (tenant);
+ALTER TABLE plans ENABLE ROW LEVEL SECURITY;
+GRANT SELECT, DELETE ON plans TO member;
+CREATE POLICY own ON plans TO member USING (app.may_see(tenant));
+"""
+
+
+@pytest.mark.parametrize(
+    ("grant", "applicability"),
+    [("", "conditional"), ("GRANT USAGE ON SCHEMA app TO PUBLIC;", "safe")],
+)
+def test_a_body_in_the_place_of_its_call_needs_no_schema(tmp_path: Path, grant: str, applicability: str) -> None:
+    """A role without USAGE on the schema cannot call the helper that PostgreSQL puts in its place (42501)."""
+    (tmp_path / "0001_plans.sql").write_text(CLOSED_SCHEMA.format(grant=grant), encoding="utf-8")
+    offered = [one for finding in _found(tmp_path) for one in finding.suggestions if "in its place" in one.title]
+    assert {one.applicability for one in offered} == {applicability}
+    assert all(("USAGE on schema app" in " ".join(one.assumes)) == (applicability != "safe") for one in offered)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("grant", "fails"), [("", True), ("GRANT USAGE ON SCHEMA app TO PUBLIC;", False)])
+def test_the_server_looks_the_body_up_as_the_role(server: Server, grant: str, *, fails: bool) -> None:
+    with server.database() as connection:
+        connection.execute(CLOSED_SCHEMA.format(grant=grant).encode())
+        connection.execute(b"INSERT INTO plans VALUES (1, 1)")
+        connection.execute(b"SET ROLE member")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege) if fails else nullcontext():
+            connection.execute(b"SELECT * FROM plans")

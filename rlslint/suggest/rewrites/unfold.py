@@ -3,8 +3,9 @@
 Proof. PostgreSQL itself puts the body of such a function in the place of a call (inline_function in clauses.c): LANGUAGE
 sql, one SELECT of one expression without FROM, with the caller's rights and settings, not STRICT. The arguments here are
 columns and constants, which may be written as often as the body names them. Whoever runs the statement may EXECUTE the
-function, since PUBLIC may; what the body calls is asked for as the same role either way. A PL/pgSQL body that is nothing
-but RETURN of an expression gives that expression's value with the same rights, names that could be a column and an
+function, since PUBLIC may; what the body calls is asked for as the same role either way, but not the schemas that its names
+stand in: a role without USAGE there, whom the call fails for, passes afterwards, which is said. A PL/pgSQL body that is
+nothing but RETURN of an expression gives that expression's value with the same rights, names that could be a column and an
 argument left aside; one that is not declared STABLE looks at the tables anew each time (exec_eval_simple_expr).
 """
 
@@ -14,7 +15,8 @@ from collections.abc import Iterator
 
 from rlslint.analyze.deparse import resolve_text, same_shape
 from rlslint.analyze.entry import rejections, unknowns
-from rlslint.catalog.catalog import PUBLIC
+from rlslint.analyze.typename import quote_identifier
+from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Param, Var
@@ -78,15 +80,26 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
         return shift_levels(args[part.number - 1], level) if isinstance(part, Param) else part
 
     expected = mutate(body, put)
-    anew = proc.prolang == "plpgsql" and proc.provolatile == "v"
+    assumes = [f"whoever it is for has USAGE on schema {schema}" for schema in _closed_schemas(writing.catalog, body)]
+    if proc.prolang == "plpgsql" and proc.provolatile == "v":
+        assumes.append(f"{proc.proname}() gives one answer throughout a statement")
     yield Form(
         edits=((start, end, f"({' '.join(text.split())})"),),
         node=node,
         accepts=lambda new: same_shape(new, expected),
         title=f"the condition of {proc.proname}() in its place",
-        applicability="conditional" if anew else "safe",
-        assumes=(f"{proc.proname}() gives one answer throughout a statement",) if anew else (),
+        applicability="conditional" if assumes else "safe",
+        assumes=tuple(assumes),
     )
+
+
+def _closed_schemas(catalog: Catalog, body: Expr) -> list[str]:
+    """Schemas of the files whose functions the body calls by names that not everybody may look up: the body is parsed as
+    whoever runs the statement, a policy's condition as who made it (42501 for lack of USAGE)."""
+    procs = (catalog.procs.get(node.funcid) for node, _ in walk_deep(body) if isinstance(node, FuncExpr))
+    schemas = {proc.pronamespace: None for proc in procs if proc is not None}
+    rows = [row for oid in schemas if (row := catalog.namespaces.get(oid)) is not None and row.origin is not None]
+    return [quote_identifier(row.nspname) for row in rows if (PUBLIC, "usage") not in row.nspacl]
 
 
 def _conflicts(proc: Proc, body: Expr) -> bool:
