@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -44,6 +46,13 @@ class Server:
     def database(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         """A connection (autocommit) to an empty database that is dropped afterwards, with the roles it made."""
         return self.embedded.scratch_database()
+
+
+def skip_without_index(done: subprocess.CompletedProcess[str]) -> None:
+    """Skips where pip found no packages at all: who works offline cannot install anything, and the tests of what is
+    installed say nothing then."""
+    if done.returncode != 0 and re.search("No matching distribution|Could not find a version", done.stderr):
+        pytest.skip("pip reaches no index")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ What is true of one of them is true of the others once the names are exchanged, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy, Role
@@ -26,9 +26,7 @@ def twins(catalog: Catalog) -> Twins:
     and have no members."""
     if len([role for role in catalog.roles if role.known]) < FEW:
         return {}
-    known = catalog.remembered(
-        "twins", catalog.roles, catalog.policies, catalog.procs, catalog.relations, catalog.namespaces, catalog.types
-    )
+    known = _remembered(catalog, "twins")
     if "twins" not in known:
         known["twins"] = _twins(catalog)
     found: Twins = known["twins"]
@@ -39,15 +37,7 @@ def first_of(catalog: Catalog, role: Oid) -> Oid:
     """The first of the roles that are like it; itself where there is none."""
     if not twins(catalog):
         return role
-    known = catalog.remembered(
-        "first_twin",
-        catalog.roles,
-        catalog.policies,
-        catalog.procs,
-        catalog.relations,
-        catalog.namespaces,
-        catalog.types,
-    )
+    known = _remembered(catalog, "first_twin")
     if not known:
         known.update({one: first for first, every in twins(catalog).items() for one in every})
     found: Oid = known.get(role, role)
@@ -74,6 +64,13 @@ def told_apart(these: Twins, policies: Iterable[Policy], roles: Iterable[Oid]) -
             if role not in alone:
                 groups.setdefault((first, *named.get(role, ())), []).append(role)
     return {group[0]: tuple(group) for group in groups.values() if len(group) > 1}
+
+
+def _remembered(catalog: Catalog, name: str) -> dict[Any, Any]:
+    """Answers of this module, while nothing changes that they hang on."""
+    return catalog.remembered(
+        name, catalog.roles, catalog.policies, catalog.procs, catalog.relations, catalog.namespaces, catalog.types
+    )
 
 
 def _twins(catalog: Catalog) -> Twins:

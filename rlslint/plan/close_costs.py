@@ -11,7 +11,7 @@ from rlslint.plan import clauses, cost
 from rlslint.plan.flat import Flat
 from rlslint.plan.joins import JoinPath, best_join, wanted
 from rlslint.plan.minmax import end_scans
-from rlslint.plan.paths import OTHER_DATA, Path, RelPaths
+from rlslint.plan.paths import OTHER_DATA, OtherData, Path, RelPaths
 from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.trees import read_with
 
@@ -25,12 +25,10 @@ def scan_remarks(catalog: Catalog, path: Path, prepared: RelPaths) -> Iterator[s
     if relation is not None:
         indexes = [one.index for one in path.indexes] if path.method != "seq_scan" else []
         yield from read_with(catalog, relation, indexes, (*path.conditions, *path.filters))
-    for data in OTHER_DATA:
-        differing = prepared.with_other_data(data)
-        if differing is not None:
-            other = min(differing.paths(), key=lambda one: one.cost.total)
-            if other.way != path.way:
-                yield data.words(prepared.rel.name, path, other)
+    for data, differing in _with_other_data(prepared):
+        other = _cheapest(differing)
+        if other.way != path.way:
+            yield data.words(prepared.rel.name, path, other)
     others = [one for one in prepared.paths() if one.way != path.way]
     others += [one for fewer in prepared.without_one_of(path) for one in fewer.paths()]
     if others and path.cost.total > 0:
@@ -41,17 +39,25 @@ def scan_remarks(catalog: Catalog, path: Path, prepared: RelPaths) -> Iterator[s
             yield f"{prepared.rel.name}: {path.words} and {one.words} cost about the same"
 
 
+def _with_other_data(prepared: RelPaths) -> Iterator[tuple[OtherData, RelPaths]]:
+    """The relation over each of the other data that matter to it."""
+    for data in OTHER_DATA:
+        differing = prepared.with_other_data(data)
+        if differing is not None:
+            yield data, differing
+
+
+def _cheapest(prepared: RelPaths) -> Path:
+    return min(prepared.paths(), key=lambda one: one.cost.total)
+
+
 def subplan_remarks(
     prepared: RelPaths, taken: Sequence[PlannedSubLink], plan: Callable[[float], Sequence[PlannedSubLink]]
 ) -> Iterator[str]:
     """Which subqueries of a filter would be run otherwise, were there more or fewer rows to filter; ``plan`` takes the
     number of rows."""
-    for data in OTHER_DATA:
-        differing = prepared.with_other_data(data)
-        if differing is None:
-            continue
-        rows = min(differing.paths(), key=lambda one: one.cost.total).cost.rows
-        for one, other in zip(taken, plan(rows), strict=False):
+    for data, differing in _with_other_data(prepared):
+        for one, other in zip(taken, plan(_cheapest(differing).cost.rows), strict=False):
             if one.evaluation != other.evaluation:
                 names = ", ".join(scan.name for scan in one.plan.scans)
                 yield f"the subquery over {names}: {one.evaluation} while {data.here}, {other.evaluation} when {data.there}"
@@ -120,10 +126,9 @@ def near_ends(
     name = prepared.rel.name
     if max(ends, whole) < cost.CLOSE * min(ends, whole):
         yield f"{name}: an index from one end and the rows themselves cost about the same"
-    for data in OTHER_DATA:
-        differing = prepared.with_other_data(data)
-        scans = None if differing is None else end_scans(catalog, query, flat, differing)
-        if differing is None or scans is None:
+    for data, differing in _with_other_data(prepared):
+        scans = end_scans(catalog, query, flat, differing)
+        if scans is None:
             continue
         other_whole = min(one.cost.total + one.cost.rows * cost.CPU_OPERATOR for one in differing.paths())
         if (sum(first for _, _, first in scans) < other_whole) != (ends < whole):

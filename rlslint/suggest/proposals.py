@@ -128,7 +128,7 @@ class Proposer:
         dropped = tuple(
             one for regroup in regroups if (one := drop_needless(self.catalog, regroup.policies)) is not None
         )
-        gone = {one.policy for regroup in regroups for one in needless(self.catalog, regroup.policies) if dropped}
+        gone = {one.policy for regroup in regroups for one in needless(self.catalog, regroup.policies)}
 
         def left(policies: Sequence[Policy]) -> list[Policy]:
             return [one for one in policies if one not in gone]

@@ -39,6 +39,12 @@ def policy(condition: str) -> str:
     return f"CREATE POLICY p ON items TO {_ROLE} USING ({condition});"
 
 
+def install(connection: psycopg.Connection[Any], schema: str, rows: str) -> None:
+    """The schema and, a statement after the other as VACUUM wants it, its rows."""
+    for sql in (schema, *rows.split(";")):
+        connection.execute(sql.encode())
+
+
 def differing(
     connection: psycopg.Connection[Any],
     schema: str,

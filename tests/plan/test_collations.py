@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Server
-from tests.plan.predicted import READING, differing
+from tests.plan.predicted import READING, differing, install
 
 SCHEMA = """CREATE ROLE reader;
 CREATE DOMAIN label AS text; CREATE DOMAIN c_label AS text COLLATE "C";
@@ -52,6 +52,5 @@ CONDITIONS = (
 @pytest.mark.server
 def test_the_server_uses_the_same_index(server: Server) -> None:
     with server.database() as connection:
-        for sql in (SCHEMA, *ROWS.split(";")):
-            connection.execute(sql.encode())
+        install(connection, SCHEMA, ROWS)
         assert differing(connection, SCHEMA, CONDITIONS, {"select": READING["select"]}) == []

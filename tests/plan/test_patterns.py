@@ -6,7 +6,7 @@ import pytest
 
 from rlslint.plan.patterns import Kind, fixed_prefix
 from tests.conftest import Server
-from tests.plan.predicted import READING, differing
+from tests.plan.predicted import READING, differing, install
 
 SCHEMA = """CREATE ROLE reader;
 CREATE TABLE items (id int PRIMARY KEY, t text, p text, s text, c text COLLATE "C", h text, v varchar(40), b char(8), n name,
@@ -50,8 +50,7 @@ CONDITIONS = (
 @pytest.mark.server
 def test_the_server_uses_the_same_index(server: Server) -> None:
     with server.database() as connection:
-        for sql in (SCHEMA, *ROWS.split(";")):
-            connection.execute(sql.encode())
+        install(connection, SCHEMA, ROWS)
         assert differing(connection, SCHEMA, CONDITIONS, {"select": READING["select"]}) == []
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rlslint import pipeline
 from rlslint.catalog.catalog import PUBLIC, Catalog
+from rlslint.catalog.rows import Policy
 from rlslint.checks.model import NeedRoles, NeedStable, NeedWrap
 from rlslint.config import Options
 from rlslint.findings import Suggestion
@@ -92,6 +93,11 @@ _RELATED = st.sampled_from(
 """Conditions of which some imply others."""
 
 
+def _ours(catalog: Catalog) -> tuple[Policy, ...]:
+    """The policies that `_instead_of_p` makes."""
+    return tuple(one for one in catalog.policies if one.polname.startswith("q"))
+
+
 def _instead_of_p(parts: list[tuple[str, str, str | None, str]]) -> list[str]:
     """Statements that make a policy q0, q1 ... of each (command, condition, check, roles), and p let nothing through."""
     statements = ["ALTER POLICY p ON docs USING (false)"]
@@ -126,8 +132,7 @@ def test_policies_merged(
     statements = _instead_of_p([(*part, "app_user") for part in parts])
     with applied(catalog, statements) as change:
         assert change.rejected is None, change.rejected
-        ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))
-        made = merge_policies(catalog, ours)
+        made = merge_policies(catalog, _ours(catalog))
     assume(made)
     assert made is not None
     assert made.applicability == "safe"
@@ -155,7 +160,7 @@ def test_needless_policies_dropped(
     statements = _instead_of_p(parts)
     with applied(catalog, statements) as change:
         assert change.rejected is None, change.rejected
-        made = drop_needless(catalog, tuple(one for one in catalog.policies if one.polname.startswith("q")))
+        made = drop_needless(catalog, _ours(catalog))
     assume(made)
     assert made is not None
     assert (made.applicability == "safe") == (not made.assumes)
@@ -183,7 +188,7 @@ def test_policies_regrouped(
     statements = _instead_of_p(parts)
     with applied(catalog, statements) as change:
         assert change.rejected is None, change.rejected
-        ours = tuple(one for one in catalog.policies if one.polname.startswith("q"))
+        ours = _ours(catalog)
         holders = tuple(role.oid for role in catalog.roles if role.rolname in ("app_user", "guest"))
         made = regroup_policies(catalog, ours, holders)
         if made is not None:
