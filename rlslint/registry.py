@@ -44,7 +44,19 @@ _KEYS: Final = {
 Group = Literal["cure", "table", "project"]
 About = Literal["plans", "policies", "steps"]
 Scope = Literal["place", "cure", "policy", "table"]
-_EXAMPLE_KEYS: Final = {"title", "given", "bad", "good", "options", "rows", "probes", "plans", "advice", "fails"}
+_EXAMPLE_KEYS: Final = {
+    "title",
+    "given",
+    "bad",
+    "good",
+    "options",
+    "rows",
+    "probes",
+    "plans",
+    "advice",
+    "fails",
+    "says",
+}
 _ABOUT: Final[Mapping[str, About]] = {"RLS1": "plans", "RLS4": "steps"}
 """What the families of rules are about where a rule does not say; the others are about policies."""
 
@@ -77,6 +89,8 @@ class Example:
     """The cure is advice: no suggestion carries SQL."""
     fails: str = ""
     """SQLSTATE with which a server refuses a statement of the bad form."""
+    says: str = ""
+    """Words of the finding's message: which of the rule's messages it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +384,7 @@ def _example(path: Path, item: Any) -> Example:
         plans=tuple(item.get("plans", ())),
         advice=bool(item.get("advice", False)),
         fails=str(item.get("fails", "")),
+        says=str(item.get("says", "")),
     )
 
 

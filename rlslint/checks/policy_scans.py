@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
+from rlslint.catalog.rows import Index
 from rlslint.checks.model import Facts
-from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr
-from rlslint.plan.clauses import is_true
+from rlslint.nodes.primnodes import Expr, NullTest, Oid, OpExpr, ScalarArrayOpExpr, Var
+from rlslint.plan.clauses import is_true, make_and
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, SubqueryPlan
 from rlslint.plan.trees import pruned_by
 
@@ -83,10 +84,20 @@ def subqueries_of(plan: AccessPlan, arm: ArmMatch) -> Iterator[SubqueryPlan]:
 def serving_index(facts: Facts, subquery: SubqueryPlan) -> Oid:
     """An index that leads with the column that the subquery's array form would be compared with; 0 for none."""
     for index in facts.catalog.indexes_of(subquery.clause.policy.polrelid):
-        if index.indisvalid and index.indpred is None and index.amname in ("btree", "hash") and index.keys:
-            if subquery.outer_column and index.keys[0].attnum == subquery.outer_column:
+        if index.indisvalid and index.amname in ("btree", "hash") and index.keys and subquery.outer_column:
+            if index.keys[0].attnum == subquery.outer_column and holds_all_but_nulls(index, {subquery.outer_column}):
                 return index.oid
     return 0
+
+
+def holds_all_but_nulls(index: Index, columns: Collection[int]) -> bool:
+    """Whether the index leaves no row out that has a value in the columns: none at all, or those WHERE one is NULL, which
+    no comparison by = asks for."""
+    return index.indpred is None or all(_says_not_null(one, columns) for one in make_and((index.indpred.expr,)))
+
+
+def _says_not_null(expr: Expr, columns: Collection[int]) -> bool:
+    return isinstance(expr, NullTest) and not expr.is_null and isinstance(expr.arg, Var) and expr.arg.attnum in columns
 
 
 def repeated(plan: AccessPlan, call: CallPlan) -> bool:
@@ -97,4 +108,4 @@ def repeated(plan: AccessPlan, call: CallPlan) -> bool:
         return False
     if call.depth == 0:
         return plan.scan.method == "seq_scan"
-    return call.inner_scan == "seq_scan"
+    return call.inner is not None and call.inner.method == "seq_scan"

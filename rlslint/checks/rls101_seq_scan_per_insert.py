@@ -17,7 +17,7 @@ def check(facts: Facts) -> Iterator[Match]:
         for found in full_scans(facts, plan):
             if found.subquery.in_check:
                 columns = facts.column_names(found.scan.relid, found.scan.key_columns)
-                each = "statement that writes" if found.once else "row written"
+                each = "statement" if found.once else "row written"
                 message = None if found.why == "no_index" else found.why
                 yield _match(facts, plan, found, columns, each, message, found.needs)
         for listed in key_lists(facts, plan):
@@ -25,7 +25,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 f"look for the one row: EXISTS (SELECT FROM {facts.name(listed.scan.relid)} WHERE {listed.key} = ...) with "
                 f"the new row's column on the right uses {listed.index}"
             )
-            yield _match(facts, plan, listed, [listed.key], "statement that writes", "list", (note,))
+            yield _match(facts, plan, listed, [listed.key], "statement", "list", (note,))
 
 
 def _match(

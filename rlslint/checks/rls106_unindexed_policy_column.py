@@ -26,13 +26,14 @@ def _own_columns(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
         if not missing_index(facts, arm):
             continue
         near = facts.catalog.indexes.get(arm.near_index)
+        message = None if near is None else "whole_index" if near.oid in plan.scan.indexes else "not_leading"
         yield Match(
             span=arm.span,
             relation=facts.catalog.relations[plan.relid],
             policy=arm.clause.policy,
             statements=(plan.statement,),
             roles=(plan.role,),
-            message="not_leading" if near is not None else None,
+            message=message,
             facts={
                 "table": facts.name(plan.relid),
                 "columns": facts.column_names(plan.relid, arm.columns[:1]),
@@ -53,7 +54,7 @@ def _looked_up(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
             policy=found.subquery.clause.policy,
             statements=(plan.statement,),
             roles=(plan.role,),
-            message="subquery" if found.why == "no_index" else "subquery_not_leading",
+            message=f"subquery_{found.why}",
             facts={
                 "table": facts.name(plan.relid),
                 "relation": facts.name(found.scan.relid),

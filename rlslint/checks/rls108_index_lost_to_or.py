@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRewrite, NeedRoles
@@ -18,9 +18,8 @@ def check(facts: Facts) -> Iterator[Match]:
         served = [arm for arm in plan.arms if arm.index]
         if not served:
             continue
-        for arm in plan.arms:
-            if curable(facts, plan, arm):
-                continue
+        blocked = [arm for arm in plan.arms if not curable(facts, plan, arm)]
+        for arm in blocked:
             lost = [index.relname for one in served if (index := facts.catalog.indexes.get(one.index)) is not None]
             elsewhere = next((one.clause.policy.polname for one in served if one.clause != arm.clause), "")
             yield Match(
@@ -37,8 +36,20 @@ def check(facts: Facts) -> Iterator[Match]:
                     "obstacle": arm.obstacle,
                     "other": elsewhere,
                 },
-                needs=_needs(facts, arm),
+                needs=(*_needs(facts, arm), *_beside(arm, blocked)),
             )
+
+
+def _beside(arm: ArmMatch, blocked: Sequence[ArmMatch]) -> tuple[Need, ...]:
+    """What else stands between the table and its indexes."""
+    others = [one for one in blocked if one.span != arm.span]
+    if not others:
+        return ()
+    elsewhere = dict.fromkeys(one.clause.policy.polname for one in others if one.clause.policy is not arm.clause.policy)
+    where = f"in {', '.join(elsewhere)}" if elsewhere else "in this policy"
+    return (
+        NeedNote(f"the indexes are used once every arm has one: others {where} have none either, and need theirs too"),
+    )
 
 
 def _needs(facts: Facts, arm: ArmMatch) -> tuple[Need, ...]:

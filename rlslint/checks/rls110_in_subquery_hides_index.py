@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match, NeedIndex, NeedIndexedForm, NeedRewrite
 from rlslint.checks.policy_scans import curable, index_would_help, serving_index, subqueries_of, whole_scans
+from rlslint.checks.subquery_scans import leading_in_part
 from rlslint.plan.model import AccessPlan, ArmMatch, SubqueryPlan, extent
 
 
@@ -48,6 +49,8 @@ def _unindexed(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
     for subquery in (one for each in found.values() for one in each):
         start, end = extent(subquery.clause, subquery.sublink)
         index = NeedIndex(plan.relid, (subquery.outer_column,))
+        of_part = leading_in_part(facts, plan.relid, (subquery.outer_column,))
+        kind = "unindexed_exists" if subquery.kind == "exists" else "unindexed"
         yield Match(
             span=subquery.span,
             relation=facts.catalog.relations[plan.relid],
@@ -55,12 +58,13 @@ def _unindexed(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
             statements=(plan.statement,),
             roles=(plan.role,),
             confidence="medium",
-            message="unindexed_exists" if subquery.kind == "exists" else "unindexed",
+            message=f"{kind}_partial" if of_part else kind,
             facts={
                 "table": facts.name(plan.relid),
                 "columns": facts.column_names(plan.relid, (subquery.outer_column,)),
                 "evaluation": subquery.evaluation,
-            },
+            }
+            | ({"index": of_part} if of_part else {}),
             needs=(NeedIndexedForm(subquery.clause, start, end, index), index),
         )
 

@@ -10,6 +10,7 @@ from rlslint.checks.policy_scans import whole_scans
 from rlslint.nodes.primnodes import Expr
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.signed_out import holds_only_for, names_who_asks, never_for_nobody, roles_asked_for
+from rlslint.rewrite.model import PolicyClause
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -20,8 +21,16 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in whole_scans(facts):
         if facts.catalog.rolname(plan.role) not in anonymous or plan.row_security.bypass is not None:
             continue
-        for clause in (clause for quals in plan.row_security.security_quals for clause in quals.permissive):
-            if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr, anonymous):
+        clauses = [clause for quals in plan.row_security.security_quals for clause in quals.permissive]
+        idle = [
+            clause
+            for clause in clauses
+            if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr, anonymous)
+        ]
+        # beside one that stays and costs more for each row, little is won
+        dear = [clause for clause in clauses if clause not in idle and _works_per_row(plan, clause)]
+        for clause in idle:
+            if not dear or _works_per_row(plan, clause):
                 found.setdefault(clause.policy, plan)
     for policy, plan in found.items():
         if policy.origin is None:
@@ -42,6 +51,16 @@ def check(facts: Facts) -> Iterator[Match]:
             facts={"table": facts.name(plan.relid)},
             needs=(need,),
         )
+
+
+def _works_per_row(plan: AccessPlan, clause: PolicyClause) -> bool:
+    """Whether each row costs more than a comparison: a call, a subquery of its own, or a look into a hash table."""
+    return any(
+        one.clause == clause and not one.in_check and one.evaluation != "init_plan" for one in plan.subqueries
+    ) or any(
+        one.clause == clause and not one.in_check and one.costly and one.evaluation in ("per_row", "inlined")
+        for one in plan.calls
+    )
 
 
 def _meant(facts: Facts, policy: Policy, condition: Expr) -> NeedRoles | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rlslint.catalog.rows import Index
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.checks.policy_scans import whole_scans
-from rlslint.nodes.primnodes import Oid
+from rlslint.nodes.primnodes import Oid, Var, walk
 from rlslint.plan.barrier import serves_leakproof
 
 _ADVICE = (
@@ -34,10 +34,21 @@ def check(facts: Facts) -> Iterator[Match]:
             facts={
                 "table": facts.name(relid),
                 "indexes": [index.relname for index in indexes],
+                "columns": list(dict.fromkeys(name for index in indexes for name in _columns(facts, index))),
                 "method": indexes[0].amname,
             },
             needs=(NeedNote(_ADVICE),),
         )
+
+
+def _columns(facts: Facts, index: Index) -> list[str]:
+    """Those that the operators that leak search by. What an index holds besides may serve, as may its order."""
+    keys = index.keys if index.amname in ("gin", "gist", "brin") else index.keys[:1]
+    numbers = {key.attnum for key in keys if key.expr is None}
+    numbers.update(
+        node.attnum for key in keys if key.expr is not None for node in walk(key.expr.expr) if isinstance(node, Var)
+    )
+    return facts.column_names(index.indrelid, tuple(sorted(numbers)))
 
 
 def _held_back(facts: Facts, index: Index) -> bool:

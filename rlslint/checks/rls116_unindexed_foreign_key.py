@@ -8,7 +8,7 @@ from itertools import takewhile
 from rlslint.catalog.rows import Constraint, Index, Relation
 from rlslint.checks.globs import fits
 from rlslint.checks.model import Facts, Match, NeedIndex
-from rlslint.nodes.primnodes import BoolExpr, Expr, NullTest, Var
+from rlslint.checks.policy_scans import holds_all_but_nulls
 
 
 def check(facts: Facts, *, ignored_columns: tuple[str, ...]) -> Iterator[Match]:
@@ -24,6 +24,14 @@ def check(facts: Facts, *, ignored_columns: tuple[str, ...]) -> Iterator[Match]:
                 continue
             if _ignored(facts, relation, constraint, ignored_columns):
                 continue
+            near = _holding(facts, constraint)
+            message: str | None = None
+            more: dict[str, object] = {}
+            if index is not None:
+                message = "part"
+                more = {"index": index.relname, "part": facts.column_names(relation.oid, part)}
+            elif near is not None:
+                message, more = "not_leading", {"index": near.relname}
             yield Match(
                 span=constraint.origin,
                 relation=relation,
@@ -32,8 +40,8 @@ def check(facts: Facts, *, ignored_columns: tuple[str, ...]) -> Iterator[Match]:
                     "columns": facts.column_names(relation.oid, constraint.conkey),
                     "relation": facts.name(constraint.confrelid) if constraint.confrelid else "the table it refers to",
                 }
-                | ({"index": index.relname, "part": facts.column_names(relation.oid, part)} if index else {}),
-                message="part" if index else None,
+                | more,
+                message=message,
                 needs=(NeedIndex(relation.oid, constraint.conkey),),
             )
 
@@ -53,12 +61,23 @@ def _index(facts: Facts, constraint: Constraint) -> tuple[Index | None, tuple[in
     for index in facts.catalog.indexes_of(constraint.conrelid):
         if not index.indisvalid or index.amname not in ("btree", "hash"):
             continue
-        if index.indpred is not None and not all(_says_not_null(one, wanted) for one in _conjuncts(index.indpred.expr)):
+        if not holds_all_but_nulls(index, wanted):
             continue
         part = tuple(key.attnum for key in takewhile(lambda key: key.attnum in wanted, index.keys))
         if len(part) > len(best[1]):
             best = index, part
     return best
+
+
+def _holding(facts: Facts, constraint: Constraint) -> Index | None:
+    """An index that holds all of the columns, but none of them first: it may be read from end to end in the table's place,
+    or, since 18, once for each value of what it leads with."""
+    wanted = set(constraint.conkey)
+    for index in facts.catalog.indexes_of(constraint.conrelid):
+        if index.indisvalid and index.amname == "btree" and holds_all_but_nulls(index, wanted):
+            if wanted <= {key.attnum for key in index.keys}:
+                return index
+    return None
 
 
 def _finds(facts: Facts, constraint: Constraint, part: tuple[int, ...]) -> bool:
@@ -71,15 +90,3 @@ def _finds(facts: Facts, constraint: Constraint, part: tuple[int, ...]) -> bool:
         if index.indisunique and index.indisvalid and index.indpred is None
     )
     return set(part) == set(constraint.conkey) or any(columns <= referenced for columns in keys)
-
-
-def _conjuncts(expr: Expr) -> Iterator[Expr]:
-    if isinstance(expr, BoolExpr) and expr.op == "and":
-        for arg in expr.args:
-            yield from _conjuncts(arg)
-    else:
-        yield expr
-
-
-def _says_not_null(expr: Expr, columns: set[int]) -> bool:
-    return isinstance(expr, NullTest) and not expr.is_null and isinstance(expr.arg, Var) and expr.arg.attnum in columns

@@ -8,6 +8,7 @@ from rlslint.checks.model import Facts, Match
 from rlslint.checks.subquery_scans import full_scans
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
+from rlslint.plan.signed_out import holds_only_for_others
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -21,6 +22,8 @@ def check(facts: Facts) -> Iterator[Match]:
         insert = plain.get((plan.relid, plan.role))
         if insert is None or insert.error is not None or list(full_scans(facts, insert)):
             continue
+        if _for_others(facts, insert):
+            continue
         for found in full_scans(facts, plan):
             if not found.subquery.in_check or found.subquery.clause.policy.polcmd not in ("r", "*"):
                 continue
@@ -32,7 +35,7 @@ def check(facts: Facts) -> Iterator[Match]:
                 statements=(plan.statement,),
                 roles=(plan.role,),
                 severity="warning" if evidence else None,
-                message="barrier" if found.why == "barrier" else None,
+                message=None if found.why == "no_index" else found.why,
                 facts={
                     "table": facts.name(plan.relid),
                     "relation": facts.name(found.scan.relid),
@@ -44,3 +47,12 @@ def check(facts: Facts) -> Iterator[Match]:
                 },
                 needs=found.needs,
             )
+
+
+def _for_others(facts: Facts, insert: AccessPlan) -> bool:
+    """Whether no row of this role passes the INSERT check, which comes first (ExecWithCheckOptions): every policy is one
+    for another role (``auth.role() = 'service_role'``) or for signed-in users."""
+    role = facts.catalog.rolname(insert.role)
+    checks = [option.quals for option in insert.row_security.with_check_options if option.kind == "insert"]
+    clauses = tuple(clause for quals in checks for clause in quals.permissive)
+    return all(holds_only_for_others(facts.catalog, one.expr, role) for one in facts.passing(insert.role, clauses))

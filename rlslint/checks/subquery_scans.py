@@ -8,20 +8,23 @@ from typing import Final, Literal
 
 from rlslint.analyze import types as t
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
+from rlslint.catalog.rows import Index
 from rlslint.checks.model import Facts, Need, NeedIndex, NeedWrap
+from rlslint.checks.policy_scans import holds_all_but_nulls
 from rlslint.nodes.primnodes import Oid, Var
 from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
 
 
 @dataclass(frozen=True, slots=True)
 class FullScan:
-    """One relation that is read as a whole. ``why``: no index leads with the compared columns; one holds them further on
-    and is read from end to end (``not_leading``); or one leads with them, but the relation's own policies stand before the
-    condition, which calls a function that is not leakproof (``barrier``)."""
+    """One relation that is read as a whole. ``why``: no index leads with the compared columns; one does, but leaves rows out
+    that are asked for (``partial``); one holds them further on and is read from end to end (``not_leading``); or one leads
+    with them, but the relation's own policies stand before the condition, which calls a function that is not leakproof
+    (``barrier``)."""
 
     subquery: SubqueryPlan
     scan: RelationScan
-    why: Literal["no_index", "not_leading", "barrier"]
+    why: Literal["no_index", "partial", "not_leading", "barrier"]
     index: str
     """Name of the index that cannot be used, or not to find the rows."""
     needs: tuple[Need, ...]
@@ -48,10 +51,13 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
             if index is None:
                 needs = (NeedIndex(scan.relid, scan.key_columns, scan.key_collation),)
                 read = facts.catalog.indexes.get(scan.indexes[0]) if scan.end_to_end else None
-                if read is None:
-                    yield FullScan(subquery, scan, "no_index", "", needs)
-                else:
+                of_part = leading_in_part(facts, scan.relid, scan.key_columns)
+                if read is not None:
                     yield FullScan(subquery, scan, "not_leading", read.relname, needs)
+                elif of_part is not None:
+                    yield FullScan(subquery, scan, "partial", of_part, needs)
+                else:
+                    yield FullScan(subquery, scan, "no_index", "", needs)
                 continue
             wraps = tuple(
                 NeedWrap(call.clause, call.start, call.end, call.call.funcid)
@@ -103,7 +109,19 @@ def key_lists(facts: Facts, plan: AccessPlan) -> Iterator[KeyList]:
 
 def _leading(facts: Facts, relid: Oid, columns: Collection[int]) -> str | None:
     """An index that could serve a comparison of one of the columns, were nothing else in the way."""
+    return next(
+        (index.relname for index in _led_by(facts, relid, columns) if holds_all_but_nulls(index, columns)), None
+    )
+
+
+def leading_in_part(facts: Facts, relid: Oid, columns: Collection[int]) -> str | None:
+    """An index over some of the rows that could serve it, were these all that are asked for."""
+    return next(
+        (index.relname for index in _led_by(facts, relid, columns) if not holds_all_but_nulls(index, columns)), None
+    )
+
+
+def _led_by(facts: Facts, relid: Oid, columns: Collection[int]) -> Iterator[Index]:
     for index in facts.catalog.indexes_of(relid):
-        if index.indisvalid and index.indpred is None and index.keys and index.keys[0].attnum in columns:
-            return index.relname
-    return None
+        if index.indisvalid and index.keys and index.keys[0].attnum in columns:
+            yield index

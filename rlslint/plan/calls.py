@@ -10,7 +10,7 @@ from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, w
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.from_items import inline_set_function
-from rlslint.plan.model import CallEvaluation, CallPlan, ScanMethod
+from rlslint.plan.model import CallEvaluation, CallPlan, RelationScan
 from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.planned import Planned, PlannedSubLink
 from rlslint.plan.simplify import Simplifier
@@ -25,7 +25,8 @@ class Use:
     node: Expr
     place: CallEvaluation
     """``init_plan``, ``index_condition`` or ``per_row``."""
-    inner_scan: ScanMethod = "none"
+    scan: RelationScan | None = None
+    """Inside a subquery: the relation whose scan, or the first of whose query's, evaluates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
     for scan in plan.scans:
         for expr in scan.conditions:
             for node in walk(expr):
-                yield Use(node, "index_condition", scan.method)
+                yield Use(node, "index_condition", scan)
         for expr in scan.filters:
             for node in walk(expr):
-                yield Use(node, "per_row", scan.method)
+                yield Use(node, "per_row", scan)
     yield from _beside_scans(plan, once=sublink.evaluation != "subplan")
     for below in plan.sublinks:
         yield from _inside(below)
@@ -79,20 +80,20 @@ def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
 def _beside_scans(plan: Planned, *, once: bool) -> Iterator[Use]:
     """What a query evaluates besides its scans' conditions, those in its FROM and the arms of a set operation included."""
     bare = not plan.flat.rels
-    method: ScanMethod = plan.scans[0].method if plan.scans else "none"
+    first = plan.scans[0] if plan.scans else None
     rest = [qual.expr for qual in [*plan.flat.constant, *plan.flat.joins]]
     rest += [qual.expr for rel in plan.flat.rels for qual in rel.late]
     # the filter of a subquery, of a WITH query
     rest += [qual.expr for rel in plan.flat.rels if rel.relation is None for qual in rel.quals]
     for expr in [*plan.flat.outputs, *rest]:
         for node in walk(expr):
-            yield Use(node, "init_plan" if once and bare else "per_row", method)
+            yield Use(node, "init_plan" if once and bare else "per_row", first)
     for rel in plan.flat.rels:
         if rel.function is not None:
             # called once for each scan, and a function of nothing but the session once in all
             alone = once and not relids(rel.function) and not outer_vars(rel.function)
             for node in walk(rel.function):
-                yield Use(node, "init_plan" if alone else "per_row", "function_scan")
+                yield Use(node, "init_plan" if alone else "per_row")
     for inner in plan.inside:
         yield from _beside_scans(inner, once=once)
 
@@ -120,26 +121,28 @@ def call_plans(
             wrapped=found.wrapped,
             in_check=in_check,
             costly=proc is None or proc.prolang not in ("internal", "c") or is_current_setting(proc),
-            inner_scan=inner if found.depth else "none",
+            inner=inner if found.depth else None,
         )
 
 
-def _evaluation(catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, ScanMethod]:
+def _evaluation(
+    catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]
+) -> tuple[CallEvaluation, RelationScan | None]:
     """A call without a place in the plan was folded; one whose body has taken its place was inlined: a subquery in FROM of
     a set-returning function."""
     here = uses.get(id(call.raw), []) if call.raw is not None else []
     live = [use for use in here if not isinstance(use.node, Const)]
     if not live:
-        return "inlined" if inline_set_function(catalog, call) is not None else "folded", "none"
+        return "inlined" if inline_set_function(catalog, call) is not None else "folded", None
     itself = [use for use in live if isinstance(use.node, FuncExpr) and use.node.funcid == call.funcid]
     places = {use.place: use for use in (itself or live)}
     # the costliest use counts
     place = next(places[one] for one in ("per_row", "index_condition", "init_plan") if one in places)
     if not itself and place.place == "per_row":
-        return "inlined", place.inner_scan
+        return "inlined", place.scan
     if not itself and depends_on_row(call):
-        return "inlined", place.inner_scan
-    return place.place, place.inner_scan
+        return "inlined", place.scan
+    return place.place, place.scan
 
 
 def depends_on_row(call: FuncExpr) -> bool:

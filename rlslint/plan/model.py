@@ -132,8 +132,8 @@ class CallPlan:
     in_check: bool = False
     costly: bool = True
     """More than a cheap built-in such as now()."""
-    inner_scan: ScanMethod = "none"
-    """For ``depth`` > 0: how the relation whose filter holds the call is scanned."""
+    inner: RelationScan | None = None
+    """For ``depth`` > 0: the relation whose filter holds the call; None for a function in FROM."""
 
     @property
     def start(self) -> int:

@@ -87,6 +87,11 @@ def holds_only_for(catalog: Catalog, expr: Expr, role: str) -> bool:
     return False
 
 
+def holds_only_for_others(catalog: Catalog, expr: Expr, role: str) -> bool:
+    """Whether the condition is true for requests of one other role at most."""
+    return any(name != role and holds_only_for(catalog, expr, name) for name in roles_asked_for(catalog, expr))
+
+
 def _null(catalog: Catalog, expr: Expr, anonymous: Collection[str]) -> bool:
     match expr:
         case Const(value=None):

@@ -71,17 +71,20 @@ def merge_policies(catalog: Catalog, policies: Sequence[Policy]) -> Suggestion |
     down = [*(create_policy(catalog, one) for one in dropped), *down]
     return Suggestion(
         kind="rewrite_policy",
-        title=_title(policies, merged),
+        title=title("a command", len(merged), len(policies)),
         applicability="safe",
         up="\n".join(up),
         down="\n".join(down),
     )
 
 
-def _title(policies: Sequence[Policy], merged: Sequence[Merged]) -> str:
-    if len(merged) == 1:
-        return f"one policy instead of {len(policies)}"
-    return f"one policy a command: {len(merged)} instead of {len(policies)}"
+def title(each: str, made: int, policies: int) -> str:
+    """What is won: fewer policies, or only that none is ORed with another, which changes no plan."""
+    if made == 1:
+        return f"one policy instead of {policies}"
+    if made < policies:
+        return f"one policy {each}: {made} instead of {policies}"
+    return f"one policy {each}, none ORed with another: {made} for {policies}, with the same plan"
 
 
 def _merged(catalog: Catalog, policies: Sequence[Policy]) -> list[Merged]:

@@ -21,7 +21,7 @@ from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.findings import Suggestion
 from rlslint.nodes.primnodes import Oid
-from rlslint.suggest.merge import Merged, conditions, joined, own_conditions
+from rlslint.suggest.merge import Merged, conditions, joined, own_conditions, title
 from rlslint.suggest.policies import COMMANDS, create_policy, free_name, role_list, table_name
 
 _SINGLE: Final = ("r", "a", "w", "d")
@@ -57,7 +57,7 @@ def regroup_policies(catalog: Catalog, policies: Sequence[Policy], holders: Sequ
         return None
     return Suggestion(
         kind="rewrite_policy",
-        title=f"one policy a command and role: {len(cells)} instead of {len(policies)}",
+        title=title("a command and role", len(cells), len(policies)),
         applicability="conditional" if public else "safe",
         assumes=assumes,
         up="\n".join(up),

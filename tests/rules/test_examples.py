@@ -23,6 +23,8 @@ def test_the_linter_finds_the_marks_and_nothing_else(case: Case) -> None:
         (finding.rule.code, finding.place[1]) for finding in result.findings if finding.rule.code == case.rule.code
     ]
     assert found == case.expected()
+    said = [finding.message for finding in result.findings if finding.rule.code == case.rule.code]
+    assert any(case.example.says in one for one in said), said
     if not case.example.options.get("only"):
         assert {finding.rule.code for finding in result.findings} <= {case.rule.code}
 
