@@ -206,7 +206,8 @@ def _winner(finding: Finding, standing: Mapping[str, Sequence[Finding]]) -> Find
 
 
 def _share(scope: Scope, one: Finding, other: Finding) -> bool:
-    """Whether two findings have in common what the scope names."""
+    """Whether two findings have in common what the scope names. What the other says of a further table (``relation``) that
+    a subquery reads explains nothing about the rows of the policy's own."""
     match scope:
         case "place":
             # statements made in a loop share one place: only the table tells their policies apart
@@ -216,9 +217,9 @@ def _share(scope: Scope, one: Finding, other: Finding) -> bool:
         case "cure":
             return bool(set(one.cure) & set(other.cure))
         case "policy":
-            return one.policy_oid == other.policy_oid != 0
+            return one.policy_oid == other.policy_oid != 0 and "relation" not in other.facts
         case "table":
-            return one.relid == other.relid != 0
+            return one.relid == other.relid != 0 and "relation" not in other.facts
 
 
 def _within(inner: Span, outer: Span) -> bool:

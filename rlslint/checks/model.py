@@ -12,6 +12,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.catalog.twins import Twins, others_of, told_apart, twins
 from rlslint.nodes.primnodes import Const, Oid
+from rlslint.plan.few_rows import most_rows
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor
 from rlslint.plan.signed_out import ANONYMOUS_ROLES, SIGNED_IN_ROLES, never_for_nobody
@@ -283,8 +284,19 @@ class Facts:
         return tuple(self.catalog.policies)
 
     def small(self, relid: Oid) -> bool:
-        """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does."""
-        return relid in self.rows and self.rows[relid] < self.small_rows
+        """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does: by the
+        statistics, or because its unique keys leave no room for more."""
+        if relid in self.rows:
+            return self.rows[relid] < self.small_rows
+        if relid not in self._room:
+            most = most_rows(self.catalog, relid) if relid else None
+            self._room[relid] = most is not None and most < self.small_rows
+        return self._room[relid]
+
+    @cached_property
+    def _room(self) -> dict[Oid, bool]:
+        """Tables that were asked about, and whether their keys leave room for few rows only."""
+        return {}
 
     @cached_property
     def tables(self) -> tuple[Relation, ...]:

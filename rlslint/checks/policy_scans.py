@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from rlslint.catalog.rows import Index
-from rlslint.checks.model import Facts
+from rlslint.checks.model import Facts, Need, NeedNote
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, OpExpr, ScalarArrayOpExpr, Var
 from rlslint.plan.clauses import is_true, make_and
 from rlslint.plan.model import AccessPlan, ArmMatch, CallPlan, Obstacle, SubqueryPlan
@@ -109,3 +109,15 @@ def repeated(plan: AccessPlan, call: CallPlan) -> bool:
     if call.depth == 0:
         return plan.scan.method == "seq_scan"
     return call.inner is not None and call.inner.method == "seq_scan"
+
+
+def needed_beside(arm: ArmMatch, blocked: Sequence[ArmMatch]) -> tuple[Need, ...]:
+    """What else stands between the table and its indexes."""
+    others = [one for one in blocked if one.span != arm.span]
+    if not others:
+        return ()
+    elsewhere = dict.fromkeys(one.clause.policy.polname for one in others if one.clause.policy is not arm.clause.policy)
+    where = f"in {', '.join(elsewhere)}" if elsewhere else "in this policy"
+    return (
+        NeedNote(f"the indexes are used once every arm has one: others {where} have none either, and need theirs too"),
+    )

@@ -19,29 +19,41 @@ def check(facts: Facts) -> Iterator[Match]:
                 if repeated(plan, call) and not facts.small(_read(plan, call)):
                     found.setdefault((call.clause.policy.oid, call.depth > 0), []).append((plan, call))
     for pairs in found.values():
-        plan, first = min(pairs, key=lambda pair: (pair[1].clause.clause == "check", pair[1].start))
-        functions = list(
-            dict.fromkeys(f"{call.function}()" for _, call in sorted(pairs, key=lambda pair: pair[1].start))
-        )
-        needs = (NeedWrap(call.clause, call.start, call.end, call.call.funcid) for _, call in pairs)
-        tables = list(dict.fromkeys(facts.name(_read(plan, call)) for plan, call in pairs))
-        inner = "inner" if first.depth else ""
-        yield Match(
-            span=first.span,
-            relation=facts.catalog.relations[plan.relid],
-            policy=first.clause.policy,
-            statements=tuple(dict.fromkeys(one.statement for one, _ in pairs)),
-            roles=tuple(dict.fromkeys(one.role for one, _ in pairs)),
-            message="_".join(part for part in (inner, "several" if len(functions) > 1 else "") if part) or None,
-            facts={
-                "table": facts.name(plan.relid),
-                "function": first.function,
-                "functions": functions,
-                "evaluation": first.evaluation,
-            }
-            | ({"relations": tables} if inner else {}),
-            needs=tuple(dict.fromkeys(needs)),
-        )
+        # what runs for every row speaks for the others
+        first = [pair for pair in pairs if not pair[1].behind] or pairs
+        yield _match(facts, first, pairs)
+
+
+def _match(facts: Facts, said: list[tuple[AccessPlan, CallPlan]], cured: list[tuple[AccessPlan, CallPlan]]) -> Match:
+    said = sorted(said, key=lambda pair: (pair[1].clause.clause == "check", pair[1].start))
+    plan, first = said[0]
+    functions = list(dict.fromkeys(f"{call.function}()" for _, call in said))
+    tables = list(dict.fromkeys(facts.name(_read(one, call)) for one, call in said))
+    return Match(
+        span=first.span,
+        relation=facts.catalog.relations[plan.relid],
+        policy=first.clause.policy,
+        statements=tuple(dict.fromkeys(one.statement for one, _ in said)),
+        roles=tuple(dict.fromkeys(one.role for one, _ in said)),
+        confidence="medium" if first.behind else None,
+        message="several" if len(functions) > 1 else None,
+        facts={
+            "table": facts.name(plan.relid),
+            "function": first.function,
+            "functions": functions,
+            "evaluation": first.evaluation,
+            "rows": _rows(first, tables),
+        },
+        needs=tuple(dict.fromkeys(NeedWrap(call.clause, call.start, call.end, call.call.funcid) for _, call in cured)),
+    )
+
+
+def _rows(call: CallPlan, tables: list[str]) -> str:
+    """The rows that it runs for, in words."""
+    what = f"every row of {', '.join(tables)} " if call.depth else "every row "
+    if call.behind:
+        return f"{what}that the conditions before it leave undecided"
+    return f"{what}that the subquery reads" if call.depth else f"{what}that is read"
 
 
 def _read(plan: AccessPlan, call: CallPlan) -> Oid:

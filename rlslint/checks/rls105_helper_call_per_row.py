@@ -46,6 +46,7 @@ def _match(facts: Facts, plan: AccessPlan, call: CallPlan) -> Match:
             "function": call.function,
             "because": call.not_inlined_because or "it is not inlined",
             "language": proc.prolang if proc is not None else "",
+            "rows": "every row that the conditions before it leave undecided" if call.behind else "every row",
         },
         needs=(NeedHelper(call.clause, call.start, call.end, call.call.funcid),),
     )

@@ -46,7 +46,7 @@ def _own_columns(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
 def _looked_up(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
     """Tables that a subquery reads as a whole, once a statement: per row it is RLS102."""
     for found in full_scans(facts, plan):
-        if found.subquery.in_check or not found.once or found.why == "barrier":
+        if found.subquery.in_check or not found.once:
             continue
         yield Match(
             span=found.subquery.span,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRewrite, NeedRoles
-from rlslint.checks.policy_scans import curable, whole_scans
+from rlslint.checks.policy_scans import curable, needed_beside, whole_scans
 from rlslint.nodes.primnodes import OpExpr
 from rlslint.plan.model import ArmMatch, extent
 from rlslint.plan.signed_out import holds_only_for, names_who_asks
@@ -36,20 +36,8 @@ def check(facts: Facts) -> Iterator[Match]:
                     "obstacle": arm.obstacle,
                     "other": elsewhere,
                 },
-                needs=(*_needs(facts, arm), *_beside(arm, blocked)),
+                needs=(*_needs(facts, arm), *needed_beside(arm, blocked)),
             )
-
-
-def _beside(arm: ArmMatch, blocked: Sequence[ArmMatch]) -> tuple[Need, ...]:
-    """What else stands between the table and its indexes."""
-    others = [one for one in blocked if one.span != arm.span]
-    if not others:
-        return ()
-    elsewhere = dict.fromkeys(one.clause.policy.polname for one in others if one.clause.policy is not arm.clause.policy)
-    where = f"in {', '.join(elsewhere)}" if elsewhere else "in this policy"
-    return (
-        NeedNote(f"the indexes are used once every arm has one: others {where} have none either, and need theirs too"),
-    )
 
 
 def _needs(facts: Facts, arm: ArmMatch) -> tuple[Need, ...]:

@@ -10,7 +10,7 @@ from rlslint.catalog.membership import has_privs_of_role
 from rlslint.catalog.rows import Policy
 from rlslint.checks.model import Facts, Match, Need, NeedMerge, NeedNote, NeedRegroup
 from rlslint.nodes.primnodes import Oid
-from rlslint.plan.clauses import is_true
+from rlslint.plan.clauses import is_true, make_and
 from rlslint.plan.model import AccessPlan
 from rlslint.rewrite.model import PolicyClause, StatementName
 from rlslint.rewrite.rowsecurity import bypasses
@@ -22,7 +22,8 @@ _COMMANDS: tuple[StatementName, ...] = ("select", "insert", "update", "delete")
 
 def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
     """One match a table: the last of the policies that are ORed, with all of them. Conditions that are constantly false
-    fold away and cost nothing; where one is constantly true, and no other group is ORed, it is said which decide nothing."""
+    fold away and cost nothing; where one is all that is left of the OR, and no other group is ORed, it is said which decide
+    nothing."""
     found: dict[Oid, _Groups] = {}
     opened: dict[Oid, _Groups] = {}
     for plan in facts.plans:
@@ -32,7 +33,7 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
         policies = tuple(dict.fromkeys(clause.policy for clause in clauses))
         if len(policies) <= max_policies or _has_all_rows(facts, clauses):
             continue
-        open_one = next((one.policy for one in clauses if is_true(one.stored.expr)), None)
+        open_one = _all_that_is_left(clauses)
         if open_one is None:
             found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
         elif idle := tuple(one for one in policies if _is_idle(one, open_one)):
@@ -41,6 +42,15 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
         match = _match(facts, relid, found.get(relid), opened.get(relid, {}))
         if match is not None:
             yield match
+
+
+def _all_that_is_left(clauses: Sequence[PolicyClause]) -> Policy | None:
+    """The policy that the planner reduces the OR to: one that is constantly true, or of which every other says all and
+    more (A OR A AND B; process_duplicate_ors)."""
+    parts = [(one.policy, frozenset(make_and((one.stored.expr,)))) for one in clauses]
+    if len({said for _, said in parts}) == 1:
+        return None if parts[0][1] else parts[0][0]
+    return next((policy for policy, said in parts if all(said <= other for _, other in parts)), None)
 
 
 def _is_idle(policy: Policy, beside: Policy) -> bool:
@@ -75,9 +85,14 @@ def _match(facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups) -> 
             "count": max(len(group) for group in groups),
         }
         | more,
-        message="open" if open_ones else "same" if same else "several" if more else None,
+        message=_kind(open_ones) if open_ones else "same" if same else "several" if more else None,
         needs=_needs(facts, groups),
     )
+
+
+def _kind(open_ones: Sequence[Policy]) -> str:
+    conditions = (stored for one in open_ones for stored in (one.polqual, one.polwithcheck) if stored is not None)
+    return "open" if all(is_true(stored.expr) for stored in conditions) else "within"
 
 
 def _say_the_same(plan: AccessPlan) -> bool:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match, NeedIndex, NeedIndexedForm, NeedRewrite
-from rlslint.checks.policy_scans import curable, index_would_help, serving_index, subqueries_of, whole_scans
+from rlslint.checks.policy_scans import (
+    curable,
+    index_would_help,
+    needed_beside,
+    serving_index,
+    subqueries_of,
+    whole_scans,
+)
 from rlslint.checks.subquery_scans import leading_in_part
 from rlslint.plan.model import AccessPlan, ArmMatch, SubqueryPlan, extent
 
@@ -36,7 +43,10 @@ def check(facts: Facts) -> Iterator[Match]:
                         "index": index.relname,
                         "evaluation": subquery.evaluation,
                     },
-                    needs=(NeedRewrite(subquery.clause, *extent(subquery.clause, subquery.sublink)),),
+                    needs=(
+                        NeedRewrite(subquery.clause, *extent(subquery.clause, subquery.sublink)),
+                        *needed_beside(arm, [one for one in plan.arms if not one.index]),
+                    ),
                 )
 
 
@@ -46,7 +56,7 @@ def _unindexed(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
     found = {id(arm): _to_be_indexed(facts, plan, arm) for arm in plan.arms}
     if any(arm.index or not (found[id(arm)] or curable(facts, plan, arm)) for arm in plan.arms):
         return
-    for subquery in (one for each in found.values() for one in each):
+    for arm, subquery in ((each, one) for each in plan.arms for one in found[id(each)]):
         start, end = extent(subquery.clause, subquery.sublink)
         index = NeedIndex(plan.relid, (subquery.outer_column,))
         of_part = leading_in_part(facts, plan.relid, (subquery.outer_column,))
@@ -65,7 +75,11 @@ def _unindexed(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
                 "evaluation": subquery.evaluation,
             }
             | ({"index": of_part} if of_part else {}),
-            needs=(NeedIndexedForm(subquery.clause, start, end, index), index),
+            needs=(
+                NeedIndexedForm(subquery.clause, start, end, index),
+                index,
+                *needed_beside(arm, plan.arms),
+            ),
         )
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import Oid, SubLink
 from rlslint.plan.model import AccessPlan, SubqueryPlan
+from rlslint.rewrite.model import PolicyClause
 
 _ADVICE = (
     "a SECURITY DEFINER function that returns the ids (with SET search_path, owned by the tables' owner) asks once"
@@ -25,8 +28,11 @@ def _nested(facts: Facts, plan: AccessPlan, subquery: SubqueryPlan, max_tables: 
     further = [scan for scan in subquery.relations if scan.relid in subquery.nested_relations and scan.relid]
     if len({scan.relid for scan in further}) <= max_tables:
         return
-    policies = list(dict.fromkeys(clause.policy for clause in subquery.nested_clauses))
+    tables = {scan.relid for scan in further}
+    inside = [one for one in plan.nested_subqueries if one.clause in subquery.nested_clauses and _reads(one, tables)]
+    policies = list(dict.fromkeys(clause.policy for clause in subquery.nested_clauses if _looks_into(clause, tables)))
     read = list(dict.fromkeys(facts.name(scan.relid) for scan in further))
+    again = subquery.evaluation == "subplan" and (not inside or any(one.evaluation == "subplan" for one in inside))
     yield Match(
         span=subquery.span,
         relation=facts.catalog.relations[plan.relid],
@@ -38,8 +44,22 @@ def _nested(facts: Facts, plan: AccessPlan, subquery: SubqueryPlan, max_tables: 
             "relation": list(dict.fromkeys(facts.name(policy.polrelid) for policy in policies)),
             "policies": list(dict.fromkeys(policy.polname for policy in policies)),
             "reads": read,
-            "often": "for every row" if subquery.evaluation == "subplan" else "once a statement",
+            "often": "for every row" if again else "once a statement",
             "methods": list(dict.fromkeys(scan.method for scan in further)),
         },
         needs=(NeedNote(_ADVICE),),
+    )
+
+
+def _reads(subquery: SubqueryPlan, tables: set[Oid]) -> bool:
+    return any(scan.relid in tables for scan in subquery.relations)
+
+
+def _looks_into(clause: PolicyClause, tables: set[Oid]) -> bool:
+    """Whether one of the tables stands in a subquery of the condition."""
+    return any(
+        rte.relid in tables
+        for node, _ in walk_deep(clause.expr)
+        if isinstance(node, SubLink)
+        for rte in node.subselect.rtable
     )

@@ -28,9 +28,9 @@ def check(facts: Facts) -> Iterator[Match]:
             if clause.policy.to_public_implicitly and never_for_nobody(facts.catalog, clause.expr, anonymous)
         ]
         # beside one that stays and costs more for each row, little is won
-        dear = [clause for clause in clauses if clause not in idle and _works_per_row(plan, clause)]
+        stays = max((_work_per_row(plan, clause) for clause in clauses if clause not in idle), default=0)
         for clause in idle:
-            if not dear or _works_per_row(plan, clause):
+            if _work_per_row(plan, clause) >= stays:
                 found.setdefault(clause.policy, plan)
     for policy, plan in found.items():
         if policy.origin is None:
@@ -53,14 +53,19 @@ def check(facts: Facts) -> Iterator[Match]:
         )
 
 
-def _works_per_row(plan: AccessPlan, clause: PolicyClause) -> bool:
-    """Whether each row costs more than a comparison: a call, a subquery of its own, or a look into a hash table."""
-    return any(
-        one.clause == clause and not one.in_check and one.evaluation != "init_plan" for one in plan.subqueries
-    ) or any(
-        one.clause == clause and not one.in_check and one.costly and one.evaluation in ("per_row", "inlined")
+def _work_per_row(plan: AccessPlan, clause: PolicyClause) -> int:
+    """What the condition costs for each row, roughly: 3 where a subquery or a function runs that depends on the row, 2 a
+    call that does not, 1 a look into a hash table, 0 a comparison."""
+    subqueries = [one for one in plan.subqueries if one.clause == clause and not one.in_check and not one.depth]
+    calls = [
+        one
         for one in plan.calls
-    )
+        if one.clause == clause and not one.in_check and not one.depth and one.costly and one.evaluation == "per_row"
+    ]
+    if any(one.evaluation == "subplan" for one in subqueries) or any(one.depends_on_row for one in calls):
+        return 3
+    inlined = any(one.clause == clause and one.costly and one.evaluation == "inlined" for one in plan.calls)
+    return 2 if calls or inlined else int(any(one.evaluation == "hashed_subplan" for one in subqueries))
 
 
 def _meant(facts: Facts, policy: Policy, condition: Expr) -> NeedRoles | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
-from rlslint.nodes.primnodes import Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.from_items import inline_set_function
 from rlslint.plan.model import CallEvaluation, CallPlan, RelationScan
@@ -27,6 +27,8 @@ class Use:
     """``init_plan``, ``index_condition`` or ``per_row``."""
     scan: RelationScan | None = None
     """Inside a subquery: the relation whose scan, or the first of whose query's, evaluates it."""
+    behind: bool = False
+    """Other conditions over the row stand before it, and what they turn down does not come to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,8 @@ def _uses(conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequenc
     for expr in conditions:
         for node in walk(expr):
             yield Use(node, "index_condition")
-    for expr in filters:
-        for node in walk(expr):
-            yield Use(node, "per_row")
+    for node, behind in _in_turn(filters):
+        yield Use(node, "per_row", behind=behind)
     for sublink in sublinks:
         yield from _inside(sublink)
 
@@ -69,12 +70,26 @@ def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
         for expr in scan.conditions:
             for node in walk(expr):
                 yield Use(node, "index_condition", scan)
-        for expr in scan.filters:
-            for node in walk(expr):
-                yield Use(node, "per_row", scan)
+        for node, behind in _in_turn(scan.filters):
+            yield Use(node, "per_row", scan, behind)
     yield from _beside_scans(plan, once=sublink.evaluation != "subplan")
     for below in plan.sublinks:
         yield from _inside(below)
+
+
+def _in_turn(exprs: Iterable[Expr]) -> Iterator[tuple[Expr, bool]]:
+    """The nodes of conditions that are asked one after the other until one is not true (ExecQual), each with whether one
+    over the row is asked before it."""
+    behind = False
+    for expr in exprs:
+        yield expr, behind
+        if isinstance(expr, BoolExpr) and expr.op == "and":
+            within = _in_turn(expr.args)
+        else:
+            within = (pair for child in expr.children() for pair in _in_turn((child,)))
+        for node, after in within:
+            yield node, behind or after
+        behind = behind or bool(relids(expr))
 
 
 def _beside_scans(plan: Planned, *, once: bool) -> Iterator[Use]:
@@ -108,7 +123,7 @@ def call_plans(
         name = "?"
         if proc is not None:
             name = proc.proname if proc.pronamespace == PG_CATALOG else catalog.qualified_name(proc)
-        evaluation, inner = _evaluation(catalog, call, uses)
+        evaluation, use = _evaluation(catalog, call, uses)
         yield CallPlan(
             clause=clause,
             call=call,
@@ -121,13 +136,12 @@ def call_plans(
             wrapped=found.wrapped,
             in_check=in_check,
             costly=proc is None or proc.prolang not in ("internal", "c") or is_current_setting(proc),
-            inner=inner if found.depth else None,
+            inner=use.scan if use is not None and found.depth else None,
+            behind=use is not None and use.behind,
         )
 
 
-def _evaluation(
-    catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]
-) -> tuple[CallEvaluation, RelationScan | None]:
+def _evaluation(catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, Use | None]:
     """A call without a place in the plan was folded; one whose body has taken its place was inlined: a subquery in FROM of
     a set-returning function."""
     here = uses.get(id(call.raw), []) if call.raw is not None else []
@@ -135,14 +149,14 @@ def _evaluation(
     if not live:
         return "inlined" if inline_set_function(catalog, call) is not None else "folded", None
     itself = [use for use in live if isinstance(use.node, FuncExpr) and use.node.funcid == call.funcid]
-    places = {use.place: use for use in (itself or live)}
+    places = {use.place: use for use in sorted(itself or live, key=lambda use: not use.behind)}
     # the costliest use counts
     place = next(places[one] for one in ("per_row", "index_condition", "init_plan") if one in places)
     if not itself and place.place == "per_row":
-        return "inlined", place.scan
+        return "inlined", place
     if not itself and depends_on_row(call):
-        return "inlined", place.scan
-    return place.place, place.scan
+        return "inlined", place
+    return place.place, place
 
 
 def depends_on_row(call: FuncExpr) -> bool:

@@ -106,16 +106,20 @@ def _equalities(catalog: Catalog, flat: Flat) -> list[Qual]:
     found = []
     inner = {rel.rtindex for rel in flat.rels if rel.join in ("inner", "semi")}
     for qual in [*flat.joins, *(q for rel in flat.rels if rel.join in ("inner", "semi") for q in rel.quals)]:
-        expr = qual.expr
-        if not isinstance(expr, OpExpr) or expr.kind != "op" or len(expr.args) != 2 or qual.leaky:
-            continue
-        operator = catalog.operators.get(expr.opno)
-        if operator is None or not operator.oprcanmerge or operator.oprname != "=":
-            continue
-        if clauses.contain_volatile(catalog, expr) or not qual.relids <= inner:
-            continue
-        found.append(qual)
+        if says_equal(catalog, qual) and qual.relids <= inner:
+            found.append(qual)
     return found
+
+
+def says_equal(catalog: Catalog, qual: Qual) -> bool:
+    """Whether the condition makes two expressions members of one class (process_equivalence)."""
+    expr = qual.expr
+    if not isinstance(expr, OpExpr) or expr.kind != "op" or len(expr.args) != 2 or qual.leaky:
+        return False
+    operator = catalog.operators.get(expr.opno)
+    if operator is None or not operator.oprcanmerge or operator.oprname != "=":
+        return False
+    return not clauses.contain_volatile(catalog, expr)
 
 
 def _derive(

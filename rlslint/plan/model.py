@@ -47,6 +47,7 @@ class RelationScan:
     conditions: tuple[Expr, ...] = ()
     """Quals that are index conditions."""
     filters: tuple[Expr, ...] = ()
+    """The other quals, in the order in which they are asked."""
     key_columns: tuple[int, ...] = ()
     """Columns (attnum) compared with something that is known before the scan: what an index should lead with, the
     session-user column first."""
@@ -134,6 +135,8 @@ class CallPlan:
     """More than a cheap built-in such as now()."""
     inner: RelationScan | None = None
     """For ``depth`` > 0: the relation whose filter holds the call; None for a function in FROM."""
+    behind: bool = False
+    """Other conditions over the row stand before it: it runs for the rows that pass them."""
 
     @property
     def start(self) -> int:

@@ -256,7 +256,7 @@ class Predictor:
         owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
         self._subqueries(sublinks, owner, visited, work, in_check=False)
         self._never_run(rel, planner, owner, work)
-        uses = uses_of(path.conditions, path.filters, sublinks, [qual.expr for qual in rel.once])
+        uses = uses_of(scan.conditions, scan.filters, sublinks, [qual.expr for qual in rel.once])
         for clause in owner.clauses:
             work.calls += call_plans(catalog, simplifier, clause, uses, in_check=False)
         return scan

@@ -11,6 +11,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Size
+from rlslint.plan.equivalences import says_equal
 from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.indexes import IndexClause, IndexInfo, IndexKeyInfo, match_clause
 from rlslint.plan.predicates import implied_by
@@ -77,6 +78,21 @@ class RelIndexes:
     def qual_cost(self, exprs: Sequence[Expr]) -> float:
         """Cost of evaluating conditions once."""
         return sum(map(self._expression_cost, exprs))
+
+    def in_order(self, exprs: Sequence[Expr]) -> tuple[Expr, ...]:
+        """Conditions in the order in which they are asked (order_qual_clauses): by security level, then the cheapest first;
+        what cannot leak and costs next to nothing waits for no level. Equalities are made anew from their classes, and so
+        come behind what costs the same."""
+        known = {id(qual.expr): qual for qual in self.rel.quals}
+
+        def place(expr: Expr) -> tuple[int, float, bool]:
+            each, qual = self._expression_cost(expr), known.get(id(expr))
+            if qual is None:
+                return (0, each, False)
+            waits = qual.leaky or each > 10 * cost.CPU_OPERATOR
+            return (qual.level if waits else 0, each, says_equal(self.catalog, qual))
+
+        return tuple(sorted(exprs, key=place))
 
     def _expression_cost(self, expr: Expr) -> float:
         known = self._costs.get(id(expr))

@@ -241,7 +241,7 @@ class Planner:
             method=method,
             indexes=() if method == "seq_scan" else tuple(info.oid for info in path.indexes),
             conditions=path.conditions,
-            filters=path.filters,
+            filters=prepared.in_order(path.filters),
             key_columns=tuple(keys),
             key_collation=next(iter(keys.values()), 0),
             rtindex=rel.rtindex,

@@ -13,7 +13,7 @@ from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.bodies import only_query
 from rlslint.suggest.judge import Judge, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer
-from rlslint.suggest.rewrites.list_helper import asked_for, default_words
+from rlslint.suggest.rewrites.list_helper import asked_for, default_words, list_helper
 from rlslint.suggest.rewrites.writing import Writing, conjuncts, disjuncts, is_bare, positive
 
 
@@ -74,8 +74,12 @@ def _helper(writing: Writing, need: NeedHelper) -> Iterator[str]:
         yield "the function is not made by these files"
         return
     name = f"{proc.proname}()"
-    parts = [asked_for(catalog, part) for part in positive(writing.expr)]
-    calls = [node for node in parts if isinstance(node, FuncExpr) and node.funcid == need.funcid]
+    asked = [(part, asked_for(catalog, part)) for part in positive(writing.expr)]
+    found = [(part, node) for part, node in asked if isinstance(node, FuncExpr) and node.funcid == need.funcid]
+    if any(list_helper(writing, part) is not None for part, _ in found):
+        # there is a list: what became of it is told by trying it
+        return
+    calls = [node for _, node in found]
     if not calls:
         yield f"{name} does not stand by itself among AND and OR, where a list could take its place"
         return
