@@ -78,16 +78,18 @@ def _twins(catalog: Catalog) -> Twins:
     for member in catalog.roles:
         for role, _ in member.memberof:
             marks.pop(role, None)
-    for owner in _owners(catalog):
+    owners, mentions = _beside_policies(catalog)
+    for owner in owners:
         marks.pop(owner, None)
-    for role, mark in _mentions(catalog):
+    named = ((role, policy.oid) for policy in catalog.policies for role in policy.polroles)
+    for role, mark in (*named, *mentions):
         if role in marks:
             marks[role].append(mark)
     groups: dict[tuple[object, ...], list[Oid]] = {}
-    for oid, mentions in sorted(marks.items()):
+    for oid, marks_of in sorted(marks.items()):
         row = catalog.roles[oid]
         rights = (row.rolsuper, row.rolinherit, row.rolbypassrls, row.rolcanlogin, frozenset(row.memberof))
-        groups.setdefault((rights, frozenset(mentions)), []).append(oid)
+        groups.setdefault((rights, frozenset(marks_of)), []).append(oid)
     return {group[0]: tuple(group) for group in groups.values() if len(group) > 1}
 
 
@@ -103,10 +105,19 @@ def _owners(catalog: Catalog) -> Iterator[Oid]:
     yield from (row.defaclrole for row in catalog.default_acls)
 
 
+def _beside_policies(catalog: Catalog) -> tuple[frozenset[Oid], tuple[tuple[Oid, object], ...]]:
+    """Owners, and `_mentions`, while nothing changes but policies."""
+    known = catalog.remembered(
+        "twins beside policies", catalog.roles, catalog.procs, catalog.relations, catalog.namespaces, catalog.types
+    )
+    if not known:
+        known["owners"] = frozenset(_owners(catalog))
+        known["mentions"] = tuple(pair for pair in _mentions(catalog) if pair[0] != PUBLIC)
+    return known["owners"], known["mentions"]
+
+
 def _mentions(catalog: Catalog) -> Iterator[tuple[Oid, object]]:
-    """Each role that a row names beside its owner, with what says which row and as what."""
-    for policy in catalog.policies:
-        yield from ((role, policy.oid) for role in policy.polroles if role != PUBLIC)
+    """Each role that a row other than a policy names beside its owner, with what says which row and as what."""
     acls = [(row.oid, row.nspacl) for row in catalog.namespaces]
     acls += [(row.oid, row.proacl or frozenset()) for row in catalog.procs]
     for relation in catalog.relations:

@@ -61,6 +61,10 @@ def _looked_up(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
                 "columns": facts.column_names(found.scan.relid, found.scan.key_columns),
                 "index": found.index,
                 "evaluation": found.subquery.evaluation,
+                # one that depends on the row may as well be asked for each of a few rows (AlternativeSubPlan)
+                "when": "for each statement that reads many rows"
+                if found.subquery.correlated
+                else "however few rows are asked for",
             },
             needs=found.needs,
         )

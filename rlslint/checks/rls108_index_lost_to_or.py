@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.checks.model import Facts, Match, Need, NeedNote, NeedRewrite, NeedRoles
 from rlslint.checks.policy_scans import curable, needed_beside, whole_scans
-from rlslint.nodes.primnodes import OpExpr
+from rlslint.nodes.primnodes import BoolExpr, OpExpr, SubLink
+from rlslint.plan.clauses import make_and
 from rlslint.plan.model import ArmMatch, extent
-from rlslint.plan.signed_out import holds_only_for, names_who_asks
+from rlslint.plan.signed_out import any_user_passes, holds_only_for, names_who_asks
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -18,6 +19,11 @@ def check(facts: Facts) -> Iterator[Match]:
         served = [arm for arm in plan.arms if arm.index]
         if not served:
             continue
+        if any(_lets_most_pass(facts, arm) for arm in plan.arms):
+            # the whole table is then what is asked for
+            continue
+        # what compares with the user before what compares with a literal, which many rows may hold
+        served.sort(key=lambda arm: arm.literal)
         blocked = [arm for arm in plan.arms if not curable(facts, plan, arm)]
         for arm in blocked:
             lost = [index.relname for one in served if (index := facts.catalog.indexes.get(one.index)) is not None]
@@ -38,6 +44,15 @@ def check(facts: Facts) -> Iterator[Match]:
                 },
                 needs=(*_needs(facts, arm), *needed_beside(arm, blocked)),
             )
+
+
+def _lets_most_pass(facts: Facts, arm: ArmMatch) -> bool:
+    """Whether all that the arm asks for is a signed-in user, or what a NOT (EXISTS or IN) leaves."""
+    return all(
+        (isinstance(part, BoolExpr) and part.op == "not" and isinstance(part.args[0], SubLink))
+        or any_user_passes(facts.catalog, part, facts.signed_in_roles)
+        for part in make_and((arm.arm,))
+    )
 
 
 def _needs(facts: Facts, arm: ArmMatch) -> tuple[Need, ...]:

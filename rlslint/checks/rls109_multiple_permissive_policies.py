@@ -26,6 +26,7 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
     nothing."""
     found: dict[Oid, _Groups] = {}
     opened: dict[Oid, _Groups] = {}
+    same: dict[Oid, _Groups] = {}
     for plan in facts.plans:
         if plan.statement not in _COMMANDS or plan.error is not None:
             continue
@@ -34,12 +35,14 @@ def check(facts: Facts, *, max_policies: int) -> Iterator[Match]:
         if len(policies) <= max_policies or _has_all_rows(facts, clauses):
             continue
         open_one = _all_that_is_left(clauses)
-        if open_one is None:
+        if open_one is None and _say_the_same(plan):
+            same.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
+        elif open_one is None:
             found.setdefault(plan.relid, {}).setdefault(policies, []).append(plan)
         elif idle := tuple(one for one in policies if _is_idle(one, open_one)):
             opened.setdefault(plan.relid, {}).setdefault((open_one, *idle), []).append(plan)
-    for relid in dict.fromkeys((*found, *opened)):
-        match = _match(facts, relid, found.get(relid), opened.get(relid, {}))
+    for relid in dict.fromkeys((*found, *opened, *same)):
+        match = _match(facts, relid, found.get(relid), opened.get(relid), same.get(relid))
         if match is not None:
             yield match
 
@@ -58,20 +61,21 @@ def _is_idle(policy: Policy, beside: Policy) -> bool:
     return policy is not beside and (policy.polcmd != "*" or beside.polcmd == "*")
 
 
-def _match(facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups) -> Match | None:
-    groups = found or opened
+def _match(
+    facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups | None, same: _Groups | None
+) -> Match | None:
+    groups = found or opened or same or {}
     every = tuple(dict.fromkeys(policy for group in groups for policy in group))
     last = max((policy for policy in every if policy.origin), key=lambda one: one.oid, default=None)
     if last is None or last.origin is None:
         return None
     plans = [plan for group in groups.values() for plan in group]
-    open_ones = [] if found else list(dict.fromkeys(group[0] for group in opened))
+    open_ones = list(dict.fromkeys(group[0] for group in opened)) if opened and not found else []
     apart = _by_statement(groups)
     more: dict[str, object] = {}
-    same = not open_ones and all(_say_the_same(plan) for plan in plans)
     if open_ones:
         more["open"] = [policy.polname for policy in open_ones]
-    elif len(apart) > 1 and not same:
+    elif len(apart) > 1:
         more["groups"] = "; ".join(apart)
     return Match(
         span=last.origin,
@@ -85,9 +89,13 @@ def _match(facts: Facts, relid: Oid, found: _Groups | None, opened: _Groups) -> 
             "count": max(len(group) for group in groups),
         }
         | more,
-        message=_kind(open_ones) if open_ones else "same" if same else "several" if more else None,
+        message=_kind(open_ones) if open_ones else _WORDS[not found, bool(more)],
         needs=_needs(facts, groups),
     )
+
+
+_WORDS: Final = {(False, False): None, (False, True): "several", (True, False): "same", (True, True): "same_several"}
+"""The message, by whether the conditions are equal and whether other policies apply to other statements."""
 
 
 def _kind(open_ones: Sequence[Policy]) -> str:

@@ -17,7 +17,7 @@ def check(facts: Facts) -> Iterator[Match]:
     """One match a policy that asks who the session's user is, on a table that requests without a user read from end to
     end for it."""
     anonymous, signed_in = facts.anonymous_roles, facts.signed_in_roles
-    found: dict[Policy, AccessPlan] = {}
+    found: dict[Policy, list[AccessPlan]] = {}
     for plan in whole_scans(facts):
         if facts.catalog.rolname(plan.role) not in anonymous or plan.row_security.bypass is not None:
             continue
@@ -31,11 +31,11 @@ def check(facts: Facts) -> Iterator[Match]:
         stays = max((_work_per_row(plan, clause) for clause in clauses if clause not in idle), default=0)
         for clause in idle:
             if _work_per_row(plan, clause) >= stays:
-                found.setdefault(clause.policy, plan)
-    for policy, plan in found.items():
+                found.setdefault(clause.policy, []).append(plan)
+    for policy, plans in found.items():
         if policy.origin is None:
             continue
-        relation = facts.catalog.relations[plan.relid]
+        relation = facts.catalog.relations[policy.polrelid]
         others = [
             role for role in facts.holders(relation) if facts.catalog.rolname(role) not in (*anonymous, *signed_in)
         ]
@@ -46,16 +46,16 @@ def check(facts: Facts) -> Iterator[Match]:
             span=policy.origin,
             relation=relation,
             policy=policy,
-            statements=(plan.statement,),
-            roles=(plan.role,),
-            facts={"table": facts.name(plan.relid)},
+            statements=tuple(dict.fromkeys(plan.statement for plan in plans)),
+            roles=tuple(dict.fromkeys(plan.role for plan in plans)),
+            facts={"table": facts.name(policy.polrelid)},
             needs=(need,),
         )
 
 
 def _work_per_row(plan: AccessPlan, clause: PolicyClause) -> int:
     """What the condition costs for each row, roughly: 3 where a subquery or a function runs that depends on the row, 2 a
-    call that does not, 1 a look into a hash table, 0 a comparison."""
+    call that does not, 1 one whose body takes its place or a look into a hash table, 0 a comparison."""
     subqueries = [one for one in plan.subqueries if one.clause == clause and not one.in_check and not one.depth]
     calls = [
         one
@@ -65,7 +65,8 @@ def _work_per_row(plan: AccessPlan, clause: PolicyClause) -> int:
     if any(one.evaluation == "subplan" for one in subqueries) or any(one.depends_on_row for one in calls):
         return 3
     inlined = any(one.clause == clause and one.costly and one.evaluation == "inlined" for one in plan.calls)
-    return 2 if calls or inlined else int(any(one.evaluation == "hashed_subplan" for one in subqueries))
+    hashed = any(one.evaluation == "hashed_subplan" for one in subqueries)
+    return 2 if calls else int(inlined or hashed)
 
 
 def _meant(facts: Facts, policy: Policy, condition: Expr) -> NeedRoles | None:

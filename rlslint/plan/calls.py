@@ -58,7 +58,7 @@ def _uses(conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequenc
     for expr in conditions:
         for node in walk(expr):
             yield Use(node, "index_condition")
-    for node, behind in _in_turn(filters):
+    for node, behind in _in_turn(tuple(filters)):
         yield Use(node, "per_row", behind=behind)
     for sublink in sublinks:
         yield from _inside(sublink)
@@ -77,19 +77,21 @@ def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
         yield from _inside(below)
 
 
-def _in_turn(exprs: Iterable[Expr]) -> Iterator[tuple[Expr, bool]]:
+def _in_turn(exprs: Sequence[Expr], behind: bool = False) -> Iterator[tuple[Expr, bool]]:
     """The nodes of conditions that are asked one after the other until one is not true (ExecQual), each with whether one
     over the row is asked before it."""
-    behind = False
-    for expr in exprs:
-        yield expr, behind
-        if isinstance(expr, BoolExpr) and expr.op == "and":
-            within = _in_turn(expr.args)
-        else:
-            within = (pair for child in expr.children() for pair in _in_turn((child,)))
-        for node, after in within:
-            yield node, behind or after
-        behind = behind or bool(relids(expr))
+    for number, expr in enumerate(exprs, 1):
+        yield from _nodes(expr, behind)
+        behind = behind or (number < len(exprs) and bool(relids(expr)))
+
+
+def _nodes(expr: Expr, behind: bool) -> Iterator[tuple[Expr, bool]]:
+    yield expr, behind
+    if isinstance(expr, BoolExpr) and expr.op == "and":
+        yield from _in_turn(expr.args, behind)
+        return
+    for child in expr.children():
+        yield from _nodes(child, behind)
 
 
 def _beside_scans(plan: Planned, *, once: bool) -> Iterator[Use]:

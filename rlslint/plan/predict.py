@@ -115,6 +115,8 @@ class Predictor:
         self._simplifiers: dict[Oid, Simplifier] = {}
         self._said: dict[tuple[Oid, Oid, StatementName], AccessPlan] = {}
         self._plans: dict[tuple[object, ...], AccessPlan] = {}
+        self._scans: dict[tuple[object, ...], tuple[RelationScan, _Work]] = {}
+        """Of a role, a table and the conditions on it: SELECT, UPDATE and DELETE under one policy FOR ALL read it alike."""
         self._checks: dict[tuple[object, ...], tuple[bool, _Work]] = {}
         """Of a role and the policies of a check: whether no row can pass, and what it is planned as. INSERT in each of its
         forms, and the checks of UPDATE and the conflicts of an upsert, ask the same."""
@@ -193,7 +195,6 @@ class Predictor:
         relation = self.catalog.relations[security.relid]
         work = _Work()
         planner = self.planner(planned_as(self.catalog, security.role))
-        simplifier = planner.simplifier
         error = reason = None
         scan = _no_scan(self.catalog, relation, "none")
         if recursive:
@@ -201,7 +202,7 @@ class Predictor:
                 relid=security.relid, role=security.role, statement=security.statement, row_security=security, scan=scan
             )
         if security.statement in _SCANNING:
-            scan = self._scan(security, relation, planner, simplifier, work)
+            scan = self._scan(security, relation, planner, work)
         for row, conditions in distinct_checks(security.with_check_options):
             always = self._check(conditions, planner, work)
             if always and row == "inserted":
@@ -226,10 +227,18 @@ class Predictor:
 
     # The scan ---------------------------------------------------------------------------------------------------------
 
-    def _scan(
-        self, security: RowSecurity, relation: Relation, planner: Planner, simplifier: Simplifier, work: _Work
-    ) -> RelationScan:
-        catalog = self.catalog
+    def _scan(self, security: RowSecurity, relation: Relation, planner: Planner, work: _Work) -> RelationScan:
+        key = (planner.role, security.relid, security.statement == "select_by_key", *_distinct(security))
+        if key not in self._scans:
+            made = _Work()
+            self._scans[key] = self._plan_scan(security, relation, planner, made), made
+        scan, made = self._scans[key]
+        work.add(made)
+        work.arms = made.arms
+        return scan
+
+    def _plan_scan(self, security: RowSecurity, relation: Relation, planner: Planner, work: _Work) -> RelationScan:
+        catalog, simplifier = self.catalog, planner.simplifier
         prepared, permissive = self._prepare(security, relation, simplifier)
         rel = prepared.rel
         if security.statement == "select_by_key" and not primary_key(catalog, relation):
@@ -429,6 +438,20 @@ class Predictor:
 
 def _no_scan(catalog: Catalog, relation: Relation, method: ScanMethod) -> RelationScan:
     return RelationScan(relid=relation.oid, name=catalog.qualified_name(relation), method=method, rtindex=1)
+
+
+def _distinct(security: RowSecurity) -> tuple[object, ...]:
+    """The conditions in their order, without a list that says again what another has said: of UPDATE and DELETE the policies
+    for SELECT, where these are the same."""
+    return tuple(
+        dict.fromkeys(
+            (
+                len(quals.permissive),
+                tuple((id(clause.stored), clause.clause, clause.policy.polpermissive) for clause in quals.clauses),
+            )
+            for quals in security.security_quals
+        )
+    )
 
 
 def _level(rel: Rel, security: RowSecurity) -> int:

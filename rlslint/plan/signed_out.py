@@ -87,6 +87,17 @@ def holds_only_for(catalog: Catalog, expr: Expr, role: str) -> bool:
     return False
 
 
+def any_user_passes(catalog: Catalog, expr: Expr, signed_in: Collection[str]) -> bool:
+    """Whether the condition asks for nothing but a signed-in user: ``auth.uid() IS NOT NULL``, or that the request runs as
+    one of the ``signed_in`` roles."""
+    match expr:
+        case NullTest(arg=arg, is_null=False):
+            return _null(catalog, arg, ())
+        case OpExpr(kind="op"):
+            return any(holds_only_for(catalog, expr, role) for role in signed_in)
+    return False
+
+
 def holds_only_for_others(catalog: Catalog, expr: Expr, role: str) -> bool:
     """Whether the condition is true for requests of one other role at most."""
     return any(name != role and holds_only_for(catalog, expr, name) for name in roles_asked_for(catalog, expr))

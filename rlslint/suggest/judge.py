@@ -73,6 +73,8 @@ class Judge:
         self._plans: dict[Oid, list[AccessPlan]] = {}
         for plan in facts.plans:
             self._plans.setdefault(plan.relid, []).append(plan)
+        self._known = {(plan.relid, plan.role, plan.statement): plan for plan in facts.plans}
+        self._twins = {} if any(rule.own for rule in self._rules) else twins(facts.catalog)
         self._readers: dict[Oid, set[Oid]] = {}
         for plan in facts.plans:
             for relid in reads(plan):
@@ -148,9 +150,8 @@ class Judge:
 
     def _changed(self, plans: Sequence[AccessPlan]) -> Iterator[tuple[AccessPlan, AccessPlan]]:
         """Plans before and after."""
-        known = {(plan.relid, plan.role, plan.statement): plan for plan in self.facts.plans}
         for new in plans:
-            old = known.get((new.relid, new.role, new.statement))
+            old = self._known.get((new.relid, new.role, new.statement))
             if old is not None and old is not new:
                 yield old, new
 
@@ -179,8 +180,9 @@ class Judge:
         """The plans of the tables: new ones where the change has a say, else those that are known."""
         plans: list[AccessPlan] = []
         # what our rules find of one role they find of those that only their names tell from it
-        alike = {} if any(rule.own for rule in self._rules) else twins(self.catalog)
-        others = others_of(told_apart(alike, (), self.facts.told_apart))
+        alike = twins(self.catalog) if self._twins and change.functions else self._twins
+        policies = (self.catalog.policies[oid] for oid in change.policies)
+        others = others_of(told_apart(alike, policies, self.facts.told_apart))
         for relid in sorted(tables):
             known = {(plan.role, plan.statement): plan for plan in self._plans.get(relid, ())}
             relation = self.catalog.relations[relid]

@@ -6,8 +6,10 @@ go, and no other may come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from rlslint.checks.model import NeedIndex, NeedNote
 from rlslint.findings import SEVERITIES, Finding, Suggestion, verbs
@@ -19,10 +21,17 @@ from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 from rlslint.suggest.why_not import why_not
 
-_TOGETHER = 4
-"""How often all proposals are tried together, each time without those that stood in the way."""
-_ROUNDS = 3
+_PASSES: Final = 8
+"""How often proposals are chosen that can be tried together."""
+_TOGETHER: Final = 4
+"""How often those of a pass are tried, each time without those that stood in the way."""
+_ROUNDS: Final = 3
 """How often indexes may be added for what a rewrite leaves to be found by one."""
+
+
+_POLICY: Final = re.compile(
+    r'\b(ALTER|DROP) POLICY ((?:"(?:[^"]|"")+"|\w+) ON \S+?)(;| TO .*?;| (?:USING|WITH CHECK) .*?;)$', re.M | re.S
+)
 
 
 def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> list[Finding]:
@@ -50,16 +59,44 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
 
 
 def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> dict[int, Proposal]:
-    """By place in ``findings``, the first proposals that cure when all of them are run."""
-    first: dict[int, Proposal] = {}
-    altered: dict[Oid, str] = {}
-    for i, finding in enumerate(findings):
-        proposal = next(proposer.proposals(finding), ())
-        # a condition ends in a parenthesis; the roles of a policy are another part of it and change beside it
-        texts = [one.up for one in proposal if one.kind != "create_index" and one.up.endswith(");")]
-        # two texts of one policy undo each other: the second is tried alone
-        if proposal and all(altered.setdefault(finding.policy_oid, text) == text for text in texts):
-            first[i] = proposal
+    """By place in ``findings``, the first proposals that cure when all of them are run. Two that change one policy
+    differently undo each other: the second waits for the next pass."""
+    waiting = {i: proposal for i, one in enumerate(findings) if (proposal := next(proposer.proposals(one), ()))}
+    cured: dict[int, Proposal] = {}
+    for _ in range(_PASSES):
+        chosen = _compatible(waiting)
+        if len(chosen) < 2:
+            break
+        cured |= _cured_together(judge, findings, chosen)
+        waiting = {i: proposal for i, proposal in waiting.items() if i not in chosen}
+    return cured
+
+
+def _compatible(proposals: dict[int, Proposal]) -> dict[int, Proposal]:
+    """As many as say the same of a policy where they say anything of it."""
+    claims: dict[str, str] = {}
+    chosen: dict[int, Proposal] = {}
+    for i, proposal in proposals.items():
+        own = dict(_claims(proposal))
+        if all(claims.get(what, text) == text for what, text in own.items()):
+            claims |= own
+            chosen[i] = proposal
+    return chosen
+
+
+def _claims(proposal: Proposal) -> Iterator[tuple[str, str]]:
+    """(part of a policy, what becomes of it): its condition, its roles, or both where it goes."""
+    for one in proposal:
+        for verb, policy, rest in _POLICY.findall(one.up):
+            parts = (
+                ("roles", "condition") if verb == "DROP" else ("roles",) if rest.startswith(" TO ") else ("condition",)
+            )
+            for part in parts:
+                yield f"{policy} {part}", f"{verb}{rest}"
+
+
+def _cured_together(judge: Judge, findings: Sequence[Finding], first: dict[int, Proposal]) -> dict[int, Proposal]:
+    """Those of the proposals whose findings go when all are run, without those that stand where something new comes."""
     for _ in range(_TOGETHER):
         if len(first) < 2:
             break

@@ -106,8 +106,8 @@ def _body(catalog: Catalog, need: NeedHelper, name: str) -> str:
     if not any(isinstance(one, SubLink) and one.kind is SubLinkType.EXISTS for one in arms):
         return f"the body of {name} is no EXISTS (SELECT ...), nor an OR of them"
     return (
-        f"a query of {name} compares no column with what it is given of the row alone, or depends on nothing that the "
-        "session brings: its list would be as long as the table"
+        f"no list is known that {name} could be asked for once: each of its queries would have to compare a column with what "
+        "it is given of the row, and something with what the session brings, and to call no further helper"
     )
 
 
