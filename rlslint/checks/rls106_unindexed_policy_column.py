@@ -62,9 +62,9 @@ def _looked_up(facts: Facts, plan: AccessPlan) -> Iterator[Match]:
                 "index": found.index,
                 "evaluation": found.subquery.evaluation,
                 # one that depends on the row may as well be asked for each of a few rows (AlternativeSubPlan)
-                "when": "for each statement that reads many rows"
+                "when": " for each statement that reads many rows"
                 if found.subquery.correlated
-                else "however few rows are asked for",
+                else ", however few rows are asked for",
             },
             needs=found.needs,
         )
