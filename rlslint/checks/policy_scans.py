@@ -83,7 +83,8 @@ def subqueries_of(plan: AccessPlan, arm: ArmMatch) -> Iterator[SubqueryPlan]:
 
 def serving_index(facts: Facts, subquery: SubqueryPlan) -> Oid:
     """An index that leads with the column that the subquery's array form would be compared with; 0 for none."""
-    for index in facts.catalog.indexes_of(subquery.clause.policy.polrelid):
+    indexes = facts.catalog.indexes_of(subquery.clause.policy.polrelid)
+    for index in sorted(indexes, key=lambda one: (len(one.keys), one.indpred is not None)):
         if index.indisvalid and index.amname in ("btree", "hash") and index.keys and subquery.outer_column:
             if index.keys[0].attnum == subquery.outer_column and holds_all_but_nulls(index, {subquery.outer_column}):
                 return index.oid

@@ -17,7 +17,8 @@ def check(facts: Facts) -> Iterator[Match]:
     """One match an arm that no index can serve beside arms that have theirs."""
     for plan in whole_scans(facts):
         served = [arm for arm in plan.arms if arm.index]
-        if not served:
+        # what a literal asks for is seldom few rows: then nothing much is lost
+        if all(arm.literal for arm in served):
             continue
         if any(_lets_most_pass(facts, arm) for arm in plan.arms):
             # the whole table is then what is asked for
@@ -26,21 +27,25 @@ def check(facts: Facts) -> Iterator[Match]:
         served.sort(key=lambda arm: arm.literal)
         blocked = [arm for arm in plan.arms if not curable(facts, plan, arm)]
         for arm in blocked:
-            lost = [index.relname for one in served if (index := facts.catalog.indexes.get(one.index)) is not None]
-            elsewhere = next((one.clause.policy.polname for one in served if one.clause != arm.clause), "")
+            others = [one.clause for one in served if one.clause != arm.clause]
+            whole = [one for one in others if all(each.index for each in plan.arms if each.clause == one)]
+            elsewhere = next(iter((*whole, *others)), None)
+            here = any(one.clause == arm.clause for one in served)
+            named = [one for one in served if here or one.clause == elsewhere]
+            lost = [index.relname for one in named if (index := facts.catalog.indexes.get(one.index)) is not None]
             yield Match(
                 span=arm.span,
                 relation=facts.catalog.relations[plan.relid],
                 policy=arm.clause.policy,
                 statements=(plan.statement,),
                 roles=(plan.role,),
-                message="policy" if elsewhere and all(one.clause != arm.clause for one in served) else None,
+                message=None if here else "policy" if whole else "arm_of_policy",
                 facts={
                     "table": facts.name(plan.relid),
                     "index": lost[0],
                     "indexes": list(dict.fromkeys(lost)),
                     "obstacle": arm.obstacle,
-                    "other": elsewhere,
+                    "other": "" if elsewhere is None else elsewhere.policy.polname,
                 },
                 needs=(*_needs(facts, arm), *needed_beside(arm, blocked)),
             )

@@ -68,8 +68,10 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
                 and not call.depends_on_row
                 and not call.wrapped
             )
-            if subquery.nested_clauses and wraps:
-                yield FullScan(subquery, scan, "barrier", index, wraps)
+            # what is compared with the user is what waits behind the policies
+            held = _leading(facts, scan.relid, scan.key_columns[:1])
+            if subquery.nested_clauses and wraps and held is not None:
+                yield FullScan(subquery, scan, "barrier", held, wraps)
 
 
 _KEYS: Final = frozenset({t.UUID, t.INT2, t.INT4, t.INT8})

@@ -126,7 +126,8 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
             return verdicts[0]
         return max(verdicts, key=lambda one: _NEARNESS.index(one.obstacle))
     near = _Verdict("none")
-    for info in prepared.infos:
+    # of several that serve the narrowest is named
+    for info in sorted(prepared.infos, key=lambda one: (len(one.keys), bool(one.predicate))):
         match = match_clause(catalog, info, rel.rtindex, expr)
         by_predicate = not match and expr in info.predicate and prepared.usable(info, given)
         if match is None and not by_predicate:

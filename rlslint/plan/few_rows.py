@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation
@@ -10,11 +11,16 @@ from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, ScalarAr
 from rlslint.plan import clauses
 from rlslint.plan.predicates import array_elements
 
+_OF_A_PLATFORM: Final = {"storage.buckets": 100}
+"""Tables of Supabase's own that hold a few rows: Storage has a bucket for each kind of file."""
+
 
 def most_rows(catalog: Catalog, relid: Oid) -> int | None:
     """Rows; None where no unique key over values that can be counted says how many there may be. A unique index lets every
     combination of its values in once, and NULLs any number of times unless it is NULLS NOT DISTINCT."""
     relation = catalog.relations[relid]
+    if relation.origin is None and catalog.qualified_name(relation) in _OF_A_PLATFORM:
+        return _OF_A_PLATFORM[catalog.qualified_name(relation)]
     checks = [
         one for one in catalog.constraints_of(relid) if one.contype == "c" and one.convalidated and one.conenforced
     ]

@@ -113,6 +113,9 @@ class Predictor:
         self.catalog = catalog
         self._planners: dict[Oid, Planner] = {}
         self._simplifiers: dict[Oid, Simplifier] = {}
+        self._firsts: dict[Oid, Oid] = {}
+        """`first_of` each role, and whom it is `planned_as`: asked for at every statement."""
+        self._planned_as: dict[tuple[Oid, Oid | None], Oid] = {}
         self._said: dict[tuple[Oid, Oid, StatementName], AccessPlan] = {}
         self._plans: dict[tuple[object, ...], AccessPlan] = {}
         self._scans: dict[tuple[object, ...], tuple[RelationScan, _Work]] = {}
@@ -123,7 +126,9 @@ class Predictor:
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
         """The plan of one statement."""
-        first = first_of(self.catalog, role)
+        if role not in self._firsts:
+            self._firsts[role] = first_of(self.catalog, role)
+        first = self._firsts[role]
         key = (relid, first, statement)
         plan = self._said.get(key)
         if plan is None:
@@ -158,12 +163,18 @@ class Predictor:
         )
         shape = tuple((len(quals.permissive), len(quals.restrictive)) for quals in security.security_quals)
         checks = tuple((o.row, len(o.quals.permissive), len(o.quals.restrictive)) for o in security.with_check_options)
-        role = planned_as(self.catalog, security.role, security.relid)
+        role = self._alike(security.role, security.relid)
         return (security.relid, security.statement, security.bypass, conditions, shape, checks, role)
+
+    def _alike(self, role: Oid, relid: Oid | None = None) -> Oid:
+        key = (role, relid)
+        if key not in self._planned_as:
+            self._planned_as[key] = planned_as(self.catalog, *key)
+        return self._planned_as[key]
 
     def simplifier(self, role: Oid) -> Simplifier:
         """The one for a role, or for one like it."""
-        role = planned_as(self.catalog, role)
+        role = self._alike(role)
         simplifier = self._simplifiers.get(role)
         if simplifier is None:
             simplifier = self._simplifiers[role] = Simplifier(self.catalog, role)
@@ -194,7 +205,7 @@ class Predictor:
     def _plan(self, security: RowSecurity, *, recursive: bool) -> AccessPlan:
         relation = self.catalog.relations[security.relid]
         work = _Work()
-        planner = self.planner(planned_as(self.catalog, security.role))
+        planner = self.planner(self._alike(security.role))
         error = reason = None
         scan = _no_scan(self.catalog, relation, "none")
         if recursive:

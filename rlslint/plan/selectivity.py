@@ -29,6 +29,7 @@ from rlslint.nodes.primnodes import (
 from rlslint.plan import clauses, patterns
 from rlslint.plan.cost import PER_VALUE
 from rlslint.plan.flat import Rel
+from rlslint.plan.mutate import relids
 
 LITERAL: Final = 0.05
 """Share of the rows that hold one literal value: a status, a kind."""
@@ -171,6 +172,9 @@ class Selectivity:
         sides = [clauses.strip_collate(side) for side in (left, right)]
         if not any(isinstance(side, Var) or side in self.expressions for side in sides):
             return NO_STATISTICS
+        if all(self.rel.rtindex in relids(side) for side in (left, right)):
+            # a row compared with itself (get_restriction_variable)
+            return NO_STATISTICS
         for side, other in ((left, right), (right, left)):
             column = self._column(side)
             if column is not None:
@@ -178,6 +182,9 @@ class Selectivity:
                     return 1.0 / self.rows
                 if isinstance(other, Const) and not other_is_key(other):
                     return self.literal
+                if column.type == clauses.BOOL and not isinstance(other, Const):
+                    # one of two values, whichever (var_eq_non_const)
+                    return 1.0 / self.distinct(column.attnum)
         return PER_VALUE
 
     def _column(self, expr: Expr) -> Var | None:

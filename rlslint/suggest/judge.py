@@ -68,6 +68,7 @@ class Judge:
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
+        self._affected: dict[tuple[str, ...], frozenset[Oid]] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
         self._before: dict[tuple[frozenset[Oid], bool, bool], tuple[frozenset[Key], frozenset[Place]]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
@@ -96,8 +97,11 @@ class Judge:
 
     def affected(self, statements: Sequence[str]) -> frozenset[Oid]:
         """Tables whose statements may run otherwise after the SQL; none where it cannot be run."""
-        with applied(self.catalog, statements) as change:
-            return frozenset() if change.rejected is not None else self._reached(change)
+        key = tuple(statements)
+        if key not in self._affected:
+            with applied(self.catalog, statements) as change:
+                self._affected[key] = frozenset() if change.rejected is not None else self._reached(change)
+        return self._affected[key]
 
     def _reached(self, change: Change) -> frozenset[Oid]:
         return frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))

@@ -96,7 +96,10 @@ def _claims(proposal: Proposal) -> Iterator[tuple[str, str]]:
 
 
 def _cured_together(judge: Judge, findings: Sequence[Finding], first: dict[int, Proposal]) -> dict[int, Proposal]:
-    """Those of the proposals whose findings go when all are run, without those that stand where something new comes."""
+    """Those of the proposals whose findings go when all are run, without those that stand where something new comes. What
+    has no table in common with these is as it was when they were there, too."""
+    cured: dict[int, Proposal] = {}
+    reached = {i: judge.affected([one.up for one in proposal]) for i, proposal in first.items()}
     for _ in range(_TOGETHER):
         if len(first) < 2:
             break
@@ -104,27 +107,23 @@ def _cured_together(judge: Judge, findings: Sequence[Finding], first: dict[int, 
         if verdict.rejected is not None:
             first = {i: proposal for i, proposal in first.items() if all(one.up != verdict.culprit for one in proposal)}
             continue
-        unwelcome = [
-            new
+        disturbed = {
+            new.relid
             for new in verdict.new
             if not all(_unmasked(new, findings[i], verdict) or _was_true(new, findings[i], verdict) for i in first)
-        ]
-        if not unwelcome:
-            # what is refused otherwise than before is tried alone
-            apart = {relid for relid, _ in verdict.refused}
-            return {
-                i: proposal
-                for i, proposal in first.items()
-                if finding_key(findings[i]) in verdict.gone
-                and (not apart or apart.isdisjoint(judge.affected([one.up for one in proposal])))
-            }
-        disturbed = {new.relid for new in unwelcome}
-        first = {
-            i: proposal
-            for i, proposal in first.items()
-            if disturbed.isdisjoint(judge.affected([one.up for one in proposal]))
         }
-    return {}
+        out = {i for i in first if not disturbed.isdisjoint(reached[i])}
+        changed = frozenset().union(*(reached[i] for i in out))
+        # what is refused otherwise than before is tried alone
+        apart = {relid for relid, _ in verdict.refused}
+        settled = {i: proposal for i, proposal in first.items() if changed.isdisjoint(reached[i])}
+        cured |= {
+            i: proposal
+            for i, proposal in settled.items()
+            if finding_key(findings[i]) in verdict.gone and apart.isdisjoint(reached[i])
+        }
+        first = {i: proposal for i, proposal in first.items() if i not in out and i not in settled}
+    return cured
 
 
 def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposal) -> Proposal:
