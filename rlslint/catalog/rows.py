@@ -282,6 +282,8 @@ class Proc:
     proisstrict: bool = False
     proleakproof: bool = False
     proparallel: Literal["s", "r", "u"] = "u"
+    procost: float | None = None
+    """In units of cpu_operator_cost; None for the default, 1 for what is in C, else 100."""
     proconfig: tuple[tuple[str, str], ...] = ()
     prosrc: str = ""
     prosqlbody: bool = False

@@ -16,7 +16,8 @@ def check(facts: Facts) -> Iterator[Match]:
     for plan in facts.plans:
         if plan.statement in ("select", "update", "delete") and plan.error is None:
             for call in plan.calls:
-                if repeated(plan, call) and not facts.small(_read(plan, call)):
+                few = facts.small(_read(plan, call)) and not (call.again and not facts.small(plan.relid))
+                if repeated(plan, call) and not few:
                     found.setdefault((call.clause.policy.oid, call.depth > 0), []).append((plan, call))
     for pairs in found.values():
         # what runs for every row speaks for the others
@@ -42,15 +43,17 @@ def _match(facts: Facts, said: list[tuple[AccessPlan, CallPlan]], cured: list[tu
             "function": first.function,
             "functions": functions,
             "evaluation": first.evaluation,
-            "rows": _rows(first, tables),
+            "rows": _rows(first, facts.name(plan.relid), tables),
         },
         needs=tuple(dict.fromkeys(NeedWrap(call.clause, call.start, call.end, call.call.funcid) for _, call in cured)),
     )
 
 
-def _rows(call: CallPlan, tables: list[str]) -> str:
+def _rows(call: CallPlan, outer: str, tables: list[str]) -> str:
     """The rows that it runs for, in words."""
     what = f"every row of {', '.join(tables)} " if call.depth else "every row "
+    if call.again:
+        return f"each row of {outer}, as often as its subquery looks at {', '.join(tables)}"
     if call.behind:
         return f"{what}that the conditions before it leave undecided"
     return f"{what}that the subquery reads" if call.depth else f"{what}that is read"

@@ -99,8 +99,8 @@ _WORDS: Final = {(False, False): None, (False, True): "several", (True, False): 
 
 
 def _kind(open_ones: Sequence[Policy]) -> str:
-    conditions = (stored for one in open_ones for stored in (one.polqual, one.polwithcheck) if stored is not None)
-    return "open" if all(is_true(stored.expr) for stored in conditions) else "within"
+    each = ([one.polqual, one.polwithcheck] for one in open_ones)
+    return "open" if all(any(one is not None and is_true(one.expr) for one in stored) for stored in each) else "within"
 
 
 def _say_the_same(plan: AccessPlan) -> bool:

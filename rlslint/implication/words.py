@@ -63,7 +63,7 @@ def _denied(words: _Words, fact: Exists, missed: list[Fact]) -> str:
     about = [one for one in missed if one is not fact and _rows(one) - {POLICY_ROW}]
     about = [one for one in about if any(words.case.relations.get(row) in relids for row in _rows(one))]
     key = ", ".join(columns)
-    subject = f"a row whose {key} names" if key else "every row, even when there only is"
+    subject = f"a row whose {key} names" if key else "rows even when there only is"
     if any(_is_visibility(one) for one in about):
         return f"{subject} a row of {tables[0]} that the role may not see"
     details = list(dict.fromkeys(_conditions(words, about)))
@@ -72,7 +72,7 @@ def _denied(words: _Words, fact: Exists, missed: list[Fact]) -> str:
     return (
         f"{subject} no row of {' and '.join(tables)}"
         if key
-        else f"every row, even when no row of {' and '.join(tables)} is found"
+        else f"rows even when no row of {' and '.join(tables)} is found"
     )
 
 

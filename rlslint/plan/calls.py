@@ -29,6 +29,8 @@ class Use:
     """Inside a subquery: the relation whose scan, or the first of whose query's, evaluates it."""
     behind: bool = False
     """Other conditions over the row stand before it, and what they turn down does not come to it."""
+    again: bool = False
+    """The subquery that it stands in runs again for each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,18 @@ def _uses(conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequenc
         yield from _inside(sublink)
 
 
-def _inside(sublink: PlannedSubLink) -> Iterator[Use]:
+def _inside(sublink: PlannedSubLink, again: bool = False) -> Iterator[Use]:
     plan = sublink.plan
+    again = again or sublink.evaluation == "subplan"
     for scan in plan.scans:
         for expr in scan.conditions:
             for node in walk(expr):
                 yield Use(node, "index_condition", scan)
         for node, behind in _in_turn(scan.filters):
-            yield Use(node, "per_row", scan, behind)
+            yield Use(node, "per_row", scan, behind, again)
     yield from _beside_scans(plan, once=sublink.evaluation != "subplan")
     for below in plan.sublinks:
-        yield from _inside(below)
+        yield from _inside(below, again)
 
 
 def _in_turn(exprs: Sequence[Expr], behind: bool = False) -> Iterator[tuple[Expr, bool]]:
@@ -140,6 +143,7 @@ def call_plans(
             costly=proc is None or proc.prolang not in ("internal", "c") or is_current_setting(proc),
             inner=use.scan if use is not None and found.depth else None,
             behind=use is not None and use.behind,
+            again=use is not None and use.again,
         )
 
 

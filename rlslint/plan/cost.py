@@ -19,6 +19,8 @@ RANDOM_PAGE: Final = 4.0
 CPU_TUPLE: Final = 0.01
 CPU_INDEX_TUPLE: Final = 0.005
 CPU_OPERATOR: Final = 0.0025
+SUBPLAN: Final = 1.0
+"""What a run of a subquery is taken to cost where nothing more is known of it."""
 PAGE: Final = 8192
 
 OUTER_ROWS: Final = 200_000
@@ -109,11 +111,12 @@ def expression_cost(catalog: Catalog, expr: Expr) -> float:
     for node in walk(expr):
         for proc in clauses.node_procs(catalog, node):
             cheap = proc is None or proc.prolang in ("internal", "c")
-            cost += CPU_OPERATOR * (1 if cheap else 100)
+            told = None if proc is None else proc.procost
+            cost += CPU_OPERATOR * (told if told is not None else 1 if cheap else 100)
         if isinstance(node, CoerceViaIO):
             cost += 2 * CPU_OPERATOR
         if isinstance(node, SubLink) and clauses.is_subplan(node):
-            cost += 1.0
+            cost += SUBPLAN
     return cost
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, ScalarArrayOpExpr, Var, walk
+from rlslint.nodes.primnodes import BoolExpr, CollateExpr, Const, Expr, Oid, OpExpr, ScalarArrayOpExpr, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.predicates import array_elements
-
-_OF_A_PLATFORM: Final = {"storage.buckets": 100}
-"""Tables of Supabase's own that hold a few rows: Storage has a bucket for each kind of file."""
 
 
 def most_rows(catalog: Catalog, relid: Oid) -> int | None:
     """Rows; None where no unique key over values that can be counted says how many there may be. A unique index lets every
     combination of its values in once, and NULLs any number of times unless it is NULLS NOT DISTINCT."""
     relation = catalog.relations[relid]
-    if relation.origin is None and catalog.qualified_name(relation) in _OF_A_PLATFORM:
-        return _OF_A_PLATFORM[catalog.qualified_name(relation)]
+    if relation.relkind != "p" and any(True for _ in catalog.children_of(relid)):
+        # what inherits is read with it, and its keys bind none of that
+        return None
     checks = [
         one for one in catalog.constraints_of(relid) if one.contype == "c" and one.convalidated and one.conenforced
     ]
@@ -41,35 +38,39 @@ def _combinations(catalog: Catalog, relation: Relation, index: Index, checks: li
 def _values(catalog: Catalog, relation: Relation, index: Index, key: IndexKey, checks: list[Constraint]) -> int | None:
     """How many values the key can have: of a flag, an enum, or what a CHECK lists; an expression over no column has one."""
     if key.expr is not None:
-        return None if any(isinstance(node, Var) for node in walk(key.expr.expr)) else 1
+        constant = isinstance(key.expr.expr, Const) and key.expr.expr.value is not None
+        return 1 if constant else None
     column = relation.column(key.attnum)
     if not column.attnotnull and not index.indnullsnotdistinct:
         return None
+    if key.collation not in (0, column.attcollation):
+        # a CHECK goes by the column's
+        checks = []
     row = catalog.types.get(column.atttypid)
     counts = [2] if column.atttypid == clauses.BOOL else [len(row.labels)] if row is not None and row.labels else []
     for check in checks:
         parts = () if check.conexpr is None else clauses.make_and((check.conexpr.expr,))
-        counts += [count for part in parts if (count := _listed(catalog, part, key.attnum)) is not None]
+        counts += [count for part in parts if (count := _listed(catalog, part, key)) is not None]
     return min(counts) + (not column.attnotnull) if counts else None
 
 
-def _listed(catalog: Catalog, expr: Expr, attnum: int) -> int | None:
+def _listed(catalog: Catalog, expr: Expr, key: IndexKey) -> int | None:
     """How many values of the column, NULL aside, the condition lets in."""
     match expr:
         case Var():
-            return 1 if expr.attnum == attnum else None
+            return 1 if expr.attnum == key.attnum else None
         case BoolExpr(op="not", args=(Var() as column,)):
-            return 1 if column.attnum == attnum else None
+            return 1 if column.attnum == key.attnum else None
         case BoolExpr(op="or", args=args):
-            counts = [_listed(catalog, arg, attnum) for arg in args]
+            counts = [_listed(catalog, arg, key) for arg in args]
             known = [count for count in counts if count is not None]
             return sum(known) if len(known) == len(counts) else None
-        case OpExpr(args=(left, right)) if _is_equality(catalog, expr.opno):
+        case OpExpr(args=(left, right)) if _is_equality(catalog, expr, key):
             sides = ((left, right), (right, left))
-            return 1 if any(_is(one, attnum) and _is_value(other) for one, other in sides) else None
-        case ScalarArrayOpExpr(use_or=True, args=(left, right)) if _is_equality(catalog, expr.opno):
+            return 1 if any(_is(one, key.attnum) and _is_value(other) for one, other in sides) else None
+        case ScalarArrayOpExpr(use_or=True, args=(left, right)) if _is_equality(catalog, expr, key):
             elements = array_elements(right)
-            if elements is None or not _is(left, attnum) or not all(map(_is_value, elements)):
+            if elements is None or not _is(left, key.attnum) or not all(map(_is_value, elements)):
                 return None
             return len(set(elements))
     return None
@@ -85,6 +86,13 @@ def _is(expr: Expr, attnum: int) -> bool:
     return isinstance(column, Var) and column.attnum == attnum
 
 
-def _is_equality(catalog: Catalog, opno: Oid) -> bool:
-    row = catalog.operators.get(opno)
-    return row is not None and row.oprname == "="
+def _is_equality(catalog: Catalog, expr: OpExpr | ScalarArrayOpExpr, key: IndexKey) -> bool:
+    """Whether it compares as the index does: values that another operator holds equal (of bpchar, of a collation that knows
+    no case) may be several to the index."""
+    operator, opclass = catalog.operators.get(expr.opno), catalog.opclasses.get(key.opclass)
+    if operator is None or opclass is None or operator.oprname != "=":
+        return False
+    if any(isinstance(node, CollateExpr) for node in walk(expr)):
+        return False
+    own = (one.amopopr for one in catalog.amops.find("family", opclass.opcfamily) if one.amoppurpose == "s")
+    return expr.opno in own

@@ -137,6 +137,8 @@ class CallPlan:
     """For ``depth`` > 0: the relation whose filter holds the call; None for a function in FROM."""
     behind: bool = False
     """Other conditions over the row stand before it: it runs for the rows that pass them."""
+    again: bool = False
+    """For ``depth`` > 0: a subquery around it runs again for each row of the policy's table."""
 
     @property
     def start(self) -> int:

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr
+from rlslint.nodes.primnodes import (
+    Expr,
+    NullTest,
+    Oid,
+    RowCompareExpr,
+    ScalarArrayOpExpr,
+    SubLink,
+    SubLinkType,
+    walk,
+)
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Size
 from rlslint.plan.equivalences import says_equal
@@ -86,10 +95,12 @@ class RelIndexes:
         known = {id(qual.expr): qual for qual in self.rel.quals}
 
         def place(expr: Expr) -> tuple[int, float, bool]:
-            each, qual = self._expression_cost(expr), known.get(id(expr))
+            # without the rounding error that a sum and a difference leave
+            each = round(self._expression_cost(expr) - _in_hash_tables(self.catalog, expr), 9)
+            qual = known.get(id(expr))
             if qual is None:
                 return (0, each, False)
-            waits = qual.leaky or each > 10 * cost.CPU_OPERATOR
+            waits = qual.leaky or each >= 10 * cost.CPU_OPERATOR
             return (qual.level if waits else 0, each, says_equal(self.catalog, qual))
 
         return tuple(sorted(exprs, key=place))
@@ -220,3 +231,16 @@ def _key_width(rel: Rel, key: IndexKeyInfo) -> float:
     if not key.attnum or rel.relation is None:
         return 24.0
     return cost.type_width(rel.relation.column(key.attnum).atttypid)
+
+
+def _in_hash_tables(catalog: Catalog, expr: Expr) -> float:
+    """What `cost.expression_cost` takes subqueries for that are looked up in a hash table, which costs what their comparison
+    does (cost_subplan): IN over one that depends on nothing outside."""
+    return sum(
+        cost.SUBPLAN
+        for node in walk(expr)
+        if isinstance(node, SubLink)
+        and node.kind is SubLinkType.ANY
+        and not clauses.correlated(node)
+        and all((row := catalog.operators.get(opno)) is not None and row.oprcanhash for opno in node.opnos)
+    )

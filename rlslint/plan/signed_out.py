@@ -92,9 +92,22 @@ def any_user_passes(catalog: Catalog, expr: Expr, signed_in: Collection[str]) ->
     one of the ``signed_in`` roles."""
     match expr:
         case NullTest(arg=arg, is_null=False):
-            return _null(catalog, arg, ())
+            return _asks_who(catalog, arg)
         case OpExpr(kind="op"):
             return any(holds_only_for(catalog, expr, role) for role in signed_in)
+    return False
+
+
+def _asks_who(catalog: Catalog, expr: Expr) -> bool:
+    """Whether it is the user's id or the like, by itself: what is computed from it may be NULL for a user, too."""
+    match expr:
+        case RelabelType(arg=arg) | CoerceViaIO(arg=arg):
+            return _asks_who(catalog, arg)
+        case SubLink(kind=SubLinkType.EXPR, subselect=query) if not query.fromlist and len(query.targets) == 1:
+            return query.setop is None and query.where is None and _asks_who(catalog, query.targets[0].expr)
+        case FuncExpr():
+            proc = catalog.procs.get(expr.funcid)
+            return proc is not None and catalog.qualified_name(proc) in _NULL_WITHOUT_USER
     return False
 
 

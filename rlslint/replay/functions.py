@@ -191,6 +191,11 @@ def _with_attribute(session: Session, proc: Proc, option: str, element: Raw) -> 
             if mode is None:
                 raise DDLError("42601", 'parameter "parallel" must be SAFE, RESTRICTED, or UNSAFE')
             return replace(proc, proparallel=mode)
+        case "cost":
+            cost = float(word(element) or 0)
+            if cost <= 0:
+                raise DDLError("22023", "COST must be positive")
+            return replace(proc, procost=cost)
         case "set":
             return replace(proc, proconfig=change_config(session, proc.proconfig, element["arg"]["VariableSetStmt"]))
     return proc

@@ -40,11 +40,16 @@ class Needless:
     def assumes(self) -> tuple[str, ...]:
         """What must hold besides."""
         names = quote_identifier(self.policy.polname), quote_identifier(self.beside.polname)
-        return (
-            ()
-            if self.plain
-            else (f"no statement is to fail for an error that {names[0]} raises where {names[1]} does not",)
-        )
+        if not self.plain:
+            return (f"no statement is to fail for an error that {names[0]} raises where {names[1]} does not",)
+        # where it is narrowed later, this one is missed
+        return (f"{names[1]} is meant to let every row be written",) if self._opens_writes else ()
+
+    @property
+    def _opens_writes(self) -> bool:
+        own, others = ((one.polqual, one.polwithcheck) for one in (self.policy, self.beside))
+        narrower = not any(stored is not None and is_true(stored.expr) for stored in own)
+        return narrower and self.beside.polcmd != "r" and any(one is not None and is_true(one.expr) for one in others)
 
 
 def needless(catalog: Catalog, policies: Sequence[Policy]) -> tuple[Needless, ...]:
@@ -79,7 +84,7 @@ def drop_needless(catalog: Catalog, policies: Sequence[Policy]) -> Suggestion | 
     return Suggestion(
         kind="rewrite_policy",
         title=_title(found),
-        applicability="safe" if all(one.plain for one in found) else "conditional",
+        applicability="conditional" if any(one.assumes for one in found) else "safe",
         assumes=tuple(dict.fromkeys(text for one in found for text in one.assumes)),
         up="\n".join(f"DROP POLICY {quote_identifier(one.policy.polname)} ON {table};" for one in found),
         down="\n".join(create_policy(catalog, one.policy) for one in reversed(found)),

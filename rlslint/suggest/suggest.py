@@ -29,6 +29,7 @@ _ROUNDS: Final = 3
 """How often indexes may be added for what a rewrite leaves to be found by one."""
 
 
+_MAKES: Final = re.compile(r'\bCREATE POLICY (?:"(?:[^"]|"")+"|\w+) ON (\S+)')
 _POLICY: Final = re.compile(
     r'\b(ALTER|DROP) POLICY ((?:"(?:[^"]|"")+"|\w+) ON \S+?)(;| TO .*?;| (?:USING|WITH CHECK) .*?;)$', re.M | re.S
 )
@@ -76,10 +77,21 @@ def _compatible(proposals: dict[int, Proposal]) -> dict[int, Proposal]:
     """As many as say the same of a policy where they say anything of it."""
     claims: dict[str, str] = {}
     chosen: dict[int, Proposal] = {}
+    makers: dict[str, Proposal] = {}
+    touched: dict[str, set[Proposal]] = {}
     for i, proposal in proposals.items():
         own = dict(_claims(proposal))
-        if all(claims.get(what, text) == text for what, text in own.items()):
+        makes = {table for one in proposal for table in _MAKES.findall(one.up)}
+        tables = {what.rpartition(" ON ")[2].rpartition(" ")[0] for what in own} | makes
+        # a policy that is made stands alone: what another does to the table's policies is not its doing
+        alone = all(makers.get(table, proposal) == proposal for table in tables) and all(
+            touched.get(table, {proposal}) == {proposal} for table in makes
+        )
+        if alone and all(claims.get(what, text) == text for what, text in own.items()):
             claims |= own
+            makers |= dict.fromkeys(makes, proposal)
+            for table in tables:
+                touched.setdefault(table, set()).add(proposal)
             chosen[i] = proposal
     return chosen
 
@@ -112,16 +124,14 @@ def _cured_together(judge: Judge, findings: Sequence[Finding], first: dict[int, 
             for new in verdict.new
             if not all(_unmasked(new, findings[i], verdict) or _was_true(new, findings[i], verdict) for i in first)
         }
-        out = {i for i in first if not disturbed.isdisjoint(reached[i])}
+        # what is refused otherwise than before is tried alone, and so is what does not cure: without it others may not, either
+        disturbed |= {relid for relid, _ in verdict.refused}
+        out = {i for i in first if not disturbed.isdisjoint(reached[i]) or finding_key(findings[i]) not in verdict.gone}
+        if disturbed and not out:
+            break
         changed = frozenset().union(*(reached[i] for i in out))
-        # what is refused otherwise than before is tried alone
-        apart = {relid for relid, _ in verdict.refused}
-        settled = {i: proposal for i, proposal in first.items() if changed.isdisjoint(reached[i])}
-        cured |= {
-            i: proposal
-            for i, proposal in settled.items()
-            if finding_key(findings[i]) in verdict.gone and apart.isdisjoint(reached[i])
-        }
+        settled = {i: proposal for i, proposal in first.items() if i not in out and changed.isdisjoint(reached[i])}
+        cured |= settled
         first = {i: proposal for i, proposal in first.items() if i not in out and i not in settled}
     return cured
 

@@ -32,6 +32,9 @@ TABLES = {
     "(a text PRIMARY KEY CHECK (a = 'r' OR b), b boolean)": None,
     "(a text PRIMARY KEY CHECK (a <> 'r'))": None,
     "(a int PRIMARY KEY)": None,
+    "(a text PRIMARY KEY CHECK (a::bpchar = 'x'))": None,
+    "(a varchar(9) PRIMARY KEY CHECK (a IN ('r', 'g')))": 2,
+    "(a bigint PRIMARY KEY CHECK (a = 1))": 1,
     "(a int NOT NULL, b boolean UNIQUE NOT NULL CHECK (NOT b))": 1,
 }
 
@@ -52,6 +55,9 @@ def test_the_table_takes_so_many_rows(server: Server, definition: str) -> None:
 def test_a_constant_that_is_unique_leaves_room_for_one_row() -> None:
     assert most_rows(*_loaded("CREATE TABLE t (a int); CREATE UNIQUE INDEX ON t ((true));")) == 1
     assert most_rows(*_loaded("CREATE TABLE t (a int); CREATE UNIQUE INDEX ON t ((a + 1));")) is None
+    assert most_rows(*_loaded("CREATE TABLE t (a int); CREATE UNIQUE INDEX ON t ((NULL::int));")) is None
+    children = "CREATE TABLE t (a bool PRIMARY KEY); CREATE TABLE u () INHERITS (t);"
+    assert most_rows(*_loaded(children)) is None
     assert most_rows(*_loaded("CREATE TABLE t (a bool NOT NULL); CREATE UNIQUE INDEX ON t (a) WHERE a;")) is None
 
 
@@ -64,7 +70,7 @@ def _loaded(sql: str) -> tuple[Catalog, int]:
 
 def _fill(connection: psycopg.Connection[tuple[object, ...]], second: int) -> None:
     """Every value that the column's type takes of some, twice."""
-    values = ("true", "false", "1", "2", "3", "4", "5", "r", "g", "b", "x", "y", None)
+    values = ("true", "false", "1", "2", "3", "4", "5", "r", "g", "b", "x", "x ", "x  ", "x   ", "y", None)
     for a, b in product(values * 2, ("true", "false", None) if second else (None,)):
         try:
             with connection.transaction():
