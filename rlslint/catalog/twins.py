@@ -78,18 +78,18 @@ def _twins(catalog: Catalog) -> Twins:
     for member in catalog.roles:
         for role, _ in member.memberof:
             marks.pop(role, None)
-    owners, mentions = _beside_policies(catalog)
+    owners, others = _beside_policies(catalog)
     for owner in owners:
         marks.pop(owner, None)
     named = ((role, policy.oid) for policy in catalog.policies for role in policy.polroles)
-    for role, mark in (*named, *mentions):
+    for role, mark in (*named, *others):
         if role in marks:
             marks[role].append(mark)
     groups: dict[tuple[object, ...], list[Oid]] = {}
-    for oid, marks_of in sorted(marks.items()):
+    for oid, mentions in sorted(marks.items()):
         row = catalog.roles[oid]
         rights = (row.rolsuper, row.rolinherit, row.rolbypassrls, row.rolcanlogin, frozenset(row.memberof))
-        groups.setdefault((rights, frozenset(marks_of)), []).append(oid)
+        groups.setdefault((rights, frozenset(mentions)), []).append(oid)
     return {group[0]: tuple(group) for group in groups.values() if len(group) > 1}
 
 

@@ -8,7 +8,7 @@ from rlslint.catalog.rows import Index
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.checks.policy_scans import whole_scans
 from rlslint.nodes.primnodes import Oid, Var, walk
-from rlslint.plan.barrier import serves_leakproof
+from rlslint.plan.barrier import searched_by, serves_leakproof
 
 _ADVICE = (
     "let an index serve the policy itself, so that few rows are left to filter, or search in a SECURITY DEFINER function "
@@ -43,7 +43,7 @@ def check(facts: Facts) -> Iterator[Match]:
 
 def _columns(facts: Facts, index: Index) -> list[str]:
     """Those that the operators that leak search by. What an index holds besides may serve, as may its order."""
-    keys = index.keys if index.amname in ("gin", "gist", "brin") else index.keys[:1]
+    keys = searched_by(index)
     numbers = {key.attnum for key in keys if key.expr is None}
     numbers.update(
         node.attnum for key in keys if key.expr is not None for node in walk(key.expr.expr) if isinstance(node, Var)

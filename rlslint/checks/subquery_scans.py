@@ -51,13 +51,11 @@ def full_scans(facts: Facts, plan: AccessPlan) -> Iterator[FullScan]:
             if index is None:
                 needs = (NeedIndex(scan.relid, scan.key_columns, scan.key_collation),)
                 read = facts.catalog.indexes.get(scan.indexes[0]) if scan.end_to_end else None
-                of_part = leading_in_part(facts, scan.relid, scan.key_columns)
                 if read is not None:
                     yield FullScan(subquery, scan, "not_leading", read.relname, needs)
-                elif of_part is not None:
-                    yield FullScan(subquery, scan, "partial", of_part, needs)
-                else:
-                    yield FullScan(subquery, scan, "no_index", "", needs)
+                    continue
+                of_part = leading_in_part(facts, scan.relid, scan.key_columns)
+                yield FullScan(subquery, scan, "partial" if of_part else "no_index", of_part or "", needs)
                 continue
             wraps = tuple(
                 NeedWrap(call.clause, call.start, call.end, call.call.funcid)

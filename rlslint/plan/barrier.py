@@ -4,13 +4,18 @@ restrictinfo.c): a condition of the user waits behind row security unless everyt
 from __future__ import annotations
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Index
+from rlslint.catalog.rows import Index, IndexKey
 from rlslint.plan import clauses
+
+
+def searched_by(index: Index) -> tuple[IndexKey, ...]:
+    """The keys of which one alone serves: of a btree the first."""
+    return index.keys if index.amname in ("gin", "gist", "brin") else index.keys[:1]
 
 
 def serves_leakproof(catalog: Catalog, index: Index) -> bool:
     """False only where it is certain: every operator of the leading key's family leaks, or the key itself does."""
-    keys = index.keys if index.amname in ("gin", "gist", "brin") else index.keys[:1]
+    keys = searched_by(index)
     return any(_leakproof(catalog, key.opclass) or not key.opclass for key in keys if key.expr is None) or any(
         not clauses.contain_leaked_vars(catalog, key.expr.expr)
         and (_leakproof(catalog, key.opclass) or not key.opclass)

@@ -11,7 +11,7 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.nodes.primnodes import CoerceViaIO, Expr, SubLink, walk
+from rlslint.nodes.primnodes import CoerceViaIO, Expr, SubLink, SubLinkType, walk
 from rlslint.plan import clauses
 
 SEQ_PAGE: Final = 1.0
@@ -19,8 +19,6 @@ RANDOM_PAGE: Final = 4.0
 CPU_TUPLE: Final = 0.01
 CPU_INDEX_TUPLE: Final = 0.005
 CPU_OPERATOR: Final = 0.0025
-SUBPLAN: Final = 1.0
-"""What a run of a subquery is taken to cost where nothing more is known of it."""
 PAGE: Final = 8192
 
 OUTER_ROWS: Final = 200_000
@@ -105,8 +103,9 @@ def clamp(rows: float) -> float:
     return 1.0 if rows <= 1.0 else float(round(rows))
 
 
-def expression_cost(catalog: Catalog, expr: Expr) -> float:
-    """Cost of evaluating an expression once (cost_qual_eval): operators and functions by procost."""
+def expression_cost(catalog: Catalog, expr: Expr, *, hashed: bool = False) -> float:
+    """Cost of evaluating an expression once (cost_qual_eval): operators and functions by procost. ``hashed``: IN over a
+    subquery that depends on nothing outside is looked up in a hash table, which costs what its comparison does."""
     cost = 0.0
     for node in walk(expr):
         for proc in clauses.node_procs(catalog, node):
@@ -115,9 +114,17 @@ def expression_cost(catalog: Catalog, expr: Expr) -> float:
             cost += CPU_OPERATOR * (told if told is not None else 1 if cheap else 100)
         if isinstance(node, CoerceViaIO):
             cost += 2 * CPU_OPERATOR
-        if isinstance(node, SubLink) and clauses.is_subplan(node):
-            cost += SUBPLAN
+        if isinstance(node, SubLink) and clauses.is_subplan(node) and not (hashed and _in_hash_table(catalog, node)):
+            cost += 1.0
     return cost
+
+
+def _in_hash_table(catalog: Catalog, sublink: SubLink) -> bool:
+    return (
+        sublink.kind is SubLinkType.ANY
+        and not clauses.correlated(sublink)
+        and all((row := catalog.operators.get(opno)) is not None and row.oprcanhash for opno in sublink.opnos)
+    )
 
 
 def seq_scan(size: Size, qual_cost: float, rows: float) -> Cost:

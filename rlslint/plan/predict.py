@@ -157,7 +157,7 @@ class Predictor:
         """What a plan hangs on. The role is part of it, or one like it: it decides which policies subqueries meet and what
         may be inlined."""
         conditions = tuple(
-            (id(clause.stored), clause.clause, clause.policy.polpermissive)
+            _identity(clause)
             for quals in [*security.security_quals, *[option.quals for option in security.with_check_options]]
             for clause in quals.clauses
         )
@@ -451,15 +451,17 @@ def _no_scan(catalog: Catalog, relation: Relation, method: ScanMethod) -> Relati
     return RelationScan(relid=relation.oid, name=catalog.qualified_name(relation), method=method, rtindex=1)
 
 
+def _identity(clause: PolicyClause) -> tuple[object, ...]:
+    """What tells the condition from others: the stored one, as what it is applied, and how it is joined."""
+    return (id(clause.stored), clause.clause, clause.policy.polpermissive)
+
+
 def _distinct(security: RowSecurity) -> tuple[object, ...]:
     """The conditions in their order, without a list that says again what another has said: of UPDATE and DELETE the policies
     for SELECT, where these are the same."""
     return tuple(
         dict.fromkeys(
-            (
-                len(quals.permissive),
-                tuple((id(clause.stored), clause.clause, clause.policy.polpermissive) for clause in quals.clauses),
-            )
+            (len(quals.permissive), tuple(_identity(clause) for clause in quals.clauses))
             for quals in security.security_quals
         )
     )

@@ -14,9 +14,6 @@ from rlslint.nodes.primnodes import (
     Oid,
     RowCompareExpr,
     ScalarArrayOpExpr,
-    SubLink,
-    SubLinkType,
-    walk,
 )
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Size
@@ -92,12 +89,12 @@ class RelIndexes:
         """Conditions in the order in which they are asked (order_qual_clauses): by security level, then the cheapest first;
         what cannot leak and costs next to nothing waits for no level. Equalities are made anew from their classes, and so
         come behind what costs the same."""
+        if len(exprs) < 2:
+            return tuple(exprs)
         known = {id(qual.expr): qual for qual in self.rel.quals}
 
         def place(expr: Expr) -> tuple[int, float, bool]:
-            # without the rounding error that a sum and a difference leave
-            each = round(self._expression_cost(expr) - _in_hash_tables(self.catalog, expr), 9)
-            qual = known.get(id(expr))
+            each, qual = cost.expression_cost(self.catalog, expr, hashed=True), known.get(id(expr))
             if qual is None:
                 return (0, each, False)
             waits = qual.leaky or each >= 10 * cost.CPU_OPERATOR
@@ -231,16 +228,3 @@ def _key_width(rel: Rel, key: IndexKeyInfo) -> float:
     if not key.attnum or rel.relation is None:
         return 24.0
     return cost.type_width(rel.relation.column(key.attnum).atttypid)
-
-
-def _in_hash_tables(catalog: Catalog, expr: Expr) -> float:
-    """What `cost.expression_cost` takes subqueries for that are looked up in a hash table, which costs what their comparison
-    does (cost_subplan): IN over one that depends on nothing outside."""
-    return sum(
-        cost.SUBPLAN
-        for node in walk(expr)
-        if isinstance(node, SubLink)
-        and node.kind is SubLinkType.ANY
-        and not clauses.correlated(node)
-        and all((row := catalog.operators.get(opno)) is not None and row.oprcanhash for opno in node.opnos)
-    )

@@ -188,7 +188,6 @@ class Judge:
         policies = (self.catalog.policies[oid] for oid in change.policies)
         others = others_of(told_apart(alike, policies, self.facts.told_apart))
         for relid in sorted(tables):
-            known = {(plan.role, plan.statement): plan for plan in self._plans.get(relid, ())}
             relation = self.catalog.relations[relid]
             if not relation.relrowsecurity:
                 continue
@@ -196,7 +195,7 @@ class Judge:
                 if role in others:
                     continue
                 for statement in STATEMENTS:
-                    plan = known.get((role, statement))
+                    plan = self._known.get((relid, role, statement))
                     if plan is None or change.touches(plan):
                         plan = predictor.predict(relid, role, statement)
                     plans.append(plan)

@@ -77,19 +77,17 @@ def _compatible(proposals: dict[int, Proposal]) -> dict[int, Proposal]:
     """As many as say the same of a policy where they say anything of it."""
     claims: dict[str, str] = {}
     chosen: dict[int, Proposal] = {}
-    makers: dict[str, Proposal] = {}
+    made: set[str] = set()
     touched: dict[str, set[Proposal]] = {}
     for i, proposal in proposals.items():
         own = dict(_claims(proposal))
         makes = {table for one in proposal for table in _MAKES.findall(one.up)}
         tables = {what.rpartition(" ON ")[2].rpartition(" ")[0] for what in own} | makes
         # a policy that is made stands alone: what another does to the table's policies is not its doing
-        alone = all(makers.get(table, proposal) == proposal for table in tables) and all(
-            touched.get(table, {proposal}) == {proposal} for table in makes
-        )
+        alone = all(touched.get(table, {proposal}) == {proposal} for table in tables & (made | makes))
         if alone and all(claims.get(what, text) == text for what, text in own.items()):
             claims |= own
-            makers |= dict.fromkeys(makes, proposal)
+            made |= makes
             for table in tables:
                 touched.setdefault(table, set()).add(proposal)
             chosen[i] = proposal
