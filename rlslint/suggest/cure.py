@@ -19,10 +19,10 @@ from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import Session
+from rlslint.suggest import trial
 from rlslint.suggest.judge import Judge, Key, finding_key
 from rlslint.suggest.policies import create_policy, role_list, table_name
 from rlslint.suggest.suggest import suggest
-from rlslint.suggest.trial import applied, run
 
 _ROUNDS = 6
 
@@ -78,9 +78,11 @@ def cure(
     touched: dict[Oid, list[tuple[Finding, Suggestion]]] = {}
     first = list(findings)
     left: list[tuple[Finding, Suggestion | None]] = []
+    trying = judge(facts)
     for _ in range(_ROUNDS):
-        offered = suggest(findings, judge(facts))
+        offered = suggest(findings, trying, explain=False)
         left = []
+        done: list[trial.Change] = []
         busy: set[Oid] = set()
         progress = False
         for finding in offered:
@@ -97,8 +99,8 @@ def cure(
                 continue
             for one in wanted:
                 if one in fresh:
-                    change = run(session, [one.up])
-                    for oid in change.policies:
+                    done.append(trial.run(session, [one.up]))
+                    for oid in done[-1].policies:
                         touched.setdefault(oid, [])
                     progress = True
                 taken.setdefault(one, []).append(finding.rule.code)
@@ -108,12 +110,14 @@ def cure(
         if not progress:
             break
         facts, findings = recheck()
+        former, trying = trying, judge(facts)
+        trying.recall(former, done)
     changes = [
         *_other_objects(taken),
         *_policies(catalog, originals, texts, creates, taken, touched),
         *_indexes(facts, taken),
     ]
-    return Cure(tuple(changes), tuple(left), *_counted(first, left, judge(facts).standing()))
+    return Cure(tuple(changes), tuple(left), *_counted(first, left, trying.standing()))
 
 
 def _counted(
@@ -130,7 +134,7 @@ def _policies_of(catalog: Catalog, suggestion: Suggestion) -> tuple[Oid, ...]:
     """The policies that a suggestion changes."""
     if suggestion.kind == "create_index":
         return ()
-    with applied(catalog, [suggestion.up]) as change:
+    with trial.applied(catalog, [suggestion.up]) as change:
         return tuple(sorted(change.policies))
 
 

@@ -1,7 +1,7 @@
 """Suggested SQL in, what becomes of the findings out: the catalog with it, predicted again and checked again.
 
 Only what the SQL can change is predicted again: statements whose plan reads a table that gets an index, or meets a
-policy that is altered. The catalog is as before when a judgement ends.
+policy that is altered or comes to a function that is. The catalog is as before when a judgement ends.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rlslint.plan.visits import row_visits
 from rlslint.registry import Rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.suggest.trial import Change, applied, reads
+from rlslint.touched import Dependents, Touched
 
 Key = tuple[str, Oid, Oid, Hashable]
 """What makes a finding the same one before and after: not its place."""
@@ -40,6 +41,15 @@ def _facts(finding: Finding, *beside: str) -> Hashable:
 def _place(finding: Finding) -> Place:
     span = finding.span
     return (finding.rule.code, span.source.path, span.start, span.end, _facts(finding, "table"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What a verdict hangs on."""
+
+    tables: frozenset[Oid]
+    functions: frozenset[str]
+    """Names of those that the SQL defines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Judge:
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
+        self._reaches: dict[tuple[tuple[str, ...], bool], _Reach] = {}
+        """Of the verdicts on what could be run."""
         self._affected: dict[tuple[str, ...], frozenset[Oid]] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
         self._before: dict[tuple[frozenset[Oid], bool, bool], tuple[frozenset[Key], frozenset[Place]]] = {}
@@ -91,6 +103,17 @@ class Judge:
             self._verdicts[key] = self._judge(*key)
         return self._verdicts[key]
 
+    def recall(self, former: Judge, changes: Sequence[Change]) -> None:
+        """Take over the verdicts of one that judged before these changes, as far as they hang on nothing that changed."""
+        tables = {table for change in changes for table in change.tables}
+        tables |= {reader for judge in (former, self) for table in tables for reader in judge._readers.get(table, ())}
+        tables |= Dependents(self.catalog).affected(Touched(tables=set(tables)))
+        functions = {name for change in changes for name in change.defined}
+        for key, reach in former._reaches.items():
+            if tables.isdisjoint(reach.tables) and functions.isdisjoint(reach.functions):
+                self._verdicts[key] = former._verdicts[key]
+                self._reaches[key] = reach
+
     def standing(self) -> frozenset[Key]:
         """Everything that is found as things are, those findings included that give way to others."""
         return frozenset(finding_key(finding) for finding in every(self._rules, self.facts))
@@ -111,6 +134,7 @@ class Judge:
             if change.rejected is not None:
                 return Verdict(rejected=change.rejected, culprit=change.culprit)
             tables = self._reached(change)
+            self._reaches[statements, proved] = _Reach(tables, change.defined)
             predictor = Predictor(self.catalog) if change.functions else self._predictor.beside(change.tables)
             plans = self._predicted(tables, change, predictor)
             facts = self._restricted(tables, plans, predictor, with_views=bool(change.views))

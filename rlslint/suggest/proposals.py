@@ -487,6 +487,14 @@ def _columns(expr: Expr) -> list[int]:
     return list(dict.fromkeys(number for number in numbers if number > 0))
 
 
+def proved(finding: Finding, proposal: Proposal) -> bool:
+    """Whether the proposal answers a finding about plans and is known to let the same rows through. A function that is
+    made beside has rights of its own, on which other rules have their say."""
+    return finding.rule.about == "plans" and all(
+        one.applicability == "safe" and not one.up.startswith("CREATE OR REPLACE FUNCTION") for one in proposal
+    )
+
+
 def with_suggestions(finding: Finding, suggestions: Sequence[Suggestion]) -> Finding:
     """The finding with what cures it."""
     return replace(finding, suggestions=tuple(dict.fromkeys(suggestions)))

@@ -18,7 +18,7 @@ from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key
-from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
+from rlslint.suggest.proposals import Proposal, Proposer, proved, with_suggestions
 from rlslint.suggest.why_not import why_not
 
 _PASSES: Final = 8
@@ -35,8 +35,8 @@ _POLICY: Final = re.compile(
 )
 
 
-def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> list[Finding]:
-    """Give every finding the first proposal that cures it, and its notes.
+def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent, *, explain: bool = True) -> list[Finding]:
+    """Give every finding the first proposal that cures it, and its notes; ``explain``: also why there is none.
 
     The first proposals of all findings are tried together, which is one prediction instead of one each; what does not
     cure then, or stands where something new comes, is tried alone.
@@ -53,7 +53,12 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent) -> l
                 if made:
                     break
         notes = proposer.notes(finding, cured=bool(made))
-        if not made and finding.rule.about == "plans" and any(not isinstance(one, NeedNote) for one in finding.needs):
+        if (
+            explain
+            and not made
+            and finding.rule.about == "plans"
+            and any(not isinstance(one, NeedNote) for one in finding.needs)
+        ):
             notes = (*why_not(proposer, judge, finding, advised=bool(notes)), *notes)
         result.append(with_suggestions(finding, (*made, *notes)))
     return with_clashes(result)
@@ -138,7 +143,7 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
     """The proposal, with indexes that it makes necessary, if it cures the finding; else ()."""
     key = finding_key(finding)
     for _ in range(_ROUNDS):
-        verdict = judge.judge([one.up for one in proposal], proved=_proved(finding, proposal))
+        verdict = judge.judge([one.up for one in proposal], proved=proved(finding, proposal))
         if verdict.rejected is not None or key not in verdict.gone:
             return ()
         unwelcome = [new for new in verdict.new if not _unmasked(new, finding, verdict)]
@@ -176,14 +181,6 @@ def _lets_fail(judge: Judge, suggestion: Suggestion, verdict: Verdict) -> Sugges
         suggestion,
         applicability="unsafe",
         assumes=(*suggestion.assumes, f"{', '.join(names)} ceases to fail where it does today"),
-    )
-
-
-def _proved(finding: Finding, proposal: Proposal) -> bool:
-    """Whether the proposal answers a finding about plans and is known to let the same rows through. A function that is
-    made beside has rights of its own, on which other rules have their say."""
-    return finding.rule.about == "plans" and all(
-        one.applicability == "safe" and not one.up.startswith("CREATE OR REPLACE FUNCTION") for one in proposal
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import SourceFile
 from rlslint.source.parse import parse_script
+from rlslint.touched import Dependents, Touched
 
 SUGGESTED: Final = "<suggestion>"
 """Path of SQL that is tried and lies in no file."""
@@ -30,7 +32,12 @@ class Change:
     made: frozenset[Oid] = frozenset()
     """Policies that are new."""
     dropped: frozenset[Oid] = frozenset()
-    functions: bool = False
+    functions: frozenset[Oid] = frozenset()
+    """Functions that do something else than before under the same OID."""
+    defined: frozenset[str] = frozenset()
+    """Names of the functions that are written, even if they were there as they are now."""
+    called: frozenset[Oid] = frozenset()
+    """Tables whose policies come to one of them."""
     views: frozenset[Oid] = frozenset()
     """Views that read their tables otherwise."""
     tables: frozenset[Oid] = frozenset()
@@ -41,11 +48,11 @@ class Change:
     @property
     def more_than_indexes(self) -> bool:
         """Whether policies or functions differ."""
-        return self.functions or bool(self.policies or self.added or self.views)
+        return bool(self.functions or self.policies or self.added or self.views)
 
     def touches(self, plan: AccessPlan) -> bool:
         """Whether the plan may be another one now."""
-        if self.functions or plan.relid in self.added:
+        if plan.relid in self.called or plan.relid in self.added:
             return True
         touched = reads(plan)
         # an INSERT finds no rows of its own table by an index
@@ -95,11 +102,10 @@ def run(session: Session, statements: Sequence[str]) -> Change:
         if (oid in policies) != (oid in made_policies)
     }
     retargeted = {row.polrelid for row in altered if policies[row.oid].polroles != made_policies[row.oid].polroles}
-    functions = bool([row for row in _changed(procs, made_procs) if row.oid in procs])
+    functions = frozenset(oid for oid, row in made_procs.items() if oid in procs and _differs(procs[oid], row))
+    called = Dependents(catalog).affected(Touched(functions=set(functions))) if functions else frozenset()
     views = {row.oid for row in _changed(relations, catalog.relations.rows()) if row.relkind in ("v", "m")}
-    tables = indexed | added | {row.polrelid for row in altered}
-    if functions:
-        tables |= {row.oid for row in catalog.relations if row.relkind in ("r", "p") and row.relrowsecurity}
+    tables = indexed | added | called | {row.polrelid for row in altered}
     return Change(
         indexed=frozenset(indexed),
         policies=frozenset(row.oid for row in altered),
@@ -107,6 +113,8 @@ def run(session: Session, statements: Sequence[str]) -> Change:
         made=frozenset(made_policies.keys() - policies.keys()),
         dropped=frozenset(policies.keys() - made_policies.keys()),
         functions=functions,
+        defined=frozenset(row.proname for oid, row in made_procs.items() if procs.get(oid) is not row),
+        called=called,
         views=frozenset(views),
         tables=frozenset(tables),
     )
@@ -115,6 +123,11 @@ def run(session: Session, statements: Sequence[str]) -> Change:
 def _changed(before: Mapping[Oid, object], after: Mapping[Oid, object]) -> list:  # type: ignore[type-arg]
     gone = [row for oid, row in before.items() if oid not in after]
     return gone + [row for oid, row in after.items() if before.get(oid) is not row]
+
+
+def _differs(before: Proc, after: Proc) -> bool:
+    """Whether a function is another one, wherever it is written."""
+    return before is not after and replace(before, origin=None) != replace(after, origin=None)
 
 
 def reads(plan: AccessPlan) -> set[Oid]:

@@ -12,7 +12,7 @@ from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink, SubLinkType
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.bodies import only_query
 from rlslint.suggest.judge import Judge, finding_key
-from rlslint.suggest.proposals import Proposal, Proposer
+from rlslint.suggest.proposals import Proposal, Proposer, proved
 from rlslint.suggest.rewrites.list_helper import asked_for, default_words, list_helper
 from rlslint.suggest.rewrites.writing import Writing, conjuncts, disjuncts, is_bare, positive
 
@@ -50,7 +50,7 @@ def _reasons(proposer: Proposer, judge: Judge, finding: Finding) -> Iterator[str
 
 def _tried(judge: Judge, finding: Finding, proposal: Proposal) -> Iterator[str]:
     tried = f'"{"; ".join(dict.fromkeys(one.title for one in proposal))}"'
-    verdict = judge.judge([one.up for one in proposal])
+    verdict = judge.judge([one.up for one in proposal], proved=proved(finding, proposal))
     if verdict.rejected is not None:
         yield f"{tried} was tried, and PostgreSQL would refuse it ({verdict.rejected})"
     elif finding_key(finding) not in verdict.gone:

@@ -115,7 +115,7 @@ def concerned(catalog: Catalog, plans: Iterable[AccessPlan], scripts: Iterable[S
     changed: set[Oid] = set()
     for script in scripts:
         with applied(catalog, script) as change:
-            whole = change.functions or change.rejected is not None
+            whole = change.rejected is not None
             changed |= {policy.polrelid for policy in catalog.policies} if whole else change.tables
     oids = dict.fromkeys(plan.relid for plan in plans if not reads(plan).isdisjoint(changed))
     return [catalog.relations[oid] for oid in oids]

@@ -1,4 +1,4 @@
-"""Proposals that are tried together: what a pass accepts cures by itself, without what it left out."""
+"""What is tried together, recalled from a former round or left as it was for want of a reason: the same as all anew."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from rlslint.findings import Finding
 from rlslint.suggest import suggest
 from rlslint.suggest.judge import Judge, finding_key
 from rlslint.suggest.proposals import Proposal
+from rlslint.suggest.trial import Change, applied
+from rlslint.touched import Dependents
 
 TABLES = tuple(f"t{number}" for number in range(6))
 HEAD = """CREATE ROLE member NOLOGIN; CREATE ROLE guest NOLOGIN;
@@ -89,3 +91,62 @@ def test_what_a_pass_accepts_cures_by_itself(tmp_path: Path, monkeypatch: pytest
         pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path)
     assert sum(accepted) > 50
     assert left == []
+
+
+def _changes(folder: Path, seeds: Sequence[int]) -> list[list[list[str]]]:
+    found: list[list[list[str]]] = []
+    for seed in seeds:
+        (folder / "0001_tables.sql").write_text(composed(seed), encoding="utf-8")
+        _, cure = pipeline.fix(Options(paths=(str(folder),), preset="none"), cwd=folder, unsafe=False)
+        found.append([change.up for change in cure.changes])
+    return found
+
+
+def test_what_rounds_recall_and_what_functions_do_not_reach_is_as_judged_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = range(100, 106)
+    recall = Judge.recall
+    recalled: list[int] = []
+
+    def counted(judge: Judge, former: Judge, changes: Sequence[Change]) -> None:
+        recall(judge, former, changes)
+        recalled.append(len(judge._verdicts))
+
+    monkeypatch.setattr(Judge, "recall", counted)
+    quick = _changes(tmp_path, seeds)
+    assert sum(map(len, quick)) > 30
+    assert sum(recalled) > 10
+    monkeypatch.setattr(Judge, "recall", lambda *_: None)
+    monkeypatch.setattr(Dependents, "affected", lambda self, _: frozenset(row.oid for row in self._catalog.relations))
+    assert _changes(tmp_path, seeds) == quick
+
+
+def test_a_function_reaches_the_tables_whose_policies_come_to_it(tmp_path: Path) -> None:
+    (tmp_path / "0001_tables.sql").write_text(
+        HEAD
+        + """CREATE TABLE t0 (owner uuid, team uuid); CREATE TABLE t1 (owner uuid); CREATE TABLE t2 (team uuid);
+CREATE TABLE t3 (owner uuid); ALTER TABLE t0 ENABLE ROW LEVEL SECURITY; ALTER TABLE t1 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE t2 ENABLE ROW LEVEL SECURITY; ALTER TABLE t3 ENABLE ROW LEVEL SECURITY;
+"""
+        + HELPER
+        + """CREATE POLICY p ON t1 USING (owner = me()); CREATE POLICY p ON t2 USING (in_team(team));
+CREATE POLICY p ON t3 USING (EXISTS (SELECT FROM t1 WHERE t1.owner = t3.owner));""",
+        encoding="utf-8",
+    )
+    _, replayed = pipeline.load(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path)
+    catalog = replayed.catalog
+    body = "LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN nullif(current_setting('app.user', true), '')::uuid; END $$;"
+
+    def called(sql: str) -> set[str]:
+        with applied(catalog, [sql]) as change:
+            assert change.rejected is None
+            return {catalog.relations[oid].relname for oid in change.called}
+
+    assert called(f"CREATE OR REPLACE FUNCTION me() RETURNS uuid {body}") == set()
+    assert called(f"CREATE OR REPLACE FUNCTION me() RETURNS uuid {body.replace('STABLE', 'VOLATILE')}") == {
+        "t1",
+        "t2",
+        "t3",
+    }
+    assert called("ALTER FUNCTION in_team(uuid) COST 5") == {"t2"}
