@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.twins import others_of, told_apart, twins
 from rlslint.checks.model import Facts, TablesFacts
-from rlslint.findings import COSTS, Finding, every, settle
+from rlslint.findings import COSTS, Finding, every, settle, verbs
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
@@ -67,6 +67,14 @@ class Verdict:
     """Statements on tables that fail whatever the rows, and did not before, or the other way round."""
     broken: frozenset[tuple[Oid, StatementName]] = frozenset()
     """Those of them that did not."""
+
+
+def in_words(judge: Judge, these: Iterable[tuple[Oid, StatementName]]) -> str:
+    """Statements on tables in words: ``SELECT, UPDATE on notes, INSERT on lists``."""
+    by_table: dict[Oid, list[StatementName]] = {}
+    for relid, name in sorted(these, key=lambda one: (one[0], STATEMENTS.index(one[1]))):
+        by_table.setdefault(relid, []).append(name)
+    return ", ".join(f"{verbs(each)} on {judge.facts.name(relid)}" for relid, each in by_table.items())
 
 
 class Judge:

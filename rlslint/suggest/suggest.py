@@ -12,12 +12,10 @@ from dataclasses import replace
 from typing import Final
 
 from rlslint.checks.model import NeedIndex, NeedNote
-from rlslint.findings import SEVERITIES, Finding, Suggestion, verbs
-from rlslint.nodes.primnodes import Oid
-from rlslint.rewrite.model import STATEMENTS, StatementName
+from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.clashes import with_clashes
-from rlslint.suggest.judge import Judge, Verdict, finding_key
+from rlslint.suggest.judge import Judge, Verdict, finding_key, in_words
 from rlslint.suggest.proposals import Proposal, Proposer, proved, with_suggestions
 from rlslint.suggest.why_not import why_not
 
@@ -173,14 +171,10 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
 def _lets_fail(judge: Judge, suggestion: Suggestion, verdict: Verdict) -> Suggestion:
     """The suggestion with the word that statements are no longer refused: a condition that is left out beside a constant
     true may be one that PostgreSQL refuses to expand (42P17)."""
-    failing: dict[Oid, list[StatementName]] = {}
-    for relid, name in sorted(verdict.refused, key=lambda one: (one[0], STATEMENTS.index(one[1]))):
-        failing.setdefault(relid, []).append(name)
-    names = [f"{verbs(each)} on {judge.facts.name(relid)}" for relid, each in failing.items()]
     return replace(
         suggestion,
         applicability="unsafe",
-        assumes=(*suggestion.assumes, f"{', '.join(names)} ceases to fail where it does today"),
+        assumes=(*suggestion.assumes, f"{in_words(judge, verdict.refused)} ceases to fail where it does today"),
     )
 
 

@@ -11,7 +11,7 @@ from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink, SubLinkType
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.bodies import only_query
-from rlslint.suggest.judge import Judge, finding_key
+from rlslint.suggest.judge import Judge, finding_key, in_words
 from rlslint.suggest.proposals import Proposal, Proposer, proved
 from rlslint.suggest.rewrites.list_helper import asked_for, default_words, list_helper
 from rlslint.suggest.rewrites.writing import Writing, conjuncts, disjuncts, is_bare, positive
@@ -55,6 +55,8 @@ def _tried(judge: Judge, finding: Finding, proposal: Proposal) -> Iterator[str]:
         yield f"{tried} was tried, and PostgreSQL would refuse it ({verdict.rejected})"
     elif finding_key(finding) not in verdict.gone:
         yield f"{tried} was tried, and the finding would stay"
+    elif verdict.broken:
+        yield f"{tried} was tried, and {in_words(judge, verdict.broken)} would fail, where it does not today"
     elif verdict.new:
         codes = ", ".join(sorted({new.rule.code for new in verdict.new}))
         yield f"{tried} was tried, and {codes} would come in its place"
