@@ -52,16 +52,25 @@ class Planner:
     """By the identity of the subquery, which is kept alive here."""
     _met: set[Oid] = field(default_factory=set)
     """Tables that the subquery being planned has come by."""
+    _before: Planner | None = None
+    """One for a catalog that differs in the tables ``_changed`` only: what does not read them is as it was there."""
+    _changed: frozenset[Oid] = frozenset()
 
     def beside(self, simplifier: Simplifier, changed: frozenset[Oid]) -> Planner:
         """One for the catalog as it is when something changed about these tables; it keeps what does not read them."""
-        planner = Planner(self.catalog, simplifier, self.role)
-        planner.learn(self, changed)
-        return planner
+        return Planner(self.catalog, simplifier, self.role, _before=self, _changed=changed)
 
     def learn(self, other: Planner, changed: frozenset[Oid]) -> None:
         """Take over what another one planned that does not read the tables in which the two catalogs differ."""
         self._known.update((key, ways) for key, ways in other._known.items() if changed.isdisjoint(ways.reads))
+
+    def _remembered(self, sublink: SubLink) -> Ways | None:
+        ways = self._known.get(id(sublink))
+        if ways is None and self._before is not None:
+            ways = self._before._remembered(sublink)
+            if ways is not None and not self._changed.isdisjoint(ways.reads):
+                return None
+        return ways
 
     def query(self, query: Query, fraction: float) -> Planned:
         """The plan of a subquery; ``fraction`` as in `best_join`."""
@@ -283,7 +292,7 @@ class Planner:
         return PlannedSubLink(sublink, "subplan", plan, True, nested, reason, close=close)
 
     def _ways(self, sublink: SubLink) -> Ways:
-        ways = self._known.get(id(sublink))
+        ways = self._remembered(sublink)
         if ways is None:
             above, self._met = self._met, set()
             ways = self._known[id(sublink)] = replace(self._plan_ways(sublink), reads=frozenset(self._met))

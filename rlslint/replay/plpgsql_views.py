@@ -259,7 +259,15 @@ def _visible(catalog: Catalog) -> Iterator[tuple[str, Relation]]:
 
 
 def _is_columns(catalog: Catalog) -> Iterator[Row]:
+    return columns_of(catalog, None)
+
+
+def columns_of(catalog: Catalog, table: str | None) -> Iterator[Row]:
+    """information_schema.columns, of the tables of one name where one is given: of all of them is much to write down for
+    each turn of a loop that changes a table."""
     for schema, relation in _visible(catalog):
+        if table is not None and relation.relname != table:
+            continue
         number = 0
         for column in relation.attributes:
             if column.attisdropped:
