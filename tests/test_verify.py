@@ -224,6 +224,29 @@ def test_ids_of_text_are_users_and_settings_no_values(tmp_path: Path, server: Se
     assert claim["plan_as_predicted"]
 
 
+@pytest.mark.server
+def test_rows_are_as_various_as_their_types_and_constraints_let_them_be(tmp_path: Path, server: Server) -> None:
+    text = """
+    CREATE ROLE app NOLOGIN;
+    CREATE TABLE accounts (id int PRIMARY KEY, hash bytea NOT NULL UNIQUE, stars int NOT NULL, owner uuid NOT NULL,
+      CHECK (stars >= 1 AND stars <= 5), CHECK (octet_length(hash) = 32));
+    CREATE TABLE payments (id int PRIMARY KEY, payer bytea NOT NULL, amount int NOT NULL);
+    CREATE INDEX ON payments (payer);
+    CREATE INDEX ON accounts (owner);
+    ALTER TABLE payments ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY own ON payments FOR SELECT TO app USING (EXISTS (SELECT FROM accounts a
+      WHERE a.owner = (SELECT nullif(current_setting('app.user', true), '')::uuid) AND a.hash = payments.payer));
+    GRANT SELECT ON payments, accounts TO app;
+    """
+    (tmp_path / "schema.sql").write_text(text, encoding="utf-8")
+    arguments = ["verify", str(tmp_path / "schema.sql"), "--rows", "20000", "--format", "json", "--select", "RLS110"]
+    result = CliRunner().invoke(main, [*arguments, "--database-url", server.uri])
+    (claim,) = json.loads(result.stdout)["claims"]
+    assert claim["after"]["scan"] == "index_scan"
+    assert claim["plan_as_predicted"]
+    assert claim["factor"] > 5
+
+
 def test_settings_are_given_what_they_are_cast_to() -> None:
     texts = {
         "app.number": "id = NULLIF(current_setting('app.number', true), ''::text)::integer",

@@ -42,6 +42,7 @@ class _Verdict:
     index: Oid = 0
     near_index: Oid = 0
     collation: Oid = 0
+    searched: tuple[Expr, ...] = ()
 
 
 # how near a condition comes to being served, nearest first
@@ -90,6 +91,7 @@ def match_arms(
                     collation=verdict.collation,
                     if_inlined=index,
                     held_by=held_by,
+                    searched=verdict.searched,
                 )
             )
     return tuple(found)
@@ -121,10 +123,11 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
     if not prepared.rel.promotable(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(catalog, expr))):
         return _Verdict("other", columns)
     if isinstance(expr, BoolExpr) and expr.op == "or":
-        verdicts = [_best(prepared, clauses.make_and((arm,)), (), level)[0] for arm in expr.args]
-        if all(one.index for one in verdicts):
-            return verdicts[0]
-        return max(verdicts, key=lambda one: _NEARNESS.index(one.obstacle))
+        found = [_best(prepared, clauses.make_and((arm,)), (), level) for arm in expr.args]
+        if all(one.index for one, _ in found):
+            searched = tuple(part for one, conjunct in found for part in (one.searched or (conjunct,)))
+            return replace(found[0][0], searched=searched)
+        return max((one for one, _ in found), key=lambda one: _NEARNESS.index(one.obstacle))
     near = _Verdict("none")
     # of several that serve the narrowest is named
     for info in sorted(prepared.infos, key=lambda one: (len(one.keys), bool(one.predicate))):

@@ -176,6 +176,8 @@ class ArmMatch:
     """The index that would serve the condition if the helper function in it were inlined; what stands against that is
     in ``held_by``."""
     held_by: str = ""
+    searched: tuple[Expr, ...] = ()
+    """Where ``conjunct`` is an OR: what each of its arms is searched by."""
 
     @property
     def span(self) -> Span:
@@ -197,9 +199,12 @@ class ArmMatch:
 
     @property
     def literal(self) -> bool:
-        """The column is compared with a constant that stands in the policy (``status = 'open'``): such a condition
-        seldom is selective, and an index on it seldom helps."""
-        return not any(isinstance(node, (FuncExpr, SubLink, SQLValueFunction, Param)) for node in walk(self.conjunct))
+        """The column, or one of those in an OR, is compared with a constant that stands in the policy (``status = 'open'``):
+        such a condition seldom is selective, and an index on it seldom helps."""
+        return not all(
+            any(isinstance(node, (FuncExpr, SubLink, SQLValueFunction, Param)) for node in walk(one))
+            for one in self.searched or (self.conjunct,)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ What breaks a check constraint or has no parent is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,6 +46,8 @@ _MADE: Final = r"""
 SELECT a.attname FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = %s AND a.attnum > 0
   AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|gen_random_uuid|uuid_generate_v\d\w*|uuidv\d)\(')"""
+_BYTES: Final = 20
+"""Of a bytea that no constraint says the length of: a hash, an address."""
 _CHECKS: Final = "SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = %s AND contype = 'c'"
 _LITERALS: Final = r"""
 SELECT DISTINCT m[1] FROM (
@@ -133,6 +136,7 @@ def _insert(
     mixed: bool,
 ) -> str:
     columns = connection.execute(_COLUMNS.encode(), (oid,)).fetchall()
+    checks = [row[0] for row in connection.execute(_CHECKS.encode(), (oid,)).fetchall()]
     # a column that makes its own values is a key, whether or not an index says so
     unique = {row[0] for query in (_UNIQUE, _MADE) for row in connection.execute(query.encode(), (oid,)).fetchall()}
     names: list[str] = []
@@ -144,6 +148,9 @@ def _insert(
     for name, *described in columns:
         names.append(_quoted(name))
         parent = parents.get((oid, name))
+        bounds = _numbers(checks, name)
+        if described[0] == "bytea" and bounds:
+            described[5] = max(bounds)
         literals = [row[0] for row in connection.execute(_LITERALS.encode(), {"table": oid, "column": name}).fetchall()]
         # an id of text is somebody's: what a session brings is one, too
         as_id = (name if parent is None else parent[1]).lower().endswith("id")
@@ -169,8 +176,12 @@ def _insert(
             factor, shift = next(ways, (factor, shift))
             values.append(f"{value(number, *described)} AS {_quoted(name)}")
         else:
-            values.append(f"{value('n', *described)} AS {_quoted(name)}")
-    checks = [row[0] for row in connection.execute(_CHECKS.encode(), (oid,)).fetchall()]
+            number = (
+                f"{min(bounds)} + n % {max(bounds) - min(bounds) + 1}"
+                if described[2] == "N" and len(bounds) > 1
+                else "n"
+            )
+            values.append(f"{value(number, *described)} AS {_quoted(name)}")
     where = " AND ".join([*(f"(({check}) IS NOT FALSE)" for check in checks), *filters]) or "true"
     # rows with random keys lie in no order
     order = " ORDER BY md5(n::text)" if columns and columns[0][1] == "uuid" else ""
@@ -179,6 +190,17 @@ def _insert(
         f"INSERT INTO {tables[oid]} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"
         f" SELECT * FROM ({made}) made WHERE {where} ON CONFLICT DO NOTHING"
     )
+
+
+def _numbers(checks: list[str], column: str) -> set[int]:
+    """What CHECK constraints say of the column in whole numbers: ``stars BETWEEN 1 AND 5``, ``octet_length(hash) = 32``."""
+    said = [part for check in checks for part in re.split(r"\b(?:AND|OR)\b", check)]
+    return {
+        int(digits)
+        for part in said
+        if (found := re.search(rf"(?<!\w){re.escape(column)}(?!\w)", part)) is not None
+        for digits in re.findall(r"(?<![\w.'])-?\d{1,6}(?![\w.'])", part[found.end() :])
+    }
 
 
 def _somebody(factor: int, shift: int, others: int) -> str:
@@ -215,9 +237,9 @@ def value(
     if kind in ("json", "jsonb"):
         return f"'{{}}'::{kind}"
     if kind == "inet":
-        return "'10.0.0.1'::inet"
+        return f"'10.0.0.0'::inet + ({number})::bigint"
     if kind == "bytea":
-        return "'\\x00'::bytea"
+        return f"decode(lpad(to_hex({number}), {2 * (width or _BYTES)}, '0'), 'hex')"
     return f"NULL::{kind}"
 
 
