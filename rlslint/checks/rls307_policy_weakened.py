@@ -29,7 +29,7 @@ def check(facts: Facts, *, added: bool) -> Iterator[Match]:
                 message="added" if weak.kind == "added" else None,
                 facts={
                     "table": facts.name(relation.oid),
-                    "previous": [f'"{one.polname}"' for one in weak.previous],
+                    "previous": list(dict.fromkeys(f'"{one.polname}"' for one in weak.previous)),
                     "row": row,
                     "verdict": "wider",
                 },

@@ -320,7 +320,7 @@ class Planner:
             return Ways(sublink, correlated, plan, not_hashed_because=hashed)
         table = self.query(hashed.query, 0.0)
         if not self._fits(hashed.query, table):
-            return Ways(sublink, correlated, _unsure_of_size(plan), not_hashed_because=_TOO_LARGE)
+            return Ways(sublink, correlated, _unsure_of_size(plan, table), not_hashed_because=_TOO_LARGE)
         return Ways(sublink, correlated, plan, table, tuple(hashed.outer))
 
     def _fits(self, query: Query, plan: Planned) -> bool:
@@ -347,14 +347,15 @@ class Planner:
             reason = "its operator cannot be hashed"
         elif not self._fits(sublink.subselect, plan):
             reason = _TOO_LARGE
-            plan = _unsure_of_size(plan)
+            plan = _unsure_of_size(plan, plan)
         evaluation: Evaluation = "hashed_subplan" if reason is None else "subplan"
         return PlannedSubLink(sublink, evaluation, plan, correlated, nested, reason)
 
 
-def _unsure_of_size(plan: Planned) -> Planned:
-    names = ", ".join(scan.name for scan in plan.scans)
-    said = f"{names}: a hash table of {round(plan.cost.rows):,} rows is taken not to fit in memory"
+def _unsure_of_size(plan: Planned, table: Planned) -> Planned:
+    """The plan with the word that ``table``, what a hash table would be made of, is too large for it."""
+    names = ", ".join(scan.name for scan in table.scans)
+    said = f"{names}: a hash table of {round(table.cost.rows):,} rows is taken not to fit in memory"
     return replace(plan, close=(*plan.close, said))
 
 
