@@ -109,7 +109,7 @@ def _body(catalog: Catalog, need: NeedHelper, name: str) -> str:
         return f"the body of {name} is no EXISTS (SELECT ...), nor an OR of them"
     return (
         f"no list is known that {name} could be asked for once: each of its queries would have to compare a column with what "
-        "it is given of the row, and something with what the session brings, and to call no further helper"
+        "it is given of the row, and something with what the session brings, and a further helper to run with its rights"
     )
 
 

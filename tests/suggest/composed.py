@@ -176,6 +176,29 @@ ARMS = (
 
 
 @st.composite
+def _inner_helpers(draw: st.DrawFn) -> str:
+    """CREATE FUNCTION knows(t int), a helper that ``asks`` (`helpers`) may call."""
+    question = draw(
+        st.sampled_from(
+            [
+                "EXISTS (SELECT 1 FROM members m WHERE m.team = t AND m.uid = uid())",
+                "EXISTS (SELECT FROM grp WHERE grp.team = knows.t)",
+                "may() OR EXISTS (SELECT 1 FROM members WHERE team = t AND uid = uid())",
+                "uid() = 3 AND EXISTS (SELECT 1 FROM members m WHERE m.team = $1)",
+                "t IN (SELECT m.team FROM members m WHERE m.uid = uid())",
+            ]
+        )
+    )
+    rights = draw(st.sampled_from(["", "", "SECURITY DEFINER", "SECURITY DEFINER SET search_path = public", "STRICT"]))
+    more = draw(st.sampled_from(["STABLE", "STABLE", "STABLE", "VOLATILE", "STABLE SET work_mem = '8MB'"]))
+    if draw(st.booleans()):
+        body = f"plpgsql AS $g$ BEGIN RETURN {question}; END $g$"
+    else:
+        body = f"sql AS $g$ SELECT {question} $g$"
+    return f"CREATE OR REPLACE FUNCTION knows(t int) RETURNS boolean {more} {rights} LANGUAGE {body}"
+
+
+@st.composite
 def helpers(draw: st.DrawFn) -> str:
     """CREATE FUNCTION asks(k int, r text, u int), a helper that asks about one row; the last two may be left out."""
     source = draw(st.sampled_from(SOURCES))
@@ -195,6 +218,10 @@ def helpers(draw: st.DrawFn) -> str:
     output = draw(st.sampled_from(["1", "*", "m.id"]))
     question = f"EXISTS (SELECT {output} FROM {source} WHERE {where})"
     arms = draw(st.lists(st.sampled_from(ARMS), max_size=2))
+    nested = draw(st.sampled_from(["", "", "knows(k)", "public.knows(asks.k)", "knows(t => k)", "knows(k) AND may()"]))
+    if nested:
+        question = draw(st.sampled_from([question, f"{nested}"]))
+        arms.append(nested)
     question = " OR ".join(draw(st.permutations([question, *arms])))
     language, body = draw(
         st.sampled_from(
@@ -207,7 +234,7 @@ def helpers(draw: st.DrawFn) -> str:
     )
     rights = draw(st.sampled_from(["", "SECURITY DEFINER", "SECURITY DEFINER SET search_path = public"]))
     more_rights = draw(st.sampled_from(["STABLE", "STABLE STRICT"]))
-    return (
+    return (f"{draw(_inner_helpers())}; " if nested else "") + (
         "CREATE OR REPLACE FUNCTION asks(k int, r text DEFAULT 'a', u int DEFAULT NULL) RETURNS boolean "
         f"LANGUAGE {language} {more_rights} {rights} AS $f$ {body} $f$"
     )

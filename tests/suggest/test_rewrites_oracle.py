@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from rlslint.catalog.catalog import Catalog
@@ -132,6 +132,7 @@ def test_list_helpers(
         writing = Writing(catalog, policy.polqual, policy.polrelid)
         found = [one for node in positive(writing.expr) if (one := list_helper(writing, node)) is not None]
         assume(found)
+        event(f"asks another helper: {'knows(' in helper}")
         (beside,) = found
         with applied(catalog, [beside.create]) as change:
             assert change.rejected is None

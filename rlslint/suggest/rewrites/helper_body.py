@@ -1,7 +1,10 @@
 """A helper that asks about one row in, the questions that its body puts out: what could be listed, and what need not be.
 
 A body is ``a OR b OR ...`` of parts that say nothing of the row, and of questions: ``EXISTS (...)`` about it, alone or in an
-AND with more that says nothing of the row.
+AND with more that says nothing of the row. Another helper that is asked about the row is opened in its turn: f says what it
+says where its body runs with the same rights and settings, its names mean the same, and it may be called (`_same_rights`).
+Of what g is given of the row it is true exactly when one of its own questions is, or what it says whatever the row; a
+STRICT g, which is not true of a NULL, neither finds by a comparison, and has nothing of the latter.
 """
 
 from __future__ import annotations
@@ -10,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlslint.analyze.entry import rejections, unknowns
-from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
 from rlslint.nodes.parsenodes import Query, walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Expr, Param, SubLink, SubLinkType, Var
+from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, Param, SubLink, SubLinkType, Var
 from rlslint.plan import clauses
 from rlslint.plan.mutate import mutate
 from rlslint.rewrite.bodies import only_query
@@ -43,8 +46,9 @@ class HelperBody:
     always: tuple[tuple[Expr, str], ...]
 
 
-def helper_body(catalog: Catalog, proc: Proc, number: int) -> HelperBody | None:
-    """The body, where nothing else is asked about the argument ``number``, which comes from the row."""
+def helper_body(catalog: Catalog, proc: Proc, number: int, opened: tuple[Oid, ...] = ()) -> HelperBody | None:
+    """The body, where nothing else is asked about the argument ``number``, which comes from the row. ``opened``: the
+    helpers that it is asked by."""
     body = only_query(catalog, proc)
     if body is None:
         return None
@@ -63,10 +67,14 @@ def helper_body(catalog: Catalog, proc: Proc, number: int) -> HelperBody | None:
                 return None
             always.append((arm, words))
             continue
-        question = _question(catalog, proc, statement, arm, number)
-        if question is None:
+        found = _opened(catalog, proc, arm, number, (*opened, proc.oid))
+        if found is None:
+            question = _question(catalog, proc, statement, arm, number)
+            found = None if question is None else HelperBody((question,), ())
+        if found is None:
             return None
-        questions.append(question)
+        questions += found.questions
+        always += found.always
     if not questions or any(
         (one.pair.opno, one.pair.inner.type) != (questions[0].pair.opno, questions[0].pair.inner.type)
         for one in questions
@@ -84,6 +92,33 @@ def _words(statement: Statement, expr: Expr) -> str:
     start, end = (-1, -1) if expr.raw is None else expression_extent(statement, expr.raw)
     words = statement.text[start:end] if start >= 0 else ""
     return "" if "--" in words else words
+
+
+def _opened(catalog: Catalog, proc: Proc, arm: Expr, number: int, opened: tuple[Oid, ...]) -> HelperBody | None:
+    """What another helper puts out that is given the row's argument and nothing else."""
+    asked = catalog.procs.get(arm.funcid) if isinstance(arm, FuncExpr) else None
+    if not isinstance(arm, FuncExpr) or asked is None or asked.oid in opened or not _same_rights(proc, asked):
+        return None
+    if len(arm.args) != 1 or len(asked.proargtypes) != 1 or not isinstance(arm.args[0], Param):
+        return None
+    if asked.prokind != "f" or asked.proretset or asked.prosqlbody or asked.origin is None:
+        return None
+    body = helper_body(catalog, asked, 1, opened)
+    return None if body is None or (asked.proisstrict and body.always) else body
+
+
+def _same_rights(proc: Proc, asked: Proc) -> bool:
+    """Whether a body runs as it is, with the same settings, in the one function as in the other that the first calls, and
+    the first may call it."""
+    settings = [{name: value for name, value in one.proconfig if name != "search_path"} for one in (proc, asked)]
+    as_owner = proc.prosecdef and proc.proowner == asked.proowner
+    anybody = asked.proacl is None or (PUBLIC, "execute") in asked.proacl
+    return (
+        (as_owner or not asked.prosecdef)
+        and (settings[0] == settings[1] or not settings[1])
+        and proc.pronamespace == asked.pronamespace
+        and (anybody or (as_owner and "execute" not in asked.ownerlacks))
+    )
 
 
 def _question(catalog: Catalog, proc: Proc, statement: Statement, arm: Expr, number: int) -> Question | None:
