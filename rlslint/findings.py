@@ -18,6 +18,11 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error")
 """From least to most severe."""
 
 
+Applicability = Literal["safe", "conditional", "unsafe"]
+"""``safe``: equal for every database; ``conditional``: equal under what is assumed; ``unsafe``: other rows may pass."""
+APPLICABILITIES: Final[tuple[Applicability, ...]] = ("safe", "conditional", "unsafe")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """What cures a finding. ``safe``: equal for every database state; ``conditional``: equal under ``assumes``;
@@ -25,7 +30,7 @@ class Suggestion:
 
     kind: Literal["create_index", "rewrite_policy", "add_policy", "wrap_call", "note"]
     title: str
-    applicability: Literal["safe", "conditional", "unsafe"]
+    applicability: Applicability
     assumes: tuple[str, ...] = ()
     up: str = ""
     down: str = ""

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from rlslint.catalog.catalog import Catalog
+from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Constraint, Index, Namespace, Operator, Policy, Proc, Relation, Role, Trigger, Type
 from rlslint.nodes.parsenodes import Query, walk_deep, walk_query
-from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, SubLink
+from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, RowCompareExpr, ScalarArrayOpExpr, SubLink
 from rlslint.rewrite.functions import body_functions, body_tables
 from rlslint.source.model import Statement
 
@@ -181,15 +181,20 @@ class Dependents:
             for parent in relation.inhparents:
                 yield relation.oid, frozenset({parent})
                 yield parent, frozenset({relation.oid})
+        for index in catalog.indexes:
+            for stored in (index.indpred, *(key.expr for key in index.keys)):
+                if stored is not None:
+                    yield index.indrelid, self._uses(stored, stored.expr)
         for operator in catalog.operators:
             yield operator.oid, frozenset({operator.oprcode})
+        # operators and casts stand in a body without a name that could be looked for
+        unnamed = [one.oprcode for one in catalog.operators if one.oprcode >= FIRST_NORMAL_OID]
+        unnamed += [one.castfunc for one in catalog.casts if one.castfunc >= FIRST_NORMAL_OID]
         for proc in catalog.procs:
             if proc.statement is not None:
                 # names in a body are looked up when it runs: what they mean may change
-                yield (
-                    proc.oid,
-                    frozenset((*body_tables(catalog, proc), *(one.oid for one in body_functions(catalog, proc)))),
-                )
+                called = (one.oid for one in body_functions(catalog, proc))
+                yield proc.oid, frozenset((*body_tables(catalog, proc), *called, *unnamed))
 
     def _uses(self, row: object, said: Expr | Query) -> frozenset[Oid]:
         known = self._known.get(id(row))
@@ -209,9 +214,12 @@ def _oids(nodes: Iterable[Expr]) -> Iterator[Oid]:
     for node in nodes:
         if isinstance(node, FuncExpr):
             yield node.funcid
-        elif isinstance(node, OpExpr):
+        elif isinstance(node, (OpExpr, ScalarArrayOpExpr)):
             yield node.opno
+        elif isinstance(node, RowCompareExpr):
+            yield from node.opnos
         elif isinstance(node, SubLink):
+            yield from node.opnos
             yield from _of_rtable(node.subselect)
 
 

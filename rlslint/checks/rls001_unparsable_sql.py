@@ -14,10 +14,14 @@ _ABOVE: Final = 200
 _FORMS: Final = (
     (r"CREATE POLICY IF", "NOT", "CREATE POLICY has no IF NOT EXISTS: put DROP POLICY IF EXISTS before it"),
     (r"CREATE OR REPLACE", "POLICY", "CREATE POLICY has no OR REPLACE: put DROP POLICY IF EXISTS before it"),
-    (r"FOR (?:SELECT|INSERT|UPDATE|DELETE)", ",", "a policy is for one command or for ALL: write one for each"),
+    (
+        r"CREATE POLICY [^;]*? FOR (?:SELECT|INSERT|UPDATE|DELETE)",
+        ",",
+        "a policy is for one command or for ALL: write one for each",
+    ),
     (
         r'ADD CONSTRAINT (?:IF NOT|[\w"]+)',
-        "(?:IF|EXISTS)",
+        r"(?:IF\s+NOT\s+)?EXISTS\b",
         "ADD CONSTRAINT has no IF NOT EXISTS: put DROP CONSTRAINT IF EXISTS before it",
     ),
     (
@@ -26,7 +30,7 @@ _FORMS: Final = (
         "types, domains and roles have no IF NOT EXISTS: ask the catalog in a DO block",
     ),
     (
-        r"CREATE (?:TRIGGER|FUNCTION|PROCEDURE|VIEW) IF",
+        r"CREATE (?:OR REPLACE )?(?:TRIGGER|FUNCTION|PROCEDURE|VIEW) IF",
         "NOT",
         "triggers, functions and views have no IF NOT EXISTS: write CREATE OR REPLACE",
     ),

@@ -28,7 +28,7 @@ from rlslint.plan import clauses
 from rlslint.plan.flat import Qual
 from rlslint.plan.indexes import IndexInfo, collations_agree, in_family, is_key, match_clause
 from rlslint.plan.inline import inline_if_plain
-from rlslint.plan.model import ArmMatch, Obstacle
+from rlslint.plan.model import ArmMatch, Obstacle, is_literal
 from rlslint.plan.mutate import mutate, relids
 from rlslint.plan.paths import RelPaths, columns_used
 from rlslint.plan.simplify import Simplifier
@@ -113,7 +113,12 @@ def _arms(conjuncts: tuple[Expr, ...]) -> Iterator[tuple[Expr, tuple[Expr, ...]]
 def _best(prepared: RelPaths, parts: Sequence[Expr], others: Sequence[Expr], level: int) -> tuple[_Verdict, Expr]:
     given = (*parts, *others)
     judged = [(_judge(prepared, part, given, level), part) for part in parts]
-    return min(judged, key=lambda pair: _NEARNESS.index(pair[0].obstacle))
+    # of equals what finds few rows, wherever it stands in the AND
+    return min(judged, key=lambda pair: (_NEARNESS.index(pair[0].obstacle), _finds_many(*pair)))
+
+
+def _finds_many(verdict: _Verdict, conjunct: Expr) -> bool:
+    return any(map(is_literal, verdict.searched or (conjunct,)))
 
 
 def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) -> _Verdict:

@@ -201,10 +201,12 @@ class ArmMatch:
     def literal(self) -> bool:
         """The column, or one of those in an OR, is compared with a constant that stands in the policy (``status = 'open'``):
         such a condition seldom is selective, and an index on it seldom helps."""
-        return not all(
-            any(isinstance(node, (FuncExpr, SubLink, SQLValueFunction, Param)) for node in walk(one))
-            for one in self.searched or (self.conjunct,)
-        )
+        return any(map(is_literal, self.searched or (self.conjunct,)))
+
+
+def is_literal(expr: Expr) -> bool:
+    """Whether a condition asks for nothing but what stands in it."""
+    return not any(isinstance(node, (FuncExpr, SubLink, SQLValueFunction, Param)) for node in walk(expr))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

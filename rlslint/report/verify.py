@@ -27,6 +27,8 @@ def _factor(claim: Claim) -> str:
 
 
 def _same(claim: Claim) -> str:
+    if not claim.shown:
+        return "refused"
     if not claim.compared:
         return "not in time"
     return "yes" if claim.same_rows else "no, as said" if claim.changes_rows else "NO"
@@ -62,8 +64,11 @@ def render_text(claims: Sequence[Claim]) -> str:
     rows = [_HEAD, *(_cells(one) for one in claims)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    held = sum(1 for one in claims if one.holds)
-    return "\n".join([*lines, "", f"{held} of {len(claims)} claims hold"]) + "\n"
+    shown = [one for one in claims if one.shown]
+    said = f"{sum(one.holds for one in shown)} of {len(shown)} claims hold"
+    if len(shown) < len(claims):
+        said += f"; {len(claims) - len(shown)} more are refused before and after, which shows nothing"
+    return "\n".join([*lines, "", said]) + "\n"
 
 
 def render_markdown(claims: Sequence[Claim]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from rlslint.analyze.typename import format_type, quote_qualified
 from rlslint.catalog.catalog import Catalog
-from rlslint.catalog.rows import Proc
+from rlslint.catalog.rows import Policy, Proc
 from rlslint.checks.model import NeedStable
 from rlslint.findings import Suggestion
+from rlslint.nodes.parsenodes import walk_deep
+from rlslint.nodes.primnodes import FuncExpr, Oid
 from rlslint.suggest.rewrites.list_helper import ListHelper
+from rlslint.suggest.rewrites.one_answer import one_answer
 from rlslint.suggest.trial import applied
 
 _WORDS = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
@@ -21,14 +24,25 @@ def declare_stable(catalog: Catalog, need: NeedStable) -> Suggestion | None:
     proc = catalog.procs.get(need.funcid)
     if proc is None or proc.origin is None or proc.provolatile != "v" or proc.prokind != "f":
         return None
+    askers = {policy.polrelid for policy in catalog.policies if _asks(policy, proc.oid)}
+    applicability, assumes = one_answer(catalog, proc, askers, "writes nothing and gives")
     head = f"ALTER FUNCTION {signature(catalog, proc)} "
     return Suggestion(
         kind="rewrite_policy",
         title=f"declare {proc.proname}() STABLE",
-        applicability="conditional",
-        assumes=(f"{proc.proname}() writes nothing and gives one answer throughout a statement",),
+        applicability=applicability,
+        assumes=assumes,
         up=f"{head}STABLE;",
         down=f"{head}{_WORDS[proc.provolatile]};",
+    )
+
+
+def _asks(policy: Policy, funcid: Oid) -> bool:
+    return any(
+        isinstance(node, FuncExpr) and node.funcid == funcid
+        for stored in (policy.polqual, policy.polwithcheck)
+        if stored is not None
+        for node, _ in walk_deep(stored.expr)
     )
 
 

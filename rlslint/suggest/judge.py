@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.twins import others_of, told_apart, twins
 from rlslint.checks.model import Facts, TablesFacts
-from rlslint.findings import COSTS, Finding, every, settle, verbs
+from rlslint.findings import COSTS, Finding, Suggestion, every, settle, verbs
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, roles_of
@@ -69,6 +69,14 @@ class Verdict:
     """Those of them that did not."""
 
 
+def proved(finding: Finding, proposal: Sequence[Suggestion]) -> bool:
+    """Whether the proposal answers a finding about plans and is known to let the same rows through. A function that is
+    made beside has rights of its own, on which other rules have their say."""
+    return finding.rule.about == "plans" and all(
+        one.applicability == "safe" and not one.up.startswith("CREATE OR REPLACE FUNCTION") for one in proposal
+    )
+
+
 def in_words(judge: Judge, these: Iterable[tuple[Oid, StatementName]]) -> str:
     """Statements on tables in words: ``SELECT, UPDATE on notes, INSERT on lists``."""
     by_table: dict[Oid, list[StatementName]] = {}
@@ -113,6 +121,9 @@ class Judge:
 
     def recall(self, former: Judge, changes: Sequence[Change]) -> None:
         """Take over the verdicts of one that judged before these changes, as far as they hang on nothing that changed."""
+        if any(change.rejected is not None for change in changes):
+            # some of it may have been run
+            return
         tables = {table for change in changes for table in change.tables}
         tables |= {reader for judge in (former, self) for table in tables for reader in judge._readers.get(table, ())}
         tables |= Dependents(self.catalog).affected(Touched(tables=set(tables)))
@@ -142,13 +153,16 @@ class Judge:
             if change.rejected is not None:
                 return Verdict(rejected=change.rejected, culprit=change.culprit)
             tables = self._reached(change)
-            self._reaches[statements, proved] = _Reach(tables, change.defined)
-            predictor = Predictor(self.catalog) if change.functions else self._predictor.beside(change.tables)
+            if not change.made:
+                # a policy that it made has an OID that another may have by then
+                self._reaches[statements, proved] = _Reach(tables, change.defined)
+            shared = not change.functions and not change.views
+            predictor = self._predictor.beside(change.tables) if shared else Predictor(self.catalog)
             plans = self._predicted(tables, change, predictor)
             facts = self._restricted(tables, plans, predictor, with_views=bool(change.views))
             rules = self._rules if change.more_than_indexes and not proved else self._on_indexes
             after = every(rules, facts)
-        if not change.functions:
+        if shared:
             self._predictor.learn(predictor, change.tables)
         before, places = self._keys(tables, rules, with_views=bool(change.views))
         # what a policy that takes another's place is blamed for, as that one was, is neither gone nor new

@@ -10,7 +10,7 @@ from rlslint.analyze.typename import quote_identifier, quote_qualified
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.checks.model import NeedRoles, NeedSelectPolicy
-from rlslint.findings import Suggestion
+from rlslint.findings import Applicability, Suggestion
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, SubLink
 
@@ -25,7 +25,7 @@ def altered(
     check: str | None,
     kind: Literal["wrap_call", "rewrite_policy"],
     title: str,
-    applicability: Literal["safe", "conditional", "unsafe"],
+    applicability: Applicability,
     assumes: tuple[str, ...] = (),
 ) -> Suggestion:
     """The policy with other conditions; None leaves one as it is."""

@@ -28,7 +28,7 @@ from rlslint.checks.model import (
     NeedStable,
     NeedWrap,
 )
-from rlslint.findings import Finding, Suggestion
+from rlslint.findings import APPLICABILITIES, Applicability, Finding, Suggestion
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid
 from rlslint.plan import clauses
@@ -47,6 +47,7 @@ from rlslint.suggest.rewrites.foreign_key import foreign_key_forms
 from rlslint.suggest.rewrites.list_helper import list_helper
 from rlslint.suggest.rewrites.look_up import look_up_forms
 from rlslint.suggest.rewrites.membership import membership_forms
+from rlslint.suggest.rewrites.one_answer import one_answer
 from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.setting import denying, plainest
 from rlslint.suggest.rewrites.unfold import unfolded, unfolded_writing
@@ -318,7 +319,7 @@ class Proposer:
         edits: Sequence[tuple[StoredExpr, Edit]],
         kind: Literal["wrap_call", "rewrite_policy"],
         title: str,
-        applicability: Literal["safe", "conditional", "unsafe"],
+        applicability: Applicability,
         assumes: tuple[str, ...] = (),
     ) -> Suggestion | None:
         texts: list[str | None] = []
@@ -360,15 +361,15 @@ class Proposer:
             writing = self.writing(stored, policy.polrelid)
             places = [(need.start, need.end)] if writing.stored is stored else _calls_of(writing, need.funcid)
             edits += [(stored, (a, b, self._asked_once(writing, need.funcid, a, b))) for a, b in places if a >= 0]
-        procs = [self.catalog.procs.get(need.funcid) for need in needs]
-        volatile = sorted({proc.proname for proc in procs if proc is not None and proc.provolatile == "v"})
+        procs = {oid: self.catalog.procs.get(oid) for oid in sorted({need.funcid for need in needs})}
+        asked = [one_answer(self.catalog, proc, (policy.polrelid,)) for proc in procs.values() if proc is not None]
         return self._edited(
             policy,
             list(dict.fromkeys(edits)),
             kind="wrap_call",
             title="ask once per statement: put the call into a scalar subquery",
-            applicability="conditional" if volatile else "safe",
-            assumes=tuple(f"{name}() gives one answer throughout a statement" for name in volatile),
+            applicability=max((one for one, _ in asked), key=APPLICABILITIES.index, default="safe"),
+            assumes=tuple(dict.fromkeys(text for _, assumes in asked for text in assumes)),
         )
 
     def _asked_once(self, writing: Writing, funcid: Oid, start: int, end: int) -> str:
@@ -462,7 +463,7 @@ def unfolded_forms(writing: Writing) -> Iterator[tuple[Form, str]]:
                         form,
                         node=node,
                         title=f"{opened.title}, and {form.title}",
-                        applicability=opened.applicability if form.applicability == "safe" else form.applicability,
+                        applicability=max(opened.applicability, form.applicability, key=APPLICABILITIES.index),
                         assumes=(*opened.assumes, *form.assumes),
                     )
                     yield whole, text
@@ -485,14 +486,6 @@ def _calls_of(writing: Writing, funcid: Oid) -> list[tuple[int, int]]:
 def _columns(expr: Expr) -> list[int]:
     numbers = (getattr(node, "attnum", 0) for node, _ in walk_deep(expr))
     return list(dict.fromkeys(number for number in numbers if number > 0))
-
-
-def proved(finding: Finding, proposal: Proposal) -> bool:
-    """Whether the proposal answers a finding about plans and is known to let the same rows through. A function that is
-    made beside has rights of its own, on which other rules have their say."""
-    return finding.rule.about == "plans" and all(
-        one.applicability == "safe" and not one.up.startswith("CREATE OR REPLACE FUNCTION") for one in proposal
-    )
 
 
 def with_suggestions(finding: Finding, suggestions: Sequence[Suggestion]) -> Finding:

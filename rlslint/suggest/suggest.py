@@ -15,8 +15,8 @@ from rlslint.checks.model import NeedIndex, NeedNote
 from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.clashes import with_clashes
-from rlslint.suggest.judge import Judge, Verdict, finding_key, in_words
-from rlslint.suggest.proposals import Proposal, Proposer, proved, with_suggestions
+from rlslint.suggest.judge import Judge, Verdict, finding_key, in_words, proved
+from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 from rlslint.suggest.why_not import why_not
 
 _PASSES: Final = 8

@@ -37,7 +37,7 @@ class Change:
     defined: frozenset[str] = frozenset()
     """Names of the functions that are written, even if they were there as they are now."""
     called: frozenset[Oid] = frozenset()
-    """Tables whose policies come to one of them."""
+    """Tables whose policies come to one of them, or to one of ``views``."""
     views: frozenset[Oid] = frozenset()
     """Views that read their tables otherwise."""
     tables: frozenset[Oid] = frozenset()
@@ -103,8 +103,9 @@ def run(session: Session, statements: Sequence[str]) -> Change:
     }
     retargeted = {row.polrelid for row in altered if policies[row.oid].polroles != made_policies[row.oid].polroles}
     functions = frozenset(oid for oid, row in made_procs.items() if oid in procs and _differs(procs[oid], row))
-    called = Dependents(catalog).affected(Touched(functions=set(functions))) if functions else frozenset()
     views = {row.oid for row in _changed(relations, catalog.relations.rows()) if row.relkind in ("v", "m")}
+    touched = Touched(tables=set(views), functions=set(functions))
+    called = Dependents(catalog).affected(touched) - views if views or functions else frozenset()
     tables = indexed | added | called | {row.polrelid for row in altered}
     return Change(
         indexed=frozenset(indexed),

@@ -11,8 +11,8 @@ from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Expr, FuncExpr, SubLink, SubLinkType
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.rewrite.bodies import only_query
-from rlslint.suggest.judge import Judge, finding_key, in_words
-from rlslint.suggest.proposals import Proposal, Proposer, proved
+from rlslint.suggest.judge import Judge, finding_key, in_words, proved
+from rlslint.suggest.proposals import Proposal, Proposer
 from rlslint.suggest.rewrites.list_helper import asked_for, default_words, list_helper
 from rlslint.suggest.rewrites.writing import Writing, conjuncts, disjuncts, is_bare, positive
 

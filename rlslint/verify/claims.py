@@ -67,6 +67,11 @@ class Claim:
         return self.before.milliseconds / max(self.after.milliseconds, 0.001)
 
     @property
+    def shown(self) -> bool:
+        """Whether it ran at all: what is refused before and after shows nothing of the suggestion."""
+        return not (self.before.error not in ("", TIMED_OUT) and self.after.error == self.before.error)
+
+    @property
     def plan_as_predicted(self) -> bool | None:
         """Whether the table is read as predicted, before and after; None where it holds too few rows to tell, or the
         statement fails."""
@@ -236,12 +241,13 @@ def _statements(connection: Connection, catalog: Catalog, relation: Relation, wa
     columns = [one.attname for one in relation.attributes if not one.attisdropped and not one.attgenerated]
     if not columns:
         return {}
-    first = '"' + columns[0].replace('"', '""') + '"'
-    made = {
-        "select": f"SELECT * FROM {table}",
-        "update": f"UPDATE {table} SET {first} = {first} WHERE {first} IS NOT NULL",
-        "delete": f"DELETE FROM {table} WHERE {first} IS NOT NULL",
-    }
+    # one that is always made by the server may not be set to a value, its own included (428C9)
+    fixed = {one.attname for one in relation.attributes if one.attidentity == "a"}
+    first = quote_identifier(columns[0])
+    written = next((quote_identifier(one) for one in columns if one not in fixed), None)
+    made = {"select": f"SELECT * FROM {table}", "delete": f"DELETE FROM {table} WHERE {first} IS NOT NULL"}
+    if written is not None:
+        made["update"] = f"UPDATE {table} SET {written} = {written} WHERE {first} IS NOT NULL"
     listed = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
     row = connection.execute(f"SELECT to_jsonb(t)::text FROM {table} t LIMIT 1".encode()).fetchone()
     if row is not None:

@@ -9,7 +9,7 @@ What breaks a check constraint or has no parent is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,10 @@ WHERE a.attrelid = %s AND a.attnum > 0
   AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) ~ '(nextval|gen_random_uuid|uuid_generate_v\d\w*|uuidv\d)\(')"""
 _BYTES: Final = 20
 """Of a bytea that no constraint says the length of: a hash, an address."""
+_LONGEST: Final = 64
+"""Bytes of a bytea that is made."""
+_TRIED: Final = 1000
+"""Values that are put to the constraints before a table is filled."""
 _CHECKS: Final = "SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = %s AND contype = 'c'"
 _LITERALS: Final = r"""
 SELECT DISTINCT m[1] FROM (
@@ -136,7 +140,7 @@ def _insert(
     mixed: bool,
 ) -> str:
     columns = connection.execute(_COLUMNS.encode(), (oid,)).fetchall()
-    checks = [row[0] for row in connection.execute(_CHECKS.encode(), (oid,)).fetchall()]
+    checks = _checks(connection, oid)
     # a column that makes its own values is a key, whether or not an index says so
     unique = {row[0] for query in (_UNIQUE, _MADE) for row in connection.execute(query.encode(), (oid,)).fetchall()}
     names: list[str] = []
@@ -148,9 +152,10 @@ def _insert(
     for name, *described in columns:
         names.append(_quoted(name))
         parent = parents.get((oid, name))
-        bounds = _numbers(checks, name)
-        if described[0] == "bytea" and bounds:
-            described[5] = max(bounds)
+        if described[0] == "bytea":
+            # what refers to a column is as wide as that
+            table, column = parent or (oid, name)
+            described[5] = _width(connection, checks if table == oid else _checks(connection, table), column, described)
         literals = [row[0] for row in connection.execute(_LITERALS.encode(), {"table": oid, "column": name}).fetchall()]
         # an id of text is somebody's: what a session brings is one, too
         as_id = (name if parent is None else parent[1]).lower().endswith("id")
@@ -176,11 +181,7 @@ def _insert(
             factor, shift = next(ways, (factor, shift))
             values.append(f"{value(number, *described)} AS {_quoted(name)}")
         else:
-            number = (
-                f"{min(bounds)} + n % {max(bounds) - min(bounds) + 1}"
-                if described[2] == "N" and len(bounds) > 1
-                else "n"
-            )
+            number = _number(connection, checks, name, described) if described[2] == "N" else "n"
             values.append(f"{value(number, *described)} AS {_quoted(name)}")
     where = " AND ".join([*(f"(({check}) IS NOT FALSE)" for check in checks), *filters]) or "true"
     # rows with random keys lie in no order
@@ -192,15 +193,46 @@ def _insert(
     )
 
 
-def _numbers(checks: list[str], column: str) -> set[int]:
-    """What CHECK constraints say of the column in whole numbers: ``stars BETWEEN 1 AND 5``, ``octet_length(hash) = 32``."""
-    said = [part for check in checks for part in re.split(r"\b(?:AND|OR)\b", check)]
-    return {
-        int(digits)
-        for part in said
-        if (found := re.search(rf"(?<!\w){re.escape(column)}(?!\w)", part)) is not None
-        for digits in re.findall(r"(?<![\w.'])-?\d{1,6}(?![\w.'])", part[found.end() :])
-    }
+def _checks(connection: Connection, oid: int) -> list[str]:
+    return [row[0] for row in connection.execute(_CHECKS.encode(), (oid,)).fetchall()]
+
+
+def _share(connection: Connection, checks: list[str], column: str, expression: str) -> int:
+    """How many of a thousand values of an expression over ``n`` the constraints on this column alone let in."""
+    passed = _TRIED
+    for check in checks:
+        query = (
+            f"SELECT count(*) FROM (SELECT {expression} AS {_quoted(column)} FROM generate_series(1, {_TRIED}) n) made"
+        )
+        try:
+            with connection.transaction():
+                row = connection.execute(f"{query} WHERE ({check}) IS NOT FALSE".encode()).fetchone()
+        except psycopg.Error:
+            # it speaks of other columns
+            continue
+        passed = min(passed, 0 if row is None else int(row[0]))
+    return passed
+
+
+def _numbers(checks: list[str]) -> list[int]:
+    """Whole numbers in CHECK constraints, ``'-90'::integer`` among them."""
+    return sorted({int(one) for check in checks for one in re.findall(r"(?<![\w.'])'?(-?\d{1,6})(?![\w.])", check)})
+
+
+def _number(connection: Connection, checks: list[str], column: str, described: Sequence[Any]) -> str:
+    """Numbers that the constraints let in: n, or those from the least to the greatest that they speak of."""
+    said = _numbers([check for check in checks if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", check)])
+    ways = ["n"] if len(said) < 2 else ["n", f"{said[0]} + n % {said[-1] - said[0] + 1}"]
+    return max(ways, key=lambda way: _share(connection, checks, column, value(way, *described)))
+
+
+def _width(connection: Connection, checks: list[str], column: str, described: Sequence[Any]) -> int:
+    """Bytes of a bytea that the constraints let in."""
+    said = [
+        width for number in _numbers(checks) for width in (number, number - 1, number + 1) if 4 <= width <= _LONGEST
+    ]
+    ways = list(dict.fromkeys((_BYTES, *said)))
+    return max(ways, key=lambda width: _share(connection, checks, column, value("n", *[*described[:-1], width])))
 
 
 def _somebody(factor: int, shift: int, others: int) -> str:

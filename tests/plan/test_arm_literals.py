@@ -16,9 +16,12 @@ CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE
 CREATE FUNCTION is_admin() RETURNS boolean LANGUAGE plpgsql STABLE
   AS $$ BEGIN RETURN current_setting('app.admin', true) = 'on'; END $$;
 CREATE TABLE jobs (id bigint PRIMARY KEY, owner uuid NOT NULL);
-CREATE TABLE events (id bigint PRIMARY KEY, kind text NOT NULL, entity bigint NOT NULL, owner uuid NOT NULL);
+CREATE TABLE events (id bigint PRIMARY KEY, kind text NOT NULL, entity bigint NOT NULL, owner uuid NOT NULL,
+  editor uuid, deleted_at date);
 CREATE INDEX events_kind_idx ON events (kind, entity);
 CREATE INDEX events_owner_idx ON events (owner);
+CREATE INDEX events_editor_idx ON events (editor) WHERE deleted_at IS NULL;
+CREATE INDEX events_any_editor_idx ON events (editor);
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON events, jobs TO member;
 """
@@ -28,9 +31,16 @@ RANGE = " OR id BETWEEN (SELECT CASE WHEN is_admin() THEN 0 END) AND (SELECT CAS
 ARMS = [
     (f"(is_admin() IS NOT NULL AND (kind = 'job' AND {JOBS} OR kind = 'quote' AND {JOBS}))", False),
     (
-        "(is_admin() IS NOT NULL AND (owner = (SELECT app_user()) OR owner = (SELECT app_user()) AND kind = 'job'))",
+        "(is_admin() IS NOT NULL AND (owner = (SELECT app_user()) OR kind = 'job' AND editor = (SELECT app_user())))",
         True,
     ),
+    (
+        "(is_admin() IS NOT NULL AND (owner = (SELECT app_user()) OR editor = (SELECT app_user()) AND kind = 'job'))",
+        True,
+    ),
+    ("(kind = 'job' AND owner = (SELECT app_user()))", True),
+    ("(owner = (SELECT app_user()) AND kind = 'job')", True),
+    ("(deleted_at IS NULL AND editor = (SELECT app_user()))", True),
 ]
 
 
@@ -47,8 +57,8 @@ def test_a_literal_in_an_inner_or_serves_nobody_well(tmp_path: Path, arm: str, *
 def test_the_server_visits_most_rows_all_the_same(server: Server, arm: str, *, few: bool) -> None:
     with server.database() as connection:
         connection.execute(SCHEMA.encode())
-        connection.execute(b"""INSERT INTO events SELECT n, (ARRAY['job', 'quote', 'bid'])[1 + n % 3], n, gen_random_uuid()
-            FROM generate_series(1, 20000) n""")
+        connection.execute(b"""INSERT INTO events SELECT n, (ARRAY['job', 'quote', 'bid'])[1 + n % 3], n, gen_random_uuid(),
+            gen_random_uuid() FROM generate_series(1, 20000) n""")
         connection.execute(b"INSERT INTO jobs SELECT n, gen_random_uuid() FROM generate_series(1, 20000) n")
         connection.execute(b"ANALYZE")
         connection.execute(f"CREATE POLICY p ON events FOR SELECT TO member USING ({arm}{RANGE})".encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rlslint import pipeline
 from rlslint.config import Options
 from rlslint.findings import Finding
 from rlslint.suggest import suggest
-from rlslint.suggest.judge import Judge, finding_key
+from rlslint.suggest.judge import Judge, Verdict, finding_key
 from rlslint.suggest.proposals import Proposal
 from rlslint.suggest.trial import Change, applied
 from rlslint.touched import Dependents
@@ -93,33 +94,61 @@ def test_what_a_pass_accepts_cures_by_itself(tmp_path: Path, monkeypatch: pytest
     assert left == []
 
 
-def _changes(folder: Path, seeds: Sequence[int]) -> list[list[list[str]]]:
-    found: list[list[list[str]]] = []
-    for seed in seeds:
-        (folder / "0001_tables.sql").write_text(composed(seed), encoding="utf-8")
-        _, cure = pipeline.fix(Options(paths=(str(folder),), preset="none"), cwd=folder, unsafe=False)
-        found.append([change.up for change in cure.changes])
-    return found
+def test_what_rounds_recall_is_as_judged_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recall = Judge.recall
+    recalled: list[bool] = []
+
+    def compared(judge: Judge, former: Judge, changes: Sequence[Change]) -> None:
+        recall(judge, former, changes)
+        recalled.extend(_told(verdict) == _told(judge._judge(*key)) for key, verdict in judge._verdicts.items())
+
+    monkeypatch.setattr(Judge, "recall", compared)
+    for seed in (100, 102, 104, 200):
+        # two groups of tables that know nothing of each other: what changes in one is nothing to the other
+        other = composed(seed + 1).removeprefix(HEAD).replace("in_team", "in_crew")
+        text = composed(seed) + re.sub(r"\bt(\d)\b", r"u\1", other)
+        (tmp_path / "0001_tables.sql").write_text(text, encoding="utf-8")
+        pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=True)
+    assert len(recalled) >= 5
+    assert all(recalled)
 
 
-def test_what_rounds_recall_and_what_functions_do_not_reach_is_as_judged_anew(
+def _told(verdict: Verdict) -> tuple[object, ...]:
+    return (
+        verdict.gone,
+        # a policy that is made has another OID each time
+        {(one.rule.code, one.relid, one.policy, finding_key(one)[-1]) for one in verdict.new},
+        verdict.worse,
+        verdict.refused,
+        verdict.broken,
+        verdict.rejected,
+    )
+
+
+def test_what_a_function_does_not_reach_is_as_if_all_were_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seeds = range(100, 106)
-    recall = Judge.recall
-    recalled: list[int] = []
+    judged = Judge._judge
+    changed: list[bool] = []
 
-    def counted(judge: Judge, former: Judge, changes: Sequence[Change]) -> None:
-        recall(judge, former, changes)
-        recalled.append(len(judge._verdicts))
+    def compared(judge: Judge, statements: tuple[str, ...], proved: bool) -> Verdict:
+        verdict = judged(judge, statements, proved)
+        with applied(judge.catalog, statements) as change:
+            functions = bool(change.functions)
+        if functions:
+            with monkeypatch.context() as every:
+                every.setattr(Dependents, "affected", lambda self, _: frozenset(one.relid for one in judge.facts.plans))
+                whole = judged(judge, statements, proved)
+            changed.append(_told(whole) == _told(verdict))
+        return verdict
 
-    monkeypatch.setattr(Judge, "recall", counted)
-    quick = _changes(tmp_path, seeds)
-    assert sum(map(len, quick)) > 30
-    assert sum(recalled) > 10
-    monkeypatch.setattr(Judge, "recall", lambda *_: None)
-    monkeypatch.setattr(Dependents, "affected", lambda self, _: frozenset(row.oid for row in self._catalog.relations))
-    assert _changes(tmp_path, seeds) == quick
+    monkeypatch.setattr(Judge, "_judge", compared)
+    for seed in range(200, 206):
+        text = composed(seed).replace("LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql")
+        (tmp_path / "0001_tables.sql").write_text(text, encoding="utf-8")
+        pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=True)
+    assert len(changed) > 5
+    assert all(changed)
 
 
 def test_a_function_reaches_the_tables_whose_policies_come_to_it(tmp_path: Path) -> None:
@@ -131,7 +160,15 @@ ALTER TABLE t2 ENABLE ROW LEVEL SECURITY; ALTER TABLE t3 ENABLE ROW LEVEL SECURI
 """
         + HELPER
         + """CREATE POLICY p ON t1 USING (owner = me()); CREATE POLICY p ON t2 USING (in_team(team));
-CREATE POLICY p ON t3 USING (EXISTS (SELECT FROM t1 WHERE t1.owner = t3.owner));""",
+CREATE POLICY p ON t3 USING (EXISTS (SELECT FROM t1 WHERE t1.owner = t3.owner));
+CREATE TABLE t4 (owner uuid); ALTER TABLE t4 ENABLE ROW LEVEL SECURITY;
+CREATE TABLE t5 (owner uuid, team uuid); ALTER TABLE t5 ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION numbered(int) RETURNS uuid LANGUAGE plpgsql AS $$ BEGIN RETURN me(); END $$;
+CREATE CAST (int AS uuid) WITH FUNCTION numbered(int);
+CREATE FUNCTION first(x uuid) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT x = 1::uuid $$;
+CREATE POLICY p ON t4 USING (first(owner));
+CREATE VIEW seen AS SELECT team FROM t0;
+CREATE POLICY p ON t5 USING (team IN (SELECT team FROM seen));""",
         encoding="utf-8",
     )
     _, replayed = pipeline.load(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path)
@@ -148,5 +185,9 @@ CREATE POLICY p ON t3 USING (EXISTS (SELECT FROM t1 WHERE t1.owner = t3.owner));
         "t1",
         "t2",
         "t3",
+        "t4",
     }
     assert called("ALTER FUNCTION in_team(uuid) COST 5") == {"t2"}
+    assert called("ALTER FUNCTION numbered(int) COST 5") >= {"t4"}
+    assert called("ALTER FUNCTION numbered(int) COST 5") < {"t0", "t1", "t2", "t3", "t4", "t5"}
+    assert called("ALTER VIEW seen SET (security_invoker = true)") == {"t5"}

@@ -38,6 +38,7 @@ from rlslint.source.extent import expression_extent
 from rlslint.suggest.rewrites.beside import Beside, beside
 from rlslint.suggest.rewrites.helper_body import HelperBody, helper_body
 from rlslint.suggest.rewrites.membership import is_element, of_session
+from rlslint.suggest.rewrites.one_answer import one_answer
 from rlslint.suggest.rewrites.writing import Form, Writing, agrees, bare_scalar, written
 
 
@@ -211,13 +212,14 @@ def _made(writing: Writing, part: Expr, call: _Call, body: HelperBody) -> ListHe
             return None
         made.append(always)
         text = f"((SELECT {always.call}) OR {text})"
+    applicability, assumes = one_answer(catalog, proc, (writing.relid,))
     form = Form(
         edits=((start, end, text),),
         node=part,
         accepts=lambda new: _is_asked_once(catalog, new, call.node.args[call.index], pair.opno, made),
         title=f"ask once for the list: {listed.beside.name}() beside {proc.proname}()",
-        applicability="safe" if proc.provolatile != "v" else "conditional",
-        assumes=(f"{proc.proname}() gives one answer throughout a statement",) if proc.provolatile == "v" else (),
+        applicability=applicability,
+        assumes=assumes,
     )
     return ListHelper(proc, tuple(one.beside for one in made), form)
 

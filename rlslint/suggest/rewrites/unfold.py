@@ -18,12 +18,14 @@ from rlslint.analyze.entry import rejections, unknowns
 from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.findings import Applicability
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Param, Var
 from rlslint.plan.clauses import strip_relabel
 from rlslint.plan.mutate import mutate, shift_levels
 from rlslint.rewrite.bodies import argument_names, only_query
 from rlslint.source.extent import expression_extent
+from rlslint.suggest.rewrites.one_answer import one_answer
 from rlslint.suggest.rewrites.writing import Form, Writing, is_bare, written
 
 
@@ -81,14 +83,16 @@ def unfolded(writing: Writing, node: Expr) -> Iterator[Form]:
 
     expected = mutate(body, put)
     assumes = [f"whoever it is for has USAGE on schema {schema}" for schema in _closed_schemas(writing.catalog, body)]
+    applicability: Applicability = "conditional" if assumes else "safe"
     if proc.prolang == "plpgsql" and proc.provolatile == "v":
-        assumes.append(f"{proc.proname}() gives one answer throughout a statement")
+        applicability, more = one_answer(writing.catalog, proc, (writing.relid,))
+        assumes += more
     yield Form(
         edits=((start, end, f"({' '.join(text.split())})"),),
         node=node,
         accepts=lambda new: same_shape(new, expected),
         title=f"the condition of {proc.proname}() in its place",
-        applicability="conditional" if assumes else "safe",
+        applicability=applicability,
         assumes=tuple(assumes),
     )
 

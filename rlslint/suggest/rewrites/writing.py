@@ -9,6 +9,7 @@ from typing import Literal
 from rlslint.analyze.deparse import deparse, resolve_text, same_shape
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
+from rlslint.findings import Applicability
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -41,7 +42,7 @@ class Form:
     node: Expr
     accepts: Callable[[Expr], bool]
     title: str
-    applicability: Literal["safe", "conditional", "unsafe"] = "safe"
+    applicability: Applicability = "safe"
     assumes: tuple[str, ...] = ()
 
 
