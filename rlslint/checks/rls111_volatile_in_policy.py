@@ -23,15 +23,17 @@ def check(facts: Facts) -> Iterator[Match]:
                     yield _match(facts, plan, call, "index", what)
         for subquery in plan.subqueries:
             if not subquery.in_check and subquery.not_hashed_because == VOLATILE_WHERE:
-                for call in _volatile(plan, subquery.span):
+                # asked of the condition as it is written, before a body takes its call's place
+                for call in _volatile(plan, subquery.span, inlined=True):
                     yield _match(facts, plan, call, "hash", "a hash table")
 
 
-def _volatile(plan: AccessPlan, where: Span) -> Iterator[CallPlan]:
+def _volatile(plan: AccessPlan, where: Span, *, inlined: bool = False) -> Iterator[CallPlan]:
     for call in plan.calls:
         span = call.span
         inside = span.source is where.source and where.start <= span.start and span.end <= where.end
-        if inside and call.volatility == "v" and not call.in_check and call.evaluation not in ("inlined", "folded"):
+        runs = inlined or call.evaluation not in ("inlined", "folded")
+        if inside and call.volatility == "v" and not call.in_check and runs:
             yield call
 
 
