@@ -30,6 +30,7 @@ from rlslint.commandline import (
 if TYPE_CHECKING:
     from rlslint.config import FailOn
     from rlslint.report.inputs import Input
+    from rlslint.verify.claims import Claim
 
 FORMATS = ("text", "compact", "json", "sarif", "github", "gitlab", "junit", "markdown", "html")
 
@@ -337,11 +338,24 @@ def verify(
             tables = proof.verify_against(options, cwd=cwd, against=theirs, request=request)
             return getattr(against_report, f"render_{format_}")(tables), all(one.holds for one in tables)
 
-        def prove() -> tuple[str, bool]:
-            claims = proof.verify(options, cwd=cwd, request=request, stdin=stdin, stdin_filename=given.stdin_filename)
-            return getattr(report, f"render_{format_}")(claims), all(one.holds for one in claims)
+        claims: list[Claim] = []
 
-        text, held = with_room(prove if against is None else partial(compare, against), request.stop)
+        def shown() -> str:
+            return str(getattr(report, f"render_{format_}")(claims))
+
+        def prove() -> tuple[str, bool]:
+            name = given.stdin_filename
+            proof.verify(options, cwd=cwd, request=request, take=claims.append, stdin=stdin, stdin_filename=name)
+            return shown(), all(one.holds for one in claims)
+
+        try:
+            text, held = with_room(prove if against is None else partial(compare, against), request.stop)
+        except KeyboardInterrupt:
+            progress.clear()
+            if claims:
+                # what was measured until then took its time
+                write(shown(), given.output)
+            raise
         progress.clear()
         write(text, given.output)
     if not held:

@@ -29,11 +29,12 @@ def verify(
     *,
     cwd: Path,
     request: Request,
+    take: Callable[[Claim], None],
     stdin: Stdin = None,
     stdin_filename: str = "<stdin>",
-) -> list[Claim]:
-    """Put the findings that have a suggestion to a real server. Raises as `pipeline.check` does, and UsageError
-    where there is no server."""
+) -> None:
+    """Put the findings that have a suggestion to a real server; each claim is handed over as soon as it is measured. Raises
+    as `pipeline.check` does, and UsageError where there is no server."""
     try:
         from rlslint.verify.claims import claims
         from rlslint.verify.database import own_database
@@ -47,7 +48,8 @@ def verify(
     offered = suggest(findings, Judge(facts, chosen), tell)
     with own_database(request) as connection:
         _prepare(connection, project, replayed, options, request)
-        return list(claims(connection, replayed.catalog, offered, request))
+        for claim in claims(connection, replayed.catalog, offered, request):
+            take(claim)
 
 
 def _prepare(connection: Connection, project: Project, replayed: Replayed, options: Options, request: Request) -> None:

@@ -149,6 +149,36 @@ def test_an_interrupt_takes_the_database_away(tmp_path: Path, server: Server, nu
 
 
 @pytest.mark.server
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without its knowing")
+def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, server: Server) -> None:
+    tables = "".join(
+        f"""CREATE TABLE n{number} (id int PRIMARY KEY, owner uuid NOT NULL);
+        ALTER TABLE n{number} ENABLE ROW LEVEL SECURITY; GRANT ALL ON n{number} TO app_9;
+        CREATE POLICY own ON n{number} FOR SELECT TO app_9
+          USING (owner = (SELECT nullif(current_setting('app.user', true), '')::uuid));"""
+        for number in range(60)
+    )
+    (tmp_path / "schema.sql").write_text(f"CREATE ROLE app_9 NOLOGIN; {tables}", "utf-8")
+    command = [sys.executable, "-m", "rlslint", "verify", "schema.sql", "--rows", "1000", "--select", "RLS106"]
+    command += ["--format", "json", "--database-url", server.uri]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    measuring = "SELECT FROM pg_stat_activity WHERE datname LIKE %s AND query ~ '^(EXPLAIN|CREATE INDEX).*n[1-5][0-9]'"
+    with psycopg.connect(server.uri, autocommit=True) as connection:
+        for _ in range(6000):
+            if connection.execute(measuring, (f"{SCRATCH}%",)).fetchone() is not None or process.poll() is not None:
+                break
+            time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    told, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.splitlines()[-1] == "rlslint: interrupted"
+    assert 0 < len(json.loads(told)["claims"]) < 60
+
+
+@pytest.mark.server
 def test_the_time_limit_is_said_and_rows_follow_the_statistics(tmp_path: Path, server: Server) -> None:
     slow = "$$ BEGIN PERFORM pg_sleep(0.01); RETURN nullif(current_setting('app.user_id', true), '')::uuid; END $$;"
     schema = SCHEMA.replace("LANGUAGE sql STABLE", "LANGUAGE plpgsql").replace(
