@@ -102,7 +102,7 @@ class Proposer:
             groups.append((*roles, *stable, *wraps, *indexes))
         elif roles and indexes:
             # for a role that a policy is not meant for, the table is then not looked at
-            groups.append((*roles, *indexes))
+            groups.append((*indexes, *roles))
         for group in (stable, indexes, wraps):
             if group:
                 groups.append(group)
