@@ -75,6 +75,7 @@ def cure(
     texts = {oid: _described(catalog, policy) for oid, policy in originals.items()}
     creates = {oid: create_policy(catalog, policy) for oid, policy in originals.items()}
     taken: dict[Suggestion, list[str]] = {}
+    altered: dict[Suggestion, frozenset[Oid]] = {}
     touched: dict[Oid, list[tuple[Finding, Suggestion]]] = {}
     first = list(findings)
     left: list[tuple[Finding, Suggestion | None]] = []
@@ -100,11 +101,10 @@ def cure(
             for one in wanted:
                 if one in fresh:
                     done.append(trial.run(session, [one.up]))
-                    for oid in done[-1].policies:
-                        touched.setdefault(oid, [])
+                    altered[one] = done[-1].policies
                     progress = True
                 taken.setdefault(one, []).append(finding.rule.code)
-                for oid in _policies_of(catalog, one):
+                for oid in altered[one]:
                     touched.setdefault(oid, []).append((finding, one))
             busy |= tables
         if not progress:

@@ -320,6 +320,20 @@ def test_every_change_says_why(tmp_path: Path) -> None:
     assert all(change.codes and all(change.titles) for change in cure.changes)
 
 
+def test_a_policy_that_takes_in_another_says_so(tmp_path: Path) -> None:
+    """Beside its own cure, in a later round."""
+    (tmp_path / "0001_notes.sql").write_text(
+        ARMS[: ARMS.index("CREATE POLICY")].replace("SELECT, UPDATE ON", "ALL ON")
+        + "CREATE POLICY own ON notes FOR ALL TO member USING (owner = (SELECT app_user()));\n"
+        "CREATE POLICY staff ON notes FOR SELECT TO member USING (is_admin());\n",
+        encoding="utf-8",
+    )
+    _, cure = pipeline.fix(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path, unsafe=False)
+    (changed,) = [change for change in cure.changes if any("ALTER POLICY staff" in text for text in change.up)]
+    assert "owner" in changed.up[0]
+    assert "RLS109" in changed.codes
+
+
 ANYBODY = """
 CREATE ROLE anon NOLOGIN;
 CREATE ROLE member NOLOGIN;
