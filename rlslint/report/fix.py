@@ -73,7 +73,7 @@ def summary(cure: Cure, *, unsafe: bool) -> str:
     refused = sum(1 for _, one in cure.left if one is not None)
     parts = [f"{cure.cured} cured by {count(len(cure.changes), 'change')}" if cure.changes else "nothing to change"]
     if cure.hidden:
-        parts.append(f"{cure.hidden} no longer said beside others, but there")
+        parts.append(f"{cure.hidden} not cured, and no longer shown beside a heavier finding on the same place")
     if refused and not unsafe:
         parts.append(f"{refused} could be cured by changing who passes (--unsafe, shown by check)")
     if len(cure.left) > refused:

@@ -146,11 +146,12 @@ class Proposer:
                 yield (*dropped, regrouped)
 
     def notes(self, finding: Finding, *, cured: bool) -> Proposal:
-        """Advice without SQL."""
+        """Advice without SQL; what only goes on where another stops is said by that one."""
+        said = [one.title for one in finding.needs if isinstance(one, NeedNote) and not (cured and one.unless_cured)]
         return tuple(
-            Suggestion(kind="note", title=need.title, applicability="unsafe")
-            for need in finding.needs
-            if isinstance(need, NeedNote) and not (cured and need.unless_cured)
+            Suggestion(kind="note", title=title, applicability="unsafe")
+            for title in said
+            if not any(title != other and title.startswith(other) for other in said)
         )
 
     def index_for(self, needs: Sequence[NeedIndex]) -> Proposal:
