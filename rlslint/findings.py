@@ -17,16 +17,14 @@ from rlslint.source.model import Project, Span, Suppression
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error")
 """From least to most severe."""
 
-
 Applicability = Literal["safe", "conditional", "unsafe"]
-"""``safe``: equal for every database; ``conditional``: equal under what is assumed; ``unsafe``: other rows may pass."""
+"""``safe``: equal for every database state; ``conditional``: equal under what is assumed; ``unsafe``: changes who passes."""
 APPLICABILITIES: Final[tuple[Applicability, ...]] = ("safe", "conditional", "unsafe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """What cures a finding. ``safe``: equal for every database state; ``conditional``: equal under ``assumes``;
-    ``unsafe``: changes who passes."""
+    """What cures a finding."""
 
     kind: Literal["create_index", "rewrite_policy", "add_policy", "wrap_call", "note"]
     title: str

@@ -37,6 +37,9 @@ CREATE POLICY mine ON notes FOR SELECT TO app USING (user_id = current_user_id()
 GRANT SELECT ON notes TO app;
 """
 
+# os.kill() and Popen.terminate() are TerminateProcess there: no handler runs that could tidy up
+INTERRUPTED = pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without its knowing")
+
 
 @pytest.mark.server
 def test_a_claim_is_measured(tmp_path: Path, server: Server) -> None:
@@ -115,7 +118,7 @@ def test_a_cure_that_cannot_be_run_is_one_line(tmp_path: Path, server: Server) -
 
 
 @pytest.mark.server
-@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without its knowing")
+@INTERRUPTED
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_takes_the_database_away(tmp_path: Path, server: Server, number: signal.Signals) -> None:
     (tmp_path / "schema.sql").write_text(SCHEMA.replace("ROLE app", "ROLE app_3").replace(" app;", " app_3;"), "utf-8")
@@ -149,7 +152,7 @@ def test_an_interrupt_takes_the_database_away(tmp_path: Path, server: Server, nu
 
 
 @pytest.mark.server
-@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without its knowing")
+@INTERRUPTED
 def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, server: Server) -> None:
     tables = "".join(
         f"""CREATE TABLE n{number} (id int PRIMARY KEY, owner uuid NOT NULL);

@@ -8,13 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import (
-    Expr,
-    NullTest,
-    Oid,
-    RowCompareExpr,
-    ScalarArrayOpExpr,
-)
+from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Size
 from rlslint.plan.equivalences import says_equal

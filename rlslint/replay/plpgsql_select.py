@@ -13,7 +13,7 @@ from rlslint.replay.plpgsql_operators import truth
 from rlslint.replay.plpgsql_reg import Undecided
 from rlslint.replay.plpgsql_stored import Row, Value
 from rlslint.replay.plpgsql_values import Scope, evaluate, has_aggregate
-from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, columns_of
+from rlslint.replay.plpgsql_views import INFORMATION_SCHEMA, PG_VIEWS, columns_view
 from rlslint.source.model import Raw
 
 _MAX_SERIES: Final = 10_000
@@ -131,9 +131,9 @@ def _view(node: Raw, scope: Scope, conditions: tuple[tuple[str, str], ...] = ())
     catalog = scope.session.catalog
     known = catalog.remembered("views", *catalog.stores)
     table = next((text for column, text in conditions if column == "table_name"), None)
-    if views[name] is INFORMATION_SCHEMA["columns"] and table is not None and (schema, name) not in known:
+    if views[name] is columns_view and table is not None and (schema, name) not in known:
         if (schema, name, "of", table) not in known:
-            known[schema, name, "of", table] = list(columns_of(catalog, table))
+            known[schema, name, "of", table] = list(columns_view(catalog, table))
         of_table: list[Row] = known[schema, name, "of", table]
         return of_table
     if (schema, name) not in known:

@@ -258,11 +258,7 @@ def _visible(catalog: Catalog) -> Iterator[tuple[str, Relation]]:
             yield catalog.nspname(row.relnamespace), row
 
 
-def _is_columns(catalog: Catalog) -> Iterator[Row]:
-    return columns_of(catalog, None)
-
-
-def columns_of(catalog: Catalog, table: str | None) -> Iterator[Row]:
+def columns_view(catalog: Catalog, table: str | None = None) -> Iterator[Row]:
     """information_schema.columns, of the tables of one name where one is given: of all of them is much to write down for
     each turn of a loop that changes a table."""
     for schema, relation in _visible(catalog):
@@ -377,7 +373,7 @@ PG_VIEWS: Final[dict[str, Callable[[Catalog], Iterator[Row]]]] = {
     **DEPEND_VIEWS,
 }
 INFORMATION_SCHEMA: Final[dict[str, Callable[[Catalog], Iterator[Row]]]] = {
-    "columns": _is_columns,
+    "columns": columns_view,
     "tables": _is_tables,
     "views": _is_views,
     "schemata": _is_schemata,

@@ -124,8 +124,7 @@ class Judge:
         if any(change.rejected is not None for change in changes):
             # some of it may have been run
             return
-        tables = {table for change in changes for table in change.tables}
-        tables |= {reader for judge in (former, self) for table in tables for reader in judge._readers.get(table, ())}
+        tables = {table for change in changes for judge in (former, self) for table in judge._reached(change)}
         tables |= Dependents(self.catalog).affected(Touched(tables=set(tables)))
         functions = {name for change in changes for name in change.defined}
         for key, reach in former._reaches.items():

@@ -69,7 +69,7 @@ class Claim:
     @property
     def shown(self) -> bool:
         """Whether it ran at all: what is refused before and after shows nothing of the suggestion."""
-        return not (self.before.error not in ("", TIMED_OUT) and self.after.error == self.before.error)
+        return self.before.error in ("", TIMED_OUT) or self.after.error != self.before.error
 
     @property
     def plan_as_predicted(self) -> bool | None:

@@ -222,7 +222,9 @@ def _numbers(checks: list[str]) -> list[int]:
 def _number(connection: Connection, checks: list[str], column: str, described: Sequence[Any]) -> str:
     """Numbers that the constraints let in: n, or those from the least to the greatest that they speak of."""
     said = _numbers([check for check in checks if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", check)])
-    ways = ["n"] if len(said) < 2 else ["n", f"{said[0]} + n % {said[-1] - said[0] + 1}"]
+    if len(said) < 2:
+        return "n"
+    ways = ("n", f"{said[0]} + n % {said[-1] - said[0] + 1}")
     return max(ways, key=lambda way: _share(connection, checks, column, value(way, *described)))
 
 
@@ -231,8 +233,11 @@ def _width(connection: Connection, checks: list[str], column: str, described: Se
     said = [
         width for number in _numbers(checks) for width in (number, number - 1, number + 1) if 4 <= width <= _LONGEST
     ]
-    ways = list(dict.fromkeys((_BYTES, *said)))
-    return max(ways, key=lambda width: _share(connection, checks, column, value("n", *[*described[:-1], width])))
+    if not said:
+        return _BYTES
+    return max(
+        (_BYTES, *said), key=lambda width: _share(connection, checks, column, value("n", *[*described[:-1], width]))
+    )
 
 
 def _somebody(factor: int, shift: int, others: int) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlslint.analyze.entry import rejections, unknowns
+from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
 from rlslint.nodes.parsenodes import Query, walk_deep
@@ -49,6 +50,8 @@ class HelperBody:
 def helper_body(catalog: Catalog, proc: Proc, number: int, opened: tuple[Oid, ...] = ()) -> HelperBody | None:
     """The body, where nothing else is asked about the argument ``number``, which comes from the row. ``opened``: the
     helpers that it is asked by."""
+    if proc.prokind != "f" or proc.proretset or proc.prosqlbody or proc.origin is None:
+        return None
     body = only_query(catalog, proc)
     if body is None:
         return None
@@ -75,6 +78,9 @@ def helper_body(catalog: Catalog, proc: Proc, number: int, opened: tuple[Oid, ..
             return None
         questions += found.questions
         always += found.always
+    if proc.proisstrict and always:
+        # which is not true of a NULL, where what it says whatever the row may be
+        return None
     if not questions or any(
         (one.pair.opno, one.pair.inner.type) != (questions[0].pair.opno, questions[0].pair.inner.type)
         for one in questions
@@ -97,22 +103,19 @@ def _words(statement: Statement, expr: Expr) -> str:
 def _opened(catalog: Catalog, proc: Proc, arm: Expr, number: int, opened: tuple[Oid, ...]) -> HelperBody | None:
     """What another helper puts out that is given the row's argument and nothing else."""
     asked = catalog.procs.get(arm.funcid) if isinstance(arm, FuncExpr) else None
-    if not isinstance(arm, FuncExpr) or asked is None or asked.oid in opened or not _same_rights(proc, asked):
+    if not isinstance(arm, FuncExpr) or asked is None or asked.oid in opened or not _same_rights(catalog, proc, asked):
         return None
     if len(arm.args) != 1 or len(asked.proargtypes) != 1 or not isinstance(arm.args[0], Param):
         return None
-    if asked.prokind != "f" or asked.proretset or asked.prosqlbody or asked.origin is None:
-        return None
-    body = helper_body(catalog, asked, 1, opened)
-    return None if body is None or (asked.proisstrict and body.always) else body
+    return helper_body(catalog, asked, 1, opened)
 
 
-def _same_rights(proc: Proc, asked: Proc) -> bool:
+def _same_rights(catalog: Catalog, proc: Proc, asked: Proc) -> bool:
     """Whether a body runs as it is, with the same settings, in the one function as in the other that the first calls, and
     the first may call it."""
     settings = [{name: value for name, value in one.proconfig if name != "search_path"} for one in (proc, asked)]
     as_owner = proc.prosecdef and proc.proowner == asked.proowner
-    anybody = asked.proacl is None or (PUBLIC, "execute") in asked.proacl
+    anybody = has_privilege(catalog, PUBLIC, asked, "execute")
     return (
         (as_owner or not asked.prosecdef)
         and (settings[0] == settings[1] or not settings[1])

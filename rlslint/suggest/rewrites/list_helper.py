@@ -76,18 +76,18 @@ def list_helper(writing: Writing, part: Expr) -> ListHelper | None:
     catalog = writing.catalog
     node = asked_for(catalog, part)
     proc = catalog.procs.get(node.funcid) if isinstance(node, FuncExpr) else None
-    if not isinstance(node, FuncExpr) or proc is None or proc.prokind != "f" or proc.proretset or proc.prosqlbody:
+    if not isinstance(node, FuncExpr) or proc is None:
         return None
     node = node.in_order()
     from_row = [i for i, arg in enumerate(node.args) if has_vars_of_level(arg, 0)]
-    if len(from_row) != 1 or proc.origin is None:
+    if len(from_row) != 1:
         return None
     (index,) = from_row
     defaults = default_words(proc, node)
     if defaults is None:
         return None
     body = helper_body(catalog, proc, index + 1)
-    if body is None or (proc.proisstrict and body.always):
+    if body is None:
         return None
     pairs = [one.pair for one in body.questions]
     if not all(isinstance(strip_relabel(one.outer), Var) and is_element(catalog, one.inner.type) for one in pairs):
