@@ -33,16 +33,21 @@ class Asked:
         """git, standard input and a baseline that is written are no files that could be looked at again."""
         return not (self.since or self.baseline or self.given.output or "-" in self.given.paths)
 
+    @property
+    def plans(self) -> bool:
+        """Whether the report shows plans, which no run leaves for another."""
+        return self.format == "html"
+
 
 def answer(asked: Asked, *, anew: bool) -> Kept:
     """What to print, and the exit status. ``anew`` asks no cache and leaves nothing in it. Raises as `pipeline.check`."""
     folder = home() if asked.of_files_alone and not anew else None
     cache = None if folder is None else Cache(repr(asked), folder)
     said = None if cache is None else cache.recall()
-    return _work(asked, cache) if said is None else said
+    return _work(asked, cache, None if anew or asked.plans else home()) if said is None else said
 
 
-def _work(asked: Asked, cache: Cache | None) -> Kept:
+def _work(asked: Asked, cache: Cache | None, memory: Path | None) -> Kept:
     # imported late: what is known already needs none of it
     from rlslint import pipeline
     from rlslint.baseline import keep
@@ -63,7 +68,12 @@ def _work(asked: Asked, cache: Cache | None) -> Kept:
         with Progress(quiet=asked.quiet) as progress:
             result = with_room(
                 lambda: pipeline.check(
-                    options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, tell=progress
+                    options,
+                    cwd=cwd,
+                    stdin=stdin,
+                    stdin_filename=given.stdin_filename,
+                    memory=memory,
+                    tell=progress,
                 )
             )
     settled = bool(options.databases or options.home or (options.paths and not given.paths))

@@ -6,7 +6,6 @@ read and every folder that was listed is as it was. It is text, checked before i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -14,12 +13,12 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from rlslint import __version__
+from rlslint.memory.files import Entry, digest, version
 
 _ENTRIES: Final = 64
 """Entries that are kept, the newest."""
@@ -31,7 +30,7 @@ _LOOKED_FOR: Final = ("rlslint.toml", "pyproject.toml", ".git")
 """What is looked for in the folders above."""
 _PACKAGE: Final = Path(__file__).parent
 _MADE_BY: Final = "rlslint 1"
-# what is imported while the work is done: `_version` stands for it
+# what is imported while the work is done: `version` stands for it
 _CODE: Final = (".py", ".pyc", ".so", ".pyd", ".pth")
 _OF_PYTHON: Final = (f"{_PACKAGE}{os.sep}", os.path.dirname(os.__file__))
 _INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
@@ -51,6 +50,8 @@ class Kept:
 class _Record:
     """What a run read."""
 
+    apart: str
+    """The folder of what runs leave for one another: no input."""
     files: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
     """State before the file was opened; None where there was none."""
     folders: set[str] = field(default_factory=set)
@@ -66,26 +67,20 @@ class Cache:
     """Of one question: ``asked`` is everything but files that the answer hangs on."""
 
     def __init__(self, asked: str, folder: Path) -> None:
-        self._asked = json.dumps([_MADE_BY, _version(), os.getcwd(), asked])
-        self._folder = folder
-        self._path = self._folder / f"{_digest(self._asked.encode())[:32]}.json"
+        key = json.dumps([_MADE_BY, version(), os.getcwd(), asked])
+        self._entry = Entry(folder, key, kind="json", most=_ENTRIES, largest=_LARGEST)
+        self._own = os.path.abspath(folder)
         self._record: _Record | None = None
 
     def recall(self) -> Kept | None:
         """What was said when the files were as they are now; None where that is not known."""
+        entry = self._entry.read()
         try:
-            found = os.stat(self._path)
-            if found.st_uid != _uid() or found.st_size > _LARGEST:
+            if entry is None or not _holds(entry):
                 return None
-            entry = json.loads(self._path.read_bytes())
-            if entry["asked"] != self._asked or not _holds(entry):
-                return None
-            kept = Kept(str(entry["output"]), tuple(map(str, entry["remarks"])), int(entry["status"]))
-            with suppress(OSError):
-                os.utime(self._path)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return Kept(str(entry["output"]), tuple(map(str, entry["remarks"])), int(entry["status"]))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
-        return kept
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -95,7 +90,7 @@ class Cache:
             # there is no taking it away again: it does nothing while nobody takes note
             sys.addaudithook(_heard)
             _hooked = True
-        self._record = _record = _Record()
+        self._record = _record = _Record(self._own)
         try:
             yield
         finally:
@@ -106,19 +101,7 @@ class Cache:
         entry = None if self._record is None else _entry(self._record)
         if entry is None:
             return
-        entry |= {"asked": self._asked, "output": kept.output, "remarks": kept.remarks, "status": kept.status}
-        data = json.dumps(entry).encode()
-        if len(data) > _LARGEST:
-            return
-        beside = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(data)
-            os.replace(beside, self._path)
-            _forget_oldest(self._folder)
-        except OSError:
-            with suppress(OSError):
-                beside.unlink()
+        self._entry.write(entry | {"output": kept.output, "remarks": kept.remarks, "status": kept.status})
 
 
 def home() -> Path | None:
@@ -132,17 +115,6 @@ def home() -> Path | None:
         return None
 
 
-def _version() -> list[object]:
-    """What stands for the code that runs: the version, and in a checkout the state of every file of it."""
-    code: list[object] = [__version__, sys.version_info[:3]]
-    if (_PACKAGE.parent / "pyproject.toml").exists():
-        for top in (_PACKAGE, _PACKAGE.parent / "rules"):
-            for folder, _, names in os.walk(top):
-                if not folder.endswith("__pycache__"):
-                    code += [(name, os.stat(f"{folder}/{name}").st_mtime_ns) for name in sorted(names)]
-    return code
-
-
 def _heard(event: str, args: tuple[Any, ...]) -> None:
     """The audit hook: files and folders as they are opened (sys.audit events of the interpreter)."""
     if _record is None or event not in ("open", "os.listdir", "os.scandir", "subprocess.Popen"):
@@ -151,7 +123,8 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
         _record.whole = _record.whole and event == "open"
         return
     path = os.path.abspath(os.fsdecode(args[0] if args[0] is not None else "."))
-    if path.endswith(_CODE) or path.startswith(_OF_PYTHON) or _INSTALLED.search(path):
+    own = os.path.dirname(path) == _record.apart or path == _record.apart
+    if own or path.endswith(_CODE) or path.startswith(_OF_PYTHON) or _INSTALLED.search(path):
         return
     if event == "open":
         if not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR):
@@ -175,7 +148,7 @@ def _entry(record: _Record) -> dict[str, Any] | None:
         return None
     files: dict[str, list[object]] = {}
     for path, before in record.files.items():
-        text = None if before is None else _digest(Path(path).read_bytes()) if os.access(path, os.R_OK) else ""
+        text = None if before is None else digest(Path(path).read_bytes()) if os.access(path, os.R_OK) else ""
         if _state(path) != before or text == "":
             return None
         files[path] = [None if before is None else list(before), text]
@@ -203,7 +176,7 @@ def _unchanged(path: str, before: list[int] | None, text: str | None, made: int)
         return now is None and before is None
     if list(now) == before and before[1] + _RACY < made:
         return True
-    return now[0] == before[0] and _digest(Path(path).read_bytes()) == text
+    return now[0] == before[0] and digest(Path(path).read_bytes()) == text
 
 
 def _found(folder: str) -> list[str]:
@@ -217,19 +190,4 @@ def _listing(folder: str) -> str:
             names = sorted(f"{entry.name}\0{entry.is_dir()}" for entry in entries)
     except OSError:
         return ""
-    return _digest("\n".join(names).encode("utf-8", "surrogateescape"))
-
-
-def _forget_oldest(folder: Path) -> None:
-    entries = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in entries[:-_ENTRIES]:
-        with suppress(OSError):
-            path.unlink()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _uid() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
+    return digest("\n".join(names).encode("utf-8", "surrogateescape"))

@@ -103,12 +103,39 @@ def _speaks(path: Path) -> bool:
         return False
 
 
-def named(findings: list[Finding], project: Project, look: Look) -> tuple[list[Finding], list[Finding]]:
-    """What the files named on the command line cause and cure, beside the project without them."""
-    reported = project.reported or frozenset()
-    catalog, before = look(without(project))
-    new, cured = caused(before, findings, lambda finding: finding.span.source.path in reported)
-    theirs = [one for one in new if one.span.source.path in reported or was_there(catalog, one)]
+@dataclass(frozen=True, slots=True)
+class Without:
+    """A project without the files that were asked for."""
+
+    findings: list[Finding]
+    tables: frozenset[tuple[str, str]]
+    """Schema and name of every table that is there without them."""
+    policies: frozenset[tuple[str, str, str]]
+    """The same, and the name of each of its policies."""
+
+    @classmethod
+    def of(cls, catalog: Catalog, findings: list[Finding]) -> Without:
+        """What is found in the catalog, and what is in it."""
+        tables = {row.oid: (catalog.nspname(row.relnamespace), row.relname) for row in catalog.relations}
+        policies = ((*tables[row.polrelid], row.polname) for row in catalog.policies if row.polrelid in tables)
+        return cls(findings, frozenset(tables.values()), frozenset(policies))
+
+    def has(self, finding: Finding) -> bool:
+        """Whether what a finding is about is there: its policy, or its table where it names no policy.
+
+        Without some files, those after them may make less: a policy of a later file whose table an earlier one makes is
+        not the earlier file's doing.
+        """
+        if finding.schema is None or finding.table is None:
+            return False
+        table = (finding.schema, finding.table)
+        return table in self.tables if finding.policy is None else (*table, finding.policy) in self.policies
+
+
+def named(findings: list[Finding], reported: frozenset[str], rest: Without) -> tuple[list[Finding], list[Finding]]:
+    """What the ``reported`` files, named on the command line, cause and cure, beside the project without them."""
+    new, cured = caused(rest.findings, findings, lambda finding: finding.span.source.path in reported)
+    theirs = [one for one in new if one.span.source.path in reported or rest.has(one)]
     return theirs, [one for one in cured if one.table is not None]
 
 
@@ -145,26 +172,3 @@ def at_cause(findings: Sequence[Finding], paths: frozenset[str], causes: Causes,
         else replace(one, cause=statement.span)
         for one in findings
     ]
-
-
-def was_there(catalog: Catalog, finding: Finding) -> bool:
-    """Whether the catalog holds what a finding is about: its policy, or its table where it names no policy.
-
-    Without some files, those after them may make less: a policy of a later file whose table an earlier one makes is
-    not the earlier file's doing.
-    """
-    if finding.schema is None or finding.table is None:
-        return False
-    relation = next(
-        (
-            row
-            for row in catalog.relations
-            if row.relname == finding.table and catalog.nspname(row.relnamespace) == finding.schema
-        ),
-        None,
-    )
-    if relation is None:
-        return False
-    if finding.policy is None:
-        return True
-    return any(policy.polname == finding.policy for policy in catalog.policies_of(relation.oid))

@@ -132,6 +132,7 @@ def plan(given: Given, format_: str) -> None:
       rlslint plan --pg-version 15 --format json --output plan.json
     """
     from rlslint import pipeline
+    from rlslint.look import row_counts
     from rlslint.report.plan import render_json
     from rlslint.report.plan_text import render_text
     from rlslint.source.stack import with_room
@@ -153,7 +154,7 @@ def plan(given: Given, format_: str) -> None:
                 )
             )
         say_inputs(tuple(read), given.verbose, False)
-        rows = pipeline.row_counts(catalog, options)
+        rows = row_counts(catalog, options)
         write(render_json(catalog, plans) if format_ == "json" else render_text(catalog, plans, rows), given.output)
 
 

@@ -95,9 +95,9 @@ def every(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
     return found
 
 
-def find(rules: Iterable[Rule], facts: Facts) -> list[Finding]:
+def said(findings: Sequence[Finding], facts: Facts) -> list[Finding]:
     """What is said of `every` finding: nothing twice, the costliest first."""
-    found = grouped(settle(every(rules, facts)))
+    found = grouped(settle(findings))
     if facts.rows:
         found = costed(found, facts)
     return sorted(told_apart(sorted(found, key=place_order)), key=order)

@@ -3,76 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rlslint.baseline import Ratchet, held_by, ratchet
 from rlslint.catalog.catalog import Catalog
-from rlslint.change import Look, Reading, at_cause, before_change, caused, concerns, named, outside, since, without
-from rlslint.checks.model import Facts, TablesFacts
+from rlslint.change import (
+    Look,
+    Reading,
+    Without,
+    at_cause,
+    before_change,
+    caused,
+    concerns,
+    named,
+    outside,
+    since,
+    without,
+)
+from rlslint.checks.model import Facts
 from rlslint.config import Options
 from rlslint.databases import each, narrowed, single
-from rlslint.findings import Finding, find, order, unsuppressed, unused
-from rlslint.ignores import as_configured
-from rlslint.nodes.primnodes import Oid
-from rlslint.plan.hot import hot_tables
+from rlslint.findings import Finding
+from rlslint.look import gather, lint, look, reusable
+from rlslint.memory.outlines import OutlineMemory
+from rlslint.memory.project import ProjectMemory
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.predict import Predictor, predict_all
+from rlslint.plan.predict import predict_all
+from rlslint.recall import with_advice
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.replay.presets.presets import (
-    choose_preset,
-    exposed_schemas,
-)
-from rlslint.replay.replay import Replayed, begin, finish, replay, run_migration
+from rlslint.replay.presets.presets import choose_preset
+from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Database, Result, together
 from rlslint.source.changed import Changes, changes_since
 from rlslint.source.model import InputError, Limits, Problem, Project, Span, Tell, UsageError, silent
 from rlslint.source.read import Stdin, load_projects, shown_path
-from rlslint.source.stats import TableStats, load_stats
+from rlslint.stem import Stem
+from rlslint.suggest.advice import Advice
 from rlslint.suggest.cure import Cure, cure
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
 from rlslint.suggest.trial import SUGGESTED
-from rlslint.touched import Causes, Notes
 
 
 def check(
-    options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>", tell: Tell = silent
+    options: Options,
+    *,
+    cwd: Path,
+    stdin: Stdin = None,
+    stdin_filename: str = "<stdin>",
+    memory: Path | None = None,
+    tell: Tell = silent,
 ) -> Result:
-    """Lint, each database for itself. Raises InputError, ConfigError, RuleError, BaselineError and UsageError (an unknown
-    code) with one clear line."""
+    """Lint, each database for itself. ``memory``: the folder where runs leave what they know for one another, None to know
+    and leave nothing; plans of tables that are known from there are missing in the result.
+
+    Raises InputError, ConfigError, RuleError, BaselineError and UsageError (an unknown code) with one clear line.
+    """
     chosen = chosen_rules(options)
     changes = changes_since(options.since, cwd) if options.since else None
-    runs: list[_Run] = []
+    runs: list[_Checked] = []
     tell("reading files", 0, 0)
-    for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename):
+    for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, memory=memory):
         newest = project.reported
         if changes is not None:
             newest = frozenset(shown_path(path, cwd) for path in changes.added | changes.altered)
-        replayed, causes = _replayed(project, one, newest or frozenset(), tell)
-        facts = gather(project, replayed, one, newest, tell=tell)
-        tell("looking for findings", 0, 0)
-        findings = lint(facts, project, one, chosen, cwd)
-        cured: list[Finding] | None = None
-        look = _looker(one, replayed.preset, chosen, cwd)
-        if changes is not None:
-            reading = Reading(one.paths, one.layout, limits(one))
-            findings, cured = (
-                since(changes, findings, project, reading, look, cwd) if concerns(changes, project, cwd) else ([], [])
-            )
-        elif project.reported is not None:
-            findings, cured = named(findings, project, look)
-        if newest:
-            findings = at_cause(findings, newest, causes, replayed.catalog)
-        runs.append(_Run(project, replayed, facts, findings, cured))
+        runs.append(_run(project, one, changes, newest, chosen, cwd, memory, tell))
     held = None
     if options.baseline:
         whole = all(run.cured is None for run in runs) and _is_everything(options)
         codes = frozenset(rule.code for rule in chosen)
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
     result = together([_result(run, held, chosen, tell) for run in runs])
+    for run in runs:
+        run.keep(run.advice)
     asked = {Path(path) for path in options.paths} if changes is None else changes.added | changes.altered
     files = {shown_path(path, cwd) for path in asked if path.suffix == ".sql"}
     skipped = {path: reason for run in runs for path, reason in run.project.skipped if path in files}
@@ -89,7 +95,7 @@ def _is_everything(options: Options) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _Checked:
     """One database, checked."""
 
     project: Project
@@ -98,42 +104,87 @@ class _Run:
     findings: list[Finding]
     cured: list[Finding] | None
     """None where everything was reported on."""
+    advice: Advice
+    keep: Callable[[Advice], None]
+    """Leaves what the run came to know for the next one."""
 
 
-def _replayed(project: Project, options: Options, watched: frozenset[str], tell: Tell) -> tuple[Replayed, Causes]:
-    """The project replayed, and what the statements of the ``watched`` files change."""
-    if not watched:
-        return replay(project, preset=options.preset, pg_version=options.pg_version, tell=tell), ()
-    preset = choose_preset(project) if options.preset == "auto" else options.preset
-    session, replayed = begin(preset, pg_version=options.pg_version, search_path=project.search_path)
-    notes = Notes(session.catalog)
-    for number, migration in enumerate(project.migrations):
-        tell("replaying migrations", number, len(project.migrations))
-        if migration.source.path in watched:
-            notes.resume()
-            run_migration(session, replayed, number, migration, notes.note)
-        else:
-            run_migration(session, replayed, number, migration)
-    finish(session)
-    return replayed, notes.causes
-
-
-def lint(facts: Facts, project: Project, options: Options, rules: Sequence[Rule], cwd: Path) -> list[Finding]:
-    """All findings that neither a comment nor the configuration suppresses, without suggestions."""
-    root = Path(options.root or cwd)
-    findings = find(rules, facts)
-    # the rule about comments that suppress nothing needs what the others found
-    known = load_rules(options.own_rules)
-    idle = tuple(unused(findings, project, known, frozenset(rule.code for rule in rules), facts.newest))
-    findings += find((rule for rule in rules if rule.code == "RLS003"), replace(facts, unused=idle))
-    findings.sort(key=order)
-    return as_configured(
-        unsuppressed(findings, project),
-        files=options.per_file_ignores,
-        objects=options.per_object_ignores,
-        severities=options.severities,
-        relative=lambda path: shown_path(cwd / path, root),
+def _run(
+    project: Project,
+    options: Options,
+    changes: Changes | None,
+    newest: frozenset[str] | None,
+    rules: Sequence[Rule],
+    cwd: Path,
+    folder: Path | None,
+    tell: Tell,
+) -> _Checked:
+    """Check one database; ``newest``: paths of the files that are new in it, None where nobody says which these are."""
+    first = _shared(project, newest)
+    options = replace(options, preset=choose_preset(project) if options.preset == "auto" else options.preset)
+    memory = ProjectMemory(folder, project, options) if folder is not None and reusable(options, rules) else None
+    known = None if memory is None else memory.recall({rule.code: rule for rule in rules}, first)
+    if known is not None:
+        first = known.first if first - known.first < _BEHIND else first
+    elif memory is not None and memory.shared:
+        # where the last run and this one part, the next one is likely to part from it, too
+        first = min(first, memory.shared)
+    stem = Stem(
+        project,
+        first,
+        preset=options.preset,
+        pg_version=options.pg_version,
+        tell=tell,
+        resumed=None if known is None else (known.first, known.snapshot),
     )
+    taken = stem.taken() if memory is not None and first else None
+    rest: Without | None = None
+    earlier = None if known is None else known.looked
+    if changes is None and project.reported is not None:
+        smaller = without(project)
+        grown = stem.grow(smaller)
+        seen = look(smaller, grown, options, rules, frozenset(), earlier, tell)
+        found = lint(seen.facts, smaller, options, rules, cwd, seen.every)
+        rest = Without.of(grown.replayed.catalog, found)
+        earlier = seen.looked
+    grown = stem.grow(project, newest or frozenset())
+    seen = look(project, grown, options, rules, newest, earlier, tell)
+
+    def keep(made: Advice) -> None:
+        """Where it is worth the time."""
+        if memory is None or taken is None or (known is not None and known.first == first and made.new < _NEW):
+            return
+        memory.keep(first, taken, with_advice(seen.looked, made, grown.growth.files))
+
+    findings = lint(seen.facts, project, options, rules, cwd, seen.every)
+    cured: list[Finding] | None = None
+    if changes is not None:
+        reading = Reading(options.paths, options.layout, limits(options))
+        before = _looker(options, grown.replayed.preset, rules, cwd)
+        findings, cured = (
+            since(changes, findings, project, reading, before, cwd) if concerns(changes, project, cwd) else ([], [])
+        )
+    elif rest is not None:
+        findings, cured = named(findings, project.reported or frozenset(), rest)
+    if newest:
+        findings = at_cause(findings, newest, grown.causes, grown.replayed.catalog)
+    return _Checked(project, grown.replayed, seen.facts, findings, cured, seen.advice, keep)
+
+
+_NEW: Final = 8
+"""Findings that something was worked out for: from so many on, it is left for the next run."""
+_BEHIND: Final = 16
+"""Migrations behind those that are remembered: from so many on, more are."""
+
+
+def _shared(project: Project, newest: frozenset[str] | None) -> int:
+    """How many of the first migrations are looked at as old: those before the newest, or before the last."""
+    migrations = project.migrations
+    places = [n for n, migration in enumerate(migrations) if newest and migration.source.path in newest]
+    first = min(places, default=len(migrations) - 1)
+    while first and migrations[first].continues:
+        first -= 1
+    return first
 
 
 def _looker(options: Options, preset: str, rules: Sequence[Rule], cwd: Path) -> Look:
@@ -219,10 +270,17 @@ def _ours(
 
 
 def load_all(
-    options: Options, *, cwd: Path, stdin: Stdin = None, stdin_filename: str = "<stdin>"
+    options: Options,
+    *,
+    cwd: Path,
+    stdin: Stdin = None,
+    stdin_filename: str = "<stdin>",
+    memory: Path | None = None,
 ) -> Iterator[tuple[Options, Project]]:
     """Read the files of every database: those the configuration tells apart, or those that are found."""
     for one in each(options, cwd):
+        kept = None if memory is None else OutlineMemory(memory, limits(one))
+        outlines = None if kept is None else kept.recall()
         for project in load_projects(
             one.paths,
             layout=one.layout,
@@ -231,8 +289,11 @@ def load_all(
             stdin_filename=stdin_filename,
             limits=limits(one),
             home=one.home,
+            outlines=outlines,
         ):
             yield one, project
+        if kept is not None and outlines is not None:
+            kept.keep(outlines)
 
 
 def limits(options: Options) -> Limits:
@@ -293,74 +354,7 @@ def _prefix(cwd: Path) -> str:
     return ""
 
 
-def gather(
-    project: Project,
-    replayed: Replayed,
-    options: Options,
-    newest: frozenset[str] | None = None,
-    only: frozenset[Oid] | None = None,
-    tell: Tell = silent,
-) -> Facts:
-    """Everything the checks read, of all tables or of ``only`` some. ``newest``: paths of the migrations that rules about
-    steps look at, None for the last one. Raises InputError for statistics that cannot be read."""
-    predictor = Predictor(replayed.catalog)
-    stats = table_stats(replayed.catalog, options)
-    inserted = {relid: one.inserted for relid, one in stats.items()}
-    hot = hot_tables(replayed.catalog, options.hot, inserted, options.hot_inserts)
-    whole = Facts(
-        catalog=replayed.catalog,
-        plans=predict_all(replayed.catalog, predictor, only, tell),
-        predictor=predictor,
-        problems=tuple(replayed.problems),
-        steps=tuple(replayed.steps),
-        hot={relid: one.evidence for relid, one in hot.items()},
-        hot_told=frozenset(relid for relid, one in hot.items() if one.told),
-        rows={relid: one.live for relid, one in stats.items()},
-        inserted=inserted,
-        small_rows=options.small_rows,
-        rejected=tuple(replayed.rejected_policies),
-        policy_changes=tuple(replayed.policy_changes),
-        events=tuple(replayed.events),
-        newest=_newest(project, newest),
-        exposed=exposed_schemas(replayed.preset, options.exposed_schemas),
-        anonymous_roles=options.anonymous_roles,
-        signed_in_roles=options.signed_in_roles,
-        connects_as_owner=options.connects_as_owner,
-        user_editable_claims=options.user_editable_claims,
-    )
-    if only is None:
-        return whole
-    given = {field.name: getattr(whole, field.name) for field in fields(Facts)}
-    given["policy_changes"] = tuple(one for one in whole.policy_changes if one.relid in only)
-    return TablesFacts(**given, only=only, with_views=True)
-
-
-def _newest(project: Project, paths: frozenset[str] | None) -> frozenset[int]:
-    """The migrations that rules about steps look at: those with these paths, or the last one, which is the one that is
-    being written; what the older ones did has run already and cannot be mended."""
-    if paths is None:
-        return frozenset({len(project.migrations) - 1})
-    return frozenset(n for n, migration in enumerate(project.migrations) if migration.source.path in paths)
-
-
-def row_counts(catalog: Catalog, options: Options) -> dict[Oid, int]:
-    """Rows of the tables that the statistics tell of. Raises InputError for statistics that cannot be read."""
-    return {relid: one.live for relid, one in table_stats(catalog, options).items()}
-
-
-def table_stats(catalog: Catalog, options: Options) -> dict[Oid, TableStats]:
-    """What the statistics say of the tables that they tell of. Raises InputError as `row_counts` does."""
-    if not options.stats:
-        return {}
-    by_name = load_stats(Path(options.stats))
-    return {
-        relation.oid: one
-        for relation in catalog.relations
-        if (one := by_name.get((catalog.nspname(relation.relnamespace), relation.relname))) is not None
-    }
-
-
-def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) -> Result:
+def _result(run: _Checked, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) -> Result:
     project, catalog = run.project, run.replayed.catalog
     kept = None if held is None else {id(finding) for finding in held.new}
     new = [finding for finding in run.findings if kept is None or id(finding) in kept]
@@ -368,7 +362,7 @@ def _result(run: _Run, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) 
     tables = [row for row in catalog.relations if row.relkind in ("r", "p") and _from(row.origin, own)]
     policies = [row for row in catalog.policies if _from(row.origin, own)]
     return Result(
-        findings=tuple(suggest(new, Judge(run.facts, rules), tell)),
+        findings=tuple(suggest(new, Judge(run.facts, rules), tell, advice=run.advice)),
         files=len(project.sources),
         statements=sum(len(migration.statements) for migration in project.migrations),
         tables=len(tables),

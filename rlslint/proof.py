@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlslint.config import Options
-from rlslint.pipeline import chosen_rules, fix, gather, lint, load, table_stats
+from rlslint.look import gather, lint, table_stats
+from rlslint.pipeline import chosen_rules, fix, load
 from rlslint.plan.predict import predict_all
 from rlslint.replay.presets.presets import made_by_tool, preset_statements, preset_superusers, starting_path
 from rlslint.replay.replay import Replayed

@@ -39,6 +39,7 @@ _KEYS: Final = {
     "yields_to",
     "once_per",
     "about",
+    "across_tables",
     "options",
 }
 Group = Literal["cure", "table", "project"]
@@ -123,6 +124,9 @@ class Rule:
     that share their cure."""
     own: bool = False
     """Not one of ours."""
+    across_tables: bool = False
+    """What it says at one place hangs on several tables (all that call a function, say): what it says of some tables is
+    not what it says of all, less the rest."""
     about: About = "policies"
     """What an index can change and what has a cost (``plans``), what policies mean and whom they let through
     (``policies``), or what a migration does, of which only the newest are looked at (``steps``)."""
@@ -269,6 +273,7 @@ def load_rule(path: Path) -> Rule:
         once_per=data.get("once_per"),
         about=data.get("about", _ABOUT.get(str(data["code"])[:4], "policies")),
         options=options,
+        across_tables=data.get("across_tables", False) is True,
         check=_check(path, options),
     )
 

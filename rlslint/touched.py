@@ -6,7 +6,7 @@ policy that names it or a function whose body does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Constraint, Index, Namespace, Operator, Policy, Proc, Relation, Role, Trigger, Type
 from rlslint.nodes.parsenodes import Query, walk_deep, walk_query
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, RowCompareExpr, ScalarArrayOpExpr, SubLink
+from rlslint.replay.session import PolicyChange
 from rlslint.rewrite.functions import body_functions, body_tables
 from rlslint.source.model import Statement
 
@@ -147,8 +148,10 @@ class Origins:
 class Dependents:
     """Who reads a table or calls a function; what policies say is looked at once a policy."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, changes: Sequence[PolicyChange] = ()) -> None:
+        """``changes``: of policies, for who compares these with those that they replace (RLS307)."""
         self._catalog = catalog
+        self._changes = changes
         self._known: dict[int, tuple[object, frozenset[Oid]]] = {}
 
     def affected(self, touched: Touched) -> frozenset[Oid]:
@@ -171,7 +174,8 @@ class Dependents:
     def _edges(self) -> Iterator[tuple[Oid, frozenset[Oid]]]:
         """A table, view or function of the files, and what it uses."""
         catalog = self._catalog
-        for policy in catalog.policies:
+        former = {id(one): one for change in self._changes for one in (*change.before, *change.after)}
+        for policy in {**{id(one): one for one in catalog.policies}, **former}.values():
             for stored in (policy.polqual, policy.polwithcheck):
                 if stored is not None:
                     yield policy.polrelid, self._uses(stored, stored.expr)

@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from rlslint import cache, pipeline
 from rlslint.cache import Cache, Kept
 from rlslint.cli import main
+from rlslint.memory import files
+from rlslint.memory.files import digest
 
 ROOT = Path(__file__).parent.parent
 TABLE = """CREATE ROLE member;
@@ -122,32 +124,40 @@ def kept(project: Path, asked: str = "") -> Cache:
     return one
 
 
+def sealed(asked: str, body: str) -> str:
+    """An entry that says what was asked and is as it was written."""
+    return json.dumps([asked, digest(body.encode())]) + "\n" + body
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda entry: "",
-        lambda entry: "[" * 100_000,
-        lambda entry: "null",
-        lambda entry: json.dumps({"asked": entry["asked"]}),
-        lambda entry: json.dumps(entry | {"asked": "another"}),
-        lambda entry: json.dumps(entry | {"files": {"/": [[1], "x"]}}),
-        lambda entry: json.dumps(entry | {"files": [1]}),
-        lambda entry: json.dumps(entry | {"status": "x"}),
-        lambda entry: json.dumps(entry | {"made": None}),
-        lambda entry: json.dumps(entry) + " " * 20_000_000,
+        lambda asked, entry: "",
+        lambda asked, entry: "[" * 100_000,
+        lambda asked, entry: sealed(asked, "[" * 100_000),
+        lambda asked, entry: sealed(asked, "null"),
+        lambda asked, entry: sealed("another", json.dumps(entry)),
+        lambda asked, entry: sealed(asked, json.dumps(entry)).replace("was found", "was hidden"),
+        lambda asked, entry: sealed(asked, json.dumps(entry | {"files": {"/": [[1], "x"]}})),
+        lambda asked, entry: sealed(asked, json.dumps(entry | {"files": [1]})),
+        lambda asked, entry: sealed(asked, json.dumps(entry | {"status": "x"})),
+        lambda asked, entry: sealed(asked, json.dumps(entry | {"made": None})),
+        lambda asked, entry: sealed(asked, json.dumps({"made": 1})),
+        lambda asked, entry: sealed(asked, json.dumps(entry) + " " * 20_000_000),
     ],
 )
-def test_a_damaged_entry_is_passed_over(project: Path, spoil: Callable[[object], str]) -> None:
+def test_a_damaged_entry_is_passed_over(project: Path, spoil: Callable[[str, object], str]) -> None:
     one = kept(project)
     assert one.recall() == SAID
     (path,) = entries(project)
-    path.write_text(spoil(json.loads(path.read_text())))
+    head, body = path.read_text().split("\n")
+    path.write_text(spoil(json.loads(head)[0], json.loads(body)))
     assert one.recall() is None
 
 
 def test_somebody_else_s_entry_is_passed_over(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = kept(project)
-    monkeypatch.setattr(cache, "_uid", lambda: 12345)
+    monkeypatch.setattr(files, "_uid", lambda: 12345)
     assert one.recall() is None
 
 

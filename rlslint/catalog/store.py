@@ -140,6 +140,12 @@ class Store(Generic[Row]):
         self._unset(oid)
         self._journal.append(lambda: self._undo(oid, old, before))
 
+    def load(self, rows: Iterable[Row]) -> None:
+        """Take over the rows of a store as new as this one; there is no way back to before."""
+        for row in rows:
+            self._set(row)
+        self.version = next(_VERSIONS)
+
     def extend(self, rows: Iterable[Row]) -> None:
         """`put` each."""
         for row in rows:

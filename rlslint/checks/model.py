@@ -17,7 +17,7 @@ from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor
 from rlslint.plan.signed_out import ANONYMOUS_ROLES, SIGNED_IN_ROLES, never_for_nobody
 from rlslint.plan.simplify import Simplifier
-from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Step
+from rlslint.replay.session import Event, PolicyChange, RejectedPolicy
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
 from rlslint.rewrite.privileges import NEEDS, grants_known, has_any_column
 from rlslint.rewrite.recursion import clauses_of
@@ -214,7 +214,8 @@ class Facts:
     catalog: Catalog
     plans: tuple[AccessPlan, ...]
     problems: tuple[Problem, ...] = ()
-    steps: tuple[Step, ...] = ()
+    migrations: Mapping[int, int] = field(default_factory=dict)
+    """Index in the project of every source file, by the file's identity."""
     hot: Mapping[Oid, tuple[str, ...]] = field(default_factory=dict)
     """Tables that take many inserts, with the evidence."""
     hot_told: frozenset[Oid] = frozenset()
@@ -231,6 +232,8 @@ class Facts:
     user_editable_claims: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     """What every step did to tables with row security."""
+    acted: tuple[Oid, ...] = ()
+    """Roles that did something to tables with row security."""
     unused: tuple[tuple[Suppression, Mapping[str, str]], ...] = ()
     """Ignore comments that suppress no finding of any other rule, with those of their codes that do not, and for a code
     that no rule has, how to say it."""
@@ -244,6 +247,8 @@ class Facts:
     """A table of fewer rows is small."""
     predictor: Predictor | None = None
     """What made ``plans``, for what checks ask besides."""
+    unplanned: Mapping[Oid, tuple[Oid, ...]] = field(default_factory=dict)
+    """Tables that ``plans`` leaves out, each with the tables that its plans read."""
     twins: Twins = field(default_factory=dict)
     """Roles that stand for others, with those and themselves: ``plans`` has none of the others."""
 
@@ -269,7 +274,7 @@ class Facts:
         """Roles that more than their rights tells apart: what they run in the files, or what the configuration calls
         them."""
         named = (self.catalog.find_role(name) for name in (*self.anonymous_roles, *self.signed_in_roles))
-        return (*(event.role for event in self.events), *(role.oid for role in named if role is not None))
+        return (*self.acted, *(role.oid for role in named if role is not None))
 
     def with_twins(self, roles: tuple[Oid, ...]) -> tuple[Oid, ...]:
         """The roles with those that they stand for, in the order that they would have come in."""
@@ -282,6 +287,11 @@ class Facts:
     def policies(self) -> tuple[Policy, ...]:
         """Policies of the tables that are looked at, in order of creation."""
         return tuple(self.catalog.policies)
+
+    @property
+    def changes(self) -> tuple[PolicyChange, ...]:
+        """What was done to policies of the tables that are looked at."""
+        return self.policy_changes
 
     def small(self, relid: Oid) -> bool:
         """Whether the table is known to hold so few rows that reading all of them costs what an index look-up does: by the
@@ -376,12 +386,7 @@ class Facts:
 
     def order(self, span: Span) -> tuple[int, int]:
         """A sort key in which places stand in the order in which their statements ran."""
-        return self._migrations.get(id(span.source), -1), span.start
-
-    @cached_property
-    def _migrations(self) -> dict[int, int]:
-        """Index in the project of every source file that a step came from, by the file's identity."""
-        return {id(step.statement.span.source): step.migration for step in self.steps}
+        return self.migrations.get(id(span.source), -1), span.start
 
     def passing(self, role: Oid, clauses: tuple[PolicyClause, ...]) -> tuple[PolicyClause, ...]:
         """Those of the conditions that may let the role through: not constantly false, and not asking for a signed-in
@@ -420,6 +425,10 @@ class TablesFacts(Facts):
     @cached_property
     def policies(self) -> tuple[Policy, ...]:
         return tuple(row for row in super().policies if row.polrelid in self.only)
+
+    @property
+    def changes(self) -> tuple[PolicyChange, ...]:
+        return tuple(one for one in self.policy_changes if one.relid in self.only)
 
 
 Check = Callable[..., Iterator[Match]]

@@ -11,7 +11,7 @@ from rlslint.implication.history import weakenings
 def check(facts: Facts, *, added: bool) -> Iterator[Match]:
     """One match a policy and kind of row. One that is added to others is information: that it lets more through is what
     permissive policies are for."""
-    for weak in weakenings(facts.catalog, facts.policy_changes, facts.newest):
+    for weak in weakenings(facts.catalog, facts.changes, facts.newest):
         if weak.kind == "added" and not added:
             continue
         relation = facts.catalog.relations[weak.policy.polrelid]

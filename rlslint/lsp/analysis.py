@@ -14,9 +14,9 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.change import caused
 from rlslint.checks.model import Facts
 from rlslint.findings import Finding
+from rlslint.look import gather, lint
 from rlslint.lsp.history import Edited, History
 from rlslint.nodes.primnodes import Oid
-from rlslint.pipeline import gather, lint
 from rlslint.registry import Rule
 from rlslint.source.model import SourceFile, Statement, Tell, silent
 from rlslint.suggest.judge import Judge

@@ -72,7 +72,9 @@ class History:
         """The history of a project, nothing of it replayed yet."""
         preset = choose_preset(project) if options.preset == "auto" else options.preset
         session, replayed = begin(preset, pg_version=options.pg_version, search_path=project.search_path)
-        history = cls(project, options, cwd, preset, session, replayed, Dependents(session.catalog))
+        history = cls(
+            project, options, cwd, preset, session, replayed, Dependents(session.catalog, session.policy_changes)
+        )
         history.checkpoints.append(checkpoint(session))
         # so many again may come
         history.room = min(history.room, _LAST // (2 * len(project.migrations) + 64))

@@ -242,3 +242,17 @@ def place(clause: PolicyClause, expr: Expr) -> Span:
     """The expression's place in the file; the whole condition's if nobody wrote it there."""
     start, end = extent(clause, expr)
     return clause.stored.span if start < 0 else clause.stored.statement.span_of(start, end)
+
+
+def reads(plan: AccessPlan) -> set[Oid]:
+    """Tables that the statement touches by its policies."""
+    return {plan.relid} | reads_inside(plan)
+
+
+def reads_inside(plan: AccessPlan) -> set[Oid]:
+    """Those that subqueries touch."""
+    found: set[Oid] = set()
+    for subquery in plan.subqueries:
+        found.update(scan.relid for scan in subquery.relations)
+        found.update(clause.policy.polrelid for clause in subquery.nested_clauses)
+    return found

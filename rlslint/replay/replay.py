@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.nodes.primnodes import Oid
 from rlslint.replay import (
     alter_table,
     calls,
@@ -88,6 +89,8 @@ class Replayed:
     """What the files' statements did to tables with row security, in order; not what was rolled back."""
     preset: str = "none"
     """What was taken to exist before the first file."""
+    acted: tuple[Oid, ...] = ()
+    """Roles that did such things in files whose ``events`` are not there (snapshot.py)."""
 
 
 def handlers() -> dict[str, Handler]:

@@ -153,6 +153,13 @@ class Statement:
             self._parsed.append(self.tree())
         return self._parsed[0]
 
+    @property
+    def known_tree(self) -> Raw | None:
+        """The same, where it has been parsed."""
+        if not callable(self.tree):
+            return self.tree
+        return self._parsed[0] if self._parsed else None
+
     def offset(self, location: int) -> int:
         """Character offset in ``text`` of a byte ``location`` of the parse tree; -1 (unknown) stays -1."""
         if location < 0 or self.text.isascii():

@@ -67,7 +67,7 @@ def parse_piece(
     if kind is not None:
         broken = _check(sent) if len(sent) <= _DATA_CHECKED else None
         if broken is None:
-            return [Statement(kind, _later(sent), sent, span, edits=edits)], []
+            return [Statement(kind, later(sent), sent, span, edits=edits)], []
     parsed = _parse(sent)
     if isinstance(parsed, _SyntaxError):
         plain = without_templates(sent)
@@ -158,7 +158,9 @@ def _data_kind(text: str) -> str | None:
     return DATA.get(word[0].upper()) if word else None
 
 
-def _later(text: str) -> Callable[[], Raw]:
+def later(text: str) -> Callable[[], Raw]:
+    """What parses a text that holds one statement when somebody asks for its tree."""
+
     def node() -> Raw:
         parsed = _parse(text)
         return {} if isinstance(parsed, _SyntaxError) or not parsed else parsed[0][1]

@@ -17,6 +17,7 @@ from rlslint.source.layouts.changelog import readable
 from rlslint.source.layouts.detect import CERTAIN, POSSIBLE, folder_layout
 from rlslint.source.layouts.listing import Listing, undoes
 from rlslint.source.model import InputError, Limits, Migration, Problem, Project, SourceFile, Span
+from rlslint.source.outline import Outlines
 from rlslint.source.script import Part, Scripts
 
 Stdin = str | bytes | BinaryIO | None
@@ -41,15 +42,16 @@ def load_projects(
     stdin_filename: str = "<stdin>",
     limits: Limits = _DEFAULT_LIMITS,
     home: Sequence[str] = (),
+    outlines: Outlines | None = None,
 ) -> tuple[Project, ...]:
     """Read and parse what ``paths`` name (``-`` is ``stdin``); no path means the migration folders found under ``cwd``.
 
     One project a database. Files and folders that are named are one database, in the order given, but a file inside a
     migration folder brings its siblings with it, or, where it lies in a database of ``home``, all of that; and
     `Project.reported` names what was asked for. A folder with several databases in it gives as many projects. Raises
-    InputError for what cannot be used at all.
+    InputError for what cannot be used at all. ``outlines``: of files that were read before, those of others are added.
     """
-    reader = _Reader(cwd, limits)
+    reader = _Reader(cwd, limits, outlines)
     if stdin is not None and list(paths) == ["-"]:
         stream = (
             io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
@@ -226,12 +228,13 @@ class _Reader:
 
     cwd: Path
     limits: Limits
+    outlines: Outlines | None = None
     read: dict[Path, tuple[SourceFile, list[Problem]]] = field(default_factory=dict)
     folders: dict[Path, tuple[Path, str]] = field(default_factory=dict)
     """Of folders with files: where each lies, links followed, and as it is shown."""
 
     def scripts(self, roots: Iterable[Path], variables: Iterable[tuple[str, str]] = ()) -> Scripts:
-        return Scripts(self.load, tuple(root.resolve() for root in roots), self.limits, dict(variables))
+        return Scripts(self.load, tuple(root.resolve() for root in roots), self.limits, dict(variables), self.outlines)
 
     def projects(self, group: _Group) -> list[Project]:
         """One group's files as the database, or databases, they run in."""

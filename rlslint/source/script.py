@@ -11,6 +11,7 @@ from rlslint.source import psql
 from rlslint.source.layouts.changelog import xml_sections, yaml_sections
 from rlslint.source.layouts.sections import Sections, sections
 from rlslint.source.model import Edit, InputError, Limits, Migration, Problem, SourceFile, Span, Statement
+from rlslint.source.outline import Outline, Outlines, mark, outline
 from rlslint.source.parse import parse_piece
 from rlslint.source.split import Piece, pieces
 from rlslint.source.suppress import suppressions
@@ -40,6 +41,8 @@ class Scripts:
     """Folders, resolved, that included files must lie in."""
     limits: Limits
     variables: dict[str, str] = field(default_factory=dict)
+    outlines: Outlines | None = None
+    """Outlines of files that were read before, for those that stand alone."""
     includes: int = 0
 
     def run(
@@ -48,8 +51,21 @@ class Scripts:
         """All that a file runs; ``path`` is where it lies, None for standard input."""
         run = _Run(self, psql.Psql())
         run.problems += problems
+        outlines = None if problems or self.variables or layout == "liquibase" else self.outlines
+        if outlines is None:
+            run.file(source, layout, path, transactional=transactional)
+            return run.parts()
+        key = mark(source, layout)
+        known = outlines.get(key)
+        if known is not None:
+            run.outlined(source, known, transactional=transactional)
+            return run.parts()
         run.file(source, layout, path, transactional=transactional)
-        return run.parts()
+        parts = run.parts()
+        made = run.outline(source, transactional=transactional)
+        if made is not None:
+            outlines.add(key, made)
+        return parts
 
 
 @dataclass(slots=True)
@@ -71,6 +87,8 @@ class _Run:
     database: str | None = None
     new_session: bool = True
     stack: list[Path] = field(default_factory=list)
+    commands: bool = False
+    """Whether there was a command of psql's."""
 
     def file(self, source: SourceFile, layout: str, path: Path | None, *, transactional: bool) -> None:
         """Run a file; its statements go to stretches of their own."""
@@ -104,6 +122,17 @@ class _Run:
                         else:
                             stretch = self._open(source, transactional)
         self._close(path)
+
+    def outlined(self, source: SourceFile, known: Outline, *, transactional: bool) -> None:
+        """Run a file whose outline is known."""
+        self._open(source, transactional and known.transactional).statements += known.statements(source)
+
+    def outline(self, source: SourceFile, *, transactional: bool) -> Outline | None:
+        """The outline of the file that was run, where it has one."""
+        if len(self.stretches) != 1 or self.commands or self.stretches[0].problems or not transactional:
+            return None
+        (stretch,) = self.stretches
+        return outline(source, stretch.statements, transactional=stretch.transactional)
 
     def parts(self) -> list[Part]:
         """The stretches as migrations, each with all of its file's suppressions."""
@@ -142,6 +171,7 @@ class _Run:
 
     def _piece(self, piece: Piece, span: Span, stretch: _Stretch) -> tuple[list[psql.Event], bool]:
         if piece.command:
+            self.commands = True
             return list(self.state.obey(span.text)), False
         if not self.state.active:
             return [], False

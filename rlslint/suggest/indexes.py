@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rlslint.analyze.collate import C_COLLATION, DEFAULT_COLLATION
@@ -31,6 +31,10 @@ class IndexSet:
         self.catalog = catalog
         self._wanted: dict[tuple[Oid, Oid], list[Columns]] = {}
         self._names: dict[tuple[Oid, str], str] = {}
+        self.asked: set[tuple[Oid, Oid]] = set()
+        """Tables and collations that were asked for since it was emptied last."""
+        self.crowded = False
+        """Whether a name was taken by another index of this run."""
         for need in needs:
             self._wanted.setdefault((need.relid, need.collation), []).append(need.columns)
         for relid, columns in useful:
@@ -38,9 +42,14 @@ class IndexSet:
 
     def covering(self, need: NeedIndex) -> Columns:
         """The longest wanted column list that begins with the need's own; the first of equally long ones."""
-        wanted = self._wanted.get((need.relid, need.collation), ())
+        self.asked.add((need.relid, need.collation))
+        wanted = self.wanted(need.relid, need.collation)
         longer = [one for one in wanted if one[: len(need.columns)] == need.columns]
         return max(longer, key=len, default=need.columns)
+
+    def wanted(self, relid: Oid, collation: Oid) -> Sequence[Columns]:
+        """The column lists that are wanted of a table."""
+        return self._wanted.get((relid, collation), ())
 
     def name(self, table: Relation, columns: list[str], definition: str) -> str:
         """``table_columns_idx``, numbered when it is taken."""
@@ -50,6 +59,7 @@ class IndexSet:
             label = "idx" if number == 0 else f"idx{number}"
             name = make_object_name(table.relname, name_addition(columns), label)
             place = (table.relnamespace, name)
+            self.crowded = self.crowded or name in self._names.values()
             used = self.catalog.indexes.find("name", place) or self.catalog.relations.find("name", place)
             if not used and name not in self._names.values():
                 self._names[key] = name

@@ -14,12 +14,12 @@ from rlslint.catalog.twins import others_of, told_apart, twins
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.findings import COSTS, Finding, Suggestion, every, settle, verbs
 from rlslint.nodes.primnodes import Oid
-from rlslint.plan.model import AccessPlan
-from rlslint.plan.predict import Predictor, roles_of
+from rlslint.plan.model import AccessPlan, reads
+from rlslint.plan.predict import Predictor, predict_all, roles_of
 from rlslint.plan.visits import row_visits
 from rlslint.registry import Rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
-from rlslint.suggest.trial import Change, applied, reads
+from rlslint.suggest.trial import Change, applied
 from rlslint.touched import Dependents, Touched
 
 Key = tuple[str, Oid, Oid, Hashable]
@@ -95,19 +95,23 @@ class Judge:
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
         self._reaches: dict[tuple[tuple[str, ...], bool], _Reach] = {}
-        """Of the verdicts on what could be run."""
+        """Of the verdicts on what could be run, and that say nothing of what it made."""
+        self._hangs: dict[tuple[tuple[str, ...], bool], _Reach] = {}
+        """The same of those on what leaves views alone."""
+        self._watched: list[tuple[tuple[str, ...], bool]] | None = None
         self._affected: dict[tuple[str, ...], frozenset[Oid]] = {}
         self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
         self._before: dict[tuple[frozenset[Oid], bool, bool], tuple[frozenset[Key], frozenset[Place]]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
-        for plan in facts.plans:
-            self._plans.setdefault(plan.relid, []).append(plan)
-        self._known = {(plan.relid, plan.role, plan.statement): plan for plan in facts.plans}
+        self._known: dict[tuple[Oid, Oid, StatementName], AccessPlan] = {}
+        self._add(facts.plans)
+        self._unplanned = set(facts.unplanned)
         self._twins = {} if any(rule.own for rule in self._rules) else twins(facts.catalog)
         self._readers: dict[Oid, set[Oid]] = {}
-        for plan in facts.plans:
-            for relid in reads(plan):
-                self._readers.setdefault(relid, set()).add(plan.relid)
+        read = ((plan.relid, relid) for plan in facts.plans for relid in reads(plan))
+        told = ((reader, relid) for reader, relids in facts.unplanned.items() for relid in relids)
+        for reader, relid in (*read, *told):
+            self._readers.setdefault(relid, set()).add(reader)
 
     def judge(self, statements: Sequence[str], *, proved: bool = False) -> Verdict:
         """What the statements, run in order, do to the findings.
@@ -117,7 +121,22 @@ class Judge:
         key = (tuple(statements), proved)
         if key not in self._verdicts:
             self._verdicts[key] = self._judge(*key)
+        if self._watched is not None:
+            self._watched.append(key)
         return self._verdicts[key]
+
+    def watch(self) -> None:
+        """From here on, remember what is judged."""
+        self._watched = []
+
+    def watched(self) -> tuple[frozenset[Oid], bool] | None:
+        """Tables that the verdicts since `watch` hang on, and whether functions were made; None where it is not told on
+        what: SQL that cannot be run, views."""
+        keys, self._watched = self._watched or [], None
+        if any(key not in self._hangs for key in keys):
+            return None
+        found = [self._hangs[key] for key in keys]
+        return frozenset().union(*(one.tables for one in found)), any(one.functions for one in found)
 
     def recall(self, former: Judge, changes: Sequence[Change]) -> None:
         """Take over the verdicts of one that judged before these changes, as far as they hang on nothing that changed."""
@@ -131,6 +150,18 @@ class Judge:
             if tables.isdisjoint(reach.tables) and functions.isdisjoint(reach.functions):
                 self._verdicts[key] = former._verdicts[key]
                 self._reaches[key] = reach
+
+    def _add(self, plans: Iterable[AccessPlan]) -> None:
+        for plan in plans:
+            self._plans.setdefault(plan.relid, []).append(plan)
+            self._known[plan.relid, plan.role, plan.statement] = plan
+
+    def _plan(self, tables: frozenset[Oid]) -> None:
+        """See to it that what an earlier run has left to be predicted is, for these tables."""
+        missing = frozenset(self._unplanned & tables)
+        if missing:
+            self._unplanned -= missing
+            self._add(predict_all(self.catalog, self._predictor, missing))
 
     def standing(self) -> frozenset[Key]:
         """Everything that is found as things are, those findings included that give way to others."""
@@ -148,13 +179,19 @@ class Judge:
         return frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))
 
     def _judge(self, statements: tuple[str, ...], proved: bool) -> Verdict:
+        if self._unplanned:
+            # while the catalog is as it was
+            self._plan(self.affected(statements))
         with applied(self.catalog, statements) as change:
             if change.rejected is not None:
                 return Verdict(rejected=change.rejected, culprit=change.culprit)
             tables = self._reached(change)
+            reach = _Reach(tables, change.defined)
+            if not change.views:
+                self._hangs[statements, proved] = reach
             if not change.made:
                 # a policy that it made has an OID that another may have by then
-                self._reaches[statements, proved] = _Reach(tables, change.defined)
+                self._reaches[statements, proved] = reach
             shared = not change.functions and not change.views
             predictor = self._predictor.beside(change.tables) if shared else Predictor(self.catalog)
             plans = self._predicted(tables, change, predictor)
@@ -222,7 +259,7 @@ class Judge:
         self, tables: frozenset[Oid], plans: Sequence[AccessPlan], predictor: Predictor, *, with_views: bool
     ) -> Facts:
         given = {field.name: getattr(self.facts, field.name) for field in fields(Facts)}
-        given.update(plans=tuple(plans), problems=(), steps=(), rejected=(), policy_changes=(), predictor=predictor)
+        given.update(plans=tuple(plans), problems=(), rejected=(), policy_changes=(), predictor=predictor)
         return TablesFacts(**given, only=tables, with_views=with_views)
 
     def _predicted(self, tables: frozenset[Oid], change: Change, predictor: Predictor) -> list[AccessPlan]:

@@ -35,8 +35,7 @@ from rlslint.plan import clauses
 from rlslint.rewrite.model import STATEMENTS_OF, PolicyClause
 from rlslint.suggest.every_arm import every_arm
 from rlslint.suggest.functions import declare_stable, listing
-from rlslint.suggest.indexes import IndexSet, create_index, index_suggestion
-from rlslint.suggest.lookups import lookups
+from rlslint.suggest.indexes import create_index, index_suggestion
 from rlslint.suggest.merge import merge_policies
 from rlslint.suggest.needless import drop_needless, needless
 from rlslint.suggest.policies import add_roles, add_select_policy, altered, read_as_caller
@@ -52,6 +51,7 @@ from rlslint.suggest.rewrites.scalar import scalar_forms
 from rlslint.suggest.rewrites.setting import denying, plainest
 from rlslint.suggest.rewrites.unfold import unfolded, unfolded_writing
 from rlslint.suggest.rewrites.writing import Edit, Form, Writing, agrees, bare_scalar, positive
+from rlslint.suggest.shared import Shared
 from rlslint.suggest.trial import applied
 
 Proposal = tuple[Suggestion, ...]
@@ -63,27 +63,14 @@ class Proposer:
     """Makes proposals; keeps what findings of one run share."""
 
     catalog: Catalog
-    indexes: IndexSet
-    wraps: dict[Oid, dict[NeedWrap, None]] = field(default_factory=dict)
-    """Calls to be wrapped, by policy: what several findings ask of one policy is done in one go, so that applying one
-    suggestion does not undo another."""
-    names: dict[Oid, dict[NeedQualify, None]] = field(default_factory=dict)
+    shared: Shared
     _writings: dict[int, Writing] = field(default_factory=dict)
     _arms: dict[tuple[Oid, bool], Proposal] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalog: Catalog, findings: Sequence[Finding]) -> Proposer:
         """For the findings of one run."""
-        needed = (need for one in findings for need in one.needs if isinstance(need, NeedIndex))
-        indexes = IndexSet(catalog, needed, lookups(catalog))
-        proposer = cls(catalog, indexes)
-        for finding in findings:
-            for need in finding.needs:
-                if isinstance(need, NeedWrap):
-                    proposer.wraps.setdefault(need.clause.policy.oid, {})[need] = None
-                elif isinstance(need, NeedQualify):
-                    proposer.names.setdefault(need.clause.policy.oid, {})[need] = None
-        return proposer
+        return cls(catalog, Shared(catalog, findings))
 
     def proposals(self, finding: Finding) -> Iterator[Proposal]:
         """What could cure the finding: each kind of need alone, then indexes and wrapped calls together, then any
@@ -156,7 +143,7 @@ class Proposer:
 
     def index_for(self, needs: Sequence[NeedIndex]) -> Proposal:
         """The indexes that meet the needs, each once."""
-        made = (create_index(self.indexes, need) for need in needs)
+        made = (create_index(self.shared.indexes, need) for need in needs)
         return tuple(dict.fromkeys(one for one in made if one is not None))
 
     def wraps_beside(self, needs: Sequence[Need]) -> Proposal:
@@ -167,7 +154,7 @@ class Proposer:
                 now = self.catalog.policies.get(need.clause.policy.oid)
                 if now is None or need.clause.stored not in (now.polqual, now.polwithcheck):
                     return ()
-                asked.setdefault(now.oid, dict(self.wraps.get(now.oid, {})))[need] = None
+                asked.setdefault(now.oid, dict.fromkeys(self.shared.wraps(now.oid)))[need] = None
         made = (self.wrap_calls(tuple(each)) for each in asked.values())
         return tuple(one for one in made if one is not None)
 
@@ -181,14 +168,14 @@ class Proposer:
 
     def _wraps(self, finding: Finding) -> Proposal:
         policies = dict.fromkeys(need.clause.policy.oid for need in finding.needs if isinstance(need, NeedWrap))
-        made = (self.wrap_calls(tuple(self.wraps[oid])) for oid in policies)
+        made = (self.wrap_calls(self.shared.wraps(oid)) for oid in policies)
         return tuple(one for one in made if one is not None)
 
     def _other(self, need: object, finding: Finding) -> Iterator[Proposal]:
         suggestion: Suggestion | None = None
         match need:
             case NeedQualify(clause=clause):
-                suggestion = self.qualify_names(tuple(self.names[clause.policy.oid]))
+                suggestion = self.qualify_names(self.shared.names(clause.policy.oid))
             case NeedSelectPolicy():
                 suggestion = add_select_policy(self.catalog, need, finding.roles)
             case NeedDenial():
@@ -430,7 +417,7 @@ class Proposer:
         columns = [table.column(number).attname for number in _columns(fresh.expr)]
         words = " ".join(text.split())
         return index_suggestion(
-            self.indexes, table, columns or ["expr"], f"({words})", f"index {table.relname} ({words})"
+            self.shared.indexes, table, columns or ["expr"], f"({words})", f"index {table.relname} ({words})"
         )
 
 

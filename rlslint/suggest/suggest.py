@@ -6,50 +6,51 @@ go, and no other may come.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from rlslint.checks.model import NeedIndex, NeedNote
 from rlslint.findings import SEVERITIES, Finding, Suggestion
 from rlslint.source.model import Tell, silent
+from rlslint.suggest.advice import Advice
 from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key, in_words, proved
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
 from rlslint.suggest.why_not import why_not
 
-_PASSES: Final = 8
-"""How often proposals are chosen that can be tried together."""
-_TOGETHER: Final = 4
-"""How often those of a pass are tried, each time without those that stood in the way."""
 _ROUNDS: Final = 3
 """How often indexes may be added for what a rewrite leaves to be found by one."""
 
 
-_MAKES: Final = re.compile(r'\bCREATE POLICY (?:"(?:[^"]|"")+"|\w+) ON (\S+)')
-_POLICY: Final = re.compile(
-    r'\b(ALTER|DROP) POLICY ((?:"(?:[^"]|"")+"|\w+) ON \S+?)(;| TO .*?;| (?:USING|WITH CHECK) .*?;)$', re.M | re.S
-)
+def suggest(
+    findings: Sequence[Finding],
+    judge: Judge,
+    tell: Tell = silent,
+    *,
+    explain: bool = True,
+    advice: Advice | None = None,
+) -> list[Finding]:
+    """Give every finding the first proposal that cures it, and its notes; ``explain``: also why there is none. ``advice``:
+    what an earlier run came to is taken over, and what this one comes to is added.
 
-
-def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent, *, explain: bool = True) -> list[Finding]:
-    """Give every finding the first proposal that cures it, and its notes; ``explain``: also why there is none.
-
-    The first proposals of all findings are tried together, which is one prediction instead of one each; what does not
-    cure then, or stands where something new comes, is tried alone.
+    Each is tried alone: what is said of one finding hangs on no other one.
     """
     proposer = Proposer.of(judge.catalog, findings)
-    cured = _together(proposer, judge, findings)
     result: list[Finding] = []
     for i, finding in enumerate(findings):
         tell("trying suggestions for findings", i, len(findings))
-        made: Proposal = cured.get(i, ())
-        if not made:
-            for proposal in proposer.proposals(finding):
-                made = proven(proposer, judge, finding, proposal)
-                if made:
-                    break
+        recalled = None if advice is None else advice.recall(finding, proposer.shared)
+        if recalled is not None:
+            result.append(with_suggestions(finding, recalled))
+            continue
+        proposer.shared.asked()
+        judge.watch()
+        made: Proposal = ()
+        for proposal in proposer.proposals(finding):
+            made = proven(proposer, judge, finding, proposal)
+            if made:
+                break
         notes = proposer.notes(finding, cured=bool(made))
         if (
             explain
@@ -59,82 +60,24 @@ def suggest(findings: Sequence[Finding], judge: Judge, tell: Tell = silent, *, e
         ):
             notes = (*why_not(proposer, judge, finding, advised=bool(notes)), *notes)
         result.append(with_suggestions(finding, (*made, *notes)))
+        reach = judge.watched()
+        if advice is not None and reach is not None:
+            advice.add(finding, (*made, *notes), proposer.shared, reach)
+    if advice is not None and (proposer.shared.indexes.crowded or _alike(result)):
+        # names of indexes then hang on the order in which they are given
+        return suggest(findings, judge, tell, explain=explain)
     return with_clashes(result)
 
 
-def _together(proposer: Proposer, judge: Judge, findings: Sequence[Finding]) -> dict[int, Proposal]:
-    """By place in ``findings``, the first proposals that cure when all of them are run. Two that change one policy
-    differently undo each other: the second waits for the next pass."""
-    waiting = {i: proposal for i, one in enumerate(findings) if (proposal := next(proposer.proposals(one), ()))}
-    cured: dict[int, Proposal] = {}
-    for _ in range(_PASSES):
-        chosen = _compatible(waiting)
-        if len(chosen) < 2:
-            break
-        cured |= _cured_together(judge, findings, chosen)
-        waiting = {i: proposal for i, proposal in waiting.items() if i not in chosen}
-    return cured
-
-
-def _compatible(proposals: dict[int, Proposal]) -> dict[int, Proposal]:
-    """As many as say the same of a policy where they say anything of it."""
-    claims: dict[str, str] = {}
-    chosen: dict[int, Proposal] = {}
-    made: set[str] = set()
-    touched: dict[str, set[Proposal]] = {}
-    for i, proposal in proposals.items():
-        own = dict(_claims(proposal))
-        makes = {table for one in proposal for table in _MAKES.findall(one.up)}
-        tables = {what.rpartition(" ON ")[2].rpartition(" ")[0] for what in own} | makes
-        # a policy that is made stands alone: what another does to the table's policies is not its doing
-        alone = all(touched.get(table, {proposal}) == {proposal} for table in tables & (made | makes))
-        if alone and all(claims.get(what, text) == text for what, text in own.items()):
-            claims |= own
-            made |= makes
-            for table in tables:
-                touched.setdefault(table, set()).add(proposal)
-            chosen[i] = proposal
-    return chosen
-
-
-def _claims(proposal: Proposal) -> Iterator[tuple[str, str]]:
-    """(part of a policy, what becomes of it): its condition, its roles, or both where it goes."""
-    for one in proposal:
-        for verb, policy, rest in _POLICY.findall(one.up):
-            parts = (
-                ("roles", "condition") if verb == "DROP" else ("roles",) if rest.startswith(" TO ") else ("condition",)
-            )
-            for part in parts:
-                yield f"{policy} {part}", f"{verb}{rest}"
-
-
-def _cured_together(judge: Judge, findings: Sequence[Finding], first: dict[int, Proposal]) -> dict[int, Proposal]:
-    """Those of the proposals whose findings go when all are run, without those that stand where something new comes. What
-    has no table in common with these is as it was when they were there, too."""
-    cured: dict[int, Proposal] = {}
-    reached = {i: judge.affected([one.up for one in proposal]) for i, proposal in first.items()}
-    for _ in range(_TOGETHER):
-        if len(first) < 2:
-            break
-        verdict = judge.judge(tuple(dict.fromkeys(one.up for proposal in first.values() for one in proposal)))
-        if verdict.rejected is not None:
-            first = {i: proposal for i, proposal in first.items() if all(one.up != verdict.culprit for one in proposal)}
-            continue
-        disturbed = {
-            new.relid
-            for new in verdict.new
-            if not all(_unmasked(new, findings[i], verdict) or _was_true(new, findings[i], verdict) for i in first)
-        }
-        # what is refused otherwise than before is tried alone, and so is what does not cure: without it others may not, either
-        disturbed |= {relid for relid, _ in verdict.refused}
-        out = {i for i in first if not disturbed.isdisjoint(reached[i]) or finding_key(findings[i]) not in verdict.gone}
-        if disturbed and not out:
-            break
-        changed = frozenset().union(*(reached[i] for i in out))
-        settled = {i: proposal for i, proposal in first.items() if i not in out and changed.isdisjoint(reached[i])}
-        cured |= settled
-        first = {i: proposal for i, proposal in first.items() if i not in out and i not in settled}
-    return cured
+def _alike(findings: Sequence[Finding]) -> bool:
+    """Whether two different indexes bear one name."""
+    made = {
+        one.up: one.up.partition(" ON ")[0]
+        for found in findings
+        for one in found.suggestions
+        if one.kind == "create_index"
+    }
+    return len(set(made.values())) < len(made)
 
 
 def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposal) -> Proposal:

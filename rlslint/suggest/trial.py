@@ -10,7 +10,7 @@ from typing import Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Oid
-from rlslint.plan.model import AccessPlan
+from rlslint.plan.model import AccessPlan, reads, reads_inside
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import SourceFile
@@ -56,7 +56,7 @@ class Change:
             return True
         touched = reads(plan)
         # an INSERT finds no rows of its own table by an index
-        scanned = touched if plan.scan.method != "none" else touched - {plan.relid} | _inner(plan)
+        scanned = touched if plan.scan.method != "none" else touched - {plan.relid} | reads_inside(plan)
         return (
             not self.indexed.isdisjoint(scanned)
             or not self.added.isdisjoint(touched)
@@ -129,20 +129,6 @@ def _changed(before: Mapping[Oid, object], after: Mapping[Oid, object]) -> list:
 def _differs(before: Proc, after: Proc) -> bool:
     """Whether a function is another one, wherever it is written."""
     return before is not after and replace(before, origin=None) != replace(after, origin=None)
-
-
-def reads(plan: AccessPlan) -> set[Oid]:
-    """Tables that the statement touches by its policies."""
-    return {plan.relid} | _inner(plan)
-
-
-def _inner(plan: AccessPlan) -> set[Oid]:
-    """Those that subqueries touch."""
-    found: set[Oid] = set()
-    for subquery in plan.subqueries:
-        found.update(scan.relid for scan in subquery.relations)
-        found.update(clause.policy.polrelid for clause in subquery.nested_clauses)
-    return found
 
 
 def _meets(plan: AccessPlan) -> Iterator[Oid]:

@@ -19,12 +19,12 @@ import psycopg
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Relation
 from rlslint.nodes.primnodes import Oid
-from rlslint.plan.model import AccessPlan
+from rlslint.plan.model import AccessPlan, reads
 from rlslint.plan.predict import roles_of
 from rlslint.source.model import InputError, SourceFile
 from rlslint.source.parse import parse_script
 from rlslint.suggest.policies import table_name
-from rlslint.suggest.trial import applied, reads
+from rlslint.suggest.trial import applied
 from rlslint.verify.claims import absent
 from rlslint.verify.measure import Measured, acting, digest, failed, measure, user_id
 from rlslint.verify.request import TIMED_OUT, Request

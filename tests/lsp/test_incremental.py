@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from rlslint.config import Options
 from rlslint.findings import Finding
+from rlslint.look import gather, lint
 from rlslint.lsp import history
 from rlslint.lsp.workspace import Workspace
-from rlslint.pipeline import gather, lint, load_all
+from rlslint.pipeline import load_all
 from rlslint.registry import load_rules
 from rlslint.replay.replay import Replayed, replay, run_migration
 from rlslint.replay.session import Session

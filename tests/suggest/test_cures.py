@@ -14,6 +14,7 @@ import pytest
 from rlslint import pipeline
 from rlslint.config import Options
 from rlslint.findings import Finding
+from rlslint.look import gather
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.migration import new_migration, write_files
 from rlslint.suggest.versions import next_numbers
@@ -352,7 +353,7 @@ def test_what_never_passed_may_lose_its_policy(tmp_path: Path) -> None:
     options = Options(paths=(str(tmp_path),), preset="none")
     chosen = pipeline.chosen_rules(options)
     project, replayed = pipeline.load(options, cwd=tmp_path)
-    judge = Judge(pipeline.gather(project, replayed, options), chosen)
+    judge = Judge(gather(project, replayed, options), chosen)
     assert judge.judge(["ALTER POLICY own ON notes TO member;"]).refused == frozenset()
     assert judge.judge(["CREATE POLICY more ON notes TO anon USING (id IN (SELECT id FROM notes));"]).refused
 

@@ -1,4 +1,4 @@
-"""What is tried together, recalled from a former round or left as it was for want of a reason: the same as all anew."""
+"""What is recalled from a former round or left as it was for want of a reason: the same as all anew."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import pytest
 
 from rlslint import pipeline
 from rlslint.config import Options
-from rlslint.findings import Finding
-from rlslint.suggest import suggest
 from rlslint.suggest.judge import Judge, Verdict, finding_key
-from rlslint.suggest.proposals import Proposal
 from rlslint.suggest.trial import Change, applied
 from rlslint.touched import Dependents
 
@@ -66,32 +63,6 @@ def _atom(choose: random.Random, table: str, others: Sequence[str]) -> str:
             f"EXISTS (SELECT FROM {other} x WHERE x.owner = me() AND x.kind = {table}.kind)",
         ]
     return choose.choice(forms)
-
-
-def test_what_a_pass_accepts_cures_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = suggest._cured_together
-    accepted: list[int] = []
-    left: list[tuple[int, str, str | None]] = []
-
-    def recorded(judge: Judge, findings: Sequence[Finding], first: dict[int, Proposal]) -> dict[int, Proposal]:
-        cured = tried(judge, findings, first)
-        verdict = judge.judge(tuple(dict.fromkeys(one.up for proposal in cured.values() for one in proposal)))
-        assert verdict.rejected is None
-        accepted.append(len(cured))
-        left.extend(
-            (seed, findings[i].rule.code, findings[i].policy)
-            for i in cured
-            if finding_key(findings[i]) not in verdict.gone
-        )
-        return cured
-
-    monkeypatch.setattr(suggest, "_cured_together", recorded)
-    # the last is one in which a finding had gone for the sake of what was then left out
-    for seed in (*range(8), 90):
-        (tmp_path / "0001_tables.sql").write_text(composed(seed), encoding="utf-8")
-        pipeline.check(Options(paths=(str(tmp_path),), preset="none"), cwd=tmp_path)
-    assert sum(accepted) > 50
-    assert left == []
 
 
 def test_what_rounds_recall_is_as_judged_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

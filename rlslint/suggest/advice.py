@@ -1,0 +1,86 @@
+"""What was suggested for findings, with all that this hung on: who finds the same again where nothing of it changed takes
+it over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from rlslint.findings import Finding, Suggestion
+from rlslint.nodes.primnodes import Oid
+from rlslint.suggest.shared import Question, Shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advised:
+    """A finding and what was suggested for it."""
+
+    finding: Finding
+    suggestions: tuple[Suggestion, ...]
+    tables: frozenset[Oid]
+    """Those that what was tried could bear on."""
+    defines: bool
+    """Whether functions were made in what was tried: other functions may be in their way."""
+    shared: tuple[Question, ...]
+    """What was asked of that which findings of one run share."""
+    answers: str
+    """What the answers were."""
+
+
+@dataclass(slots=True)
+class Advice:
+    """What is known from an earlier run, and what this one comes to know."""
+
+    known: dict[tuple[str, Oid, Oid, str], list[Advised]] = field(default_factory=dict)
+    made: list[Advised] = field(default_factory=list)
+    new: int = 0
+    """How many of them were worked out."""
+
+    @classmethod
+    def of(cls, known: Iterable[Advised], tables: frozenset[Oid], *, defines: bool) -> Advice:
+        """Those of the known that hang on nothing but ``tables``, and, unless functions may be made as before
+        (``defines``), on no function's name."""
+        advice = cls()
+        for one in known:
+            if one.tables <= tables and (defines or not one.defines):
+                advice.known.setdefault(_key(one.finding), []).append(one)
+        return advice
+
+    def recall(self, finding: Finding, shared: Shared) -> tuple[Suggestion, ...] | None:
+        """What was suggested for the finding and would be again; None where that is not known."""
+        plain = _plain(finding)
+        for one in self.known.get(_key(plain), ()):
+            if one.finding == plain and shared.answers(one.shared) == one.answers:
+                self.made.append(one)
+                return one.suggestions
+        return None
+
+    def add(
+        self,
+        finding: Finding,
+        suggestions: tuple[Suggestion, ...],
+        shared: Shared,
+        reach: tuple[frozenset[Oid], bool],
+    ) -> None:
+        """Remember what was suggested, and the tables that it hangs on, and whether functions were made on the way."""
+        asked = shared.asked()
+        self.new += 1
+        self.made.append(
+            Advised(
+                finding=_plain(finding),
+                suggestions=suggestions,
+                tables=reach[0] | {finding.relid},
+                defines=reach[1],
+                shared=asked,
+                answers=shared.answers(asked),
+            )
+        )
+
+
+def _plain(finding: Finding) -> Finding:
+    """The finding as it is whichever files are asked about."""
+    return finding if finding.cause is None else replace(finding, cause=None)
+
+
+def _key(finding: Finding) -> tuple[str, Oid, Oid, str]:
+    return finding.rule.code, finding.relid, finding.policy_oid, finding.message
