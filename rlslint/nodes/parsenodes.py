@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, SubLink, walk
+from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, SubLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,21 +150,37 @@ def nested_queries(query: Query) -> Iterator[Query]:
 
 def walk_deep(expr: Expr, level: int = 0) -> Iterator[tuple[Expr, int]]:
     """Every expression below ``expr``, subqueries entered, each with the number of query levels it lies deeper."""
-    for node in walk(expr):
-        yield node, level
-        if isinstance(node, SubLink):
-            yield from walk_query(node.subselect, level + 1)
+    return _walk_from([(expr, level)])
 
 
 def walk_query(query: Query, level: int = 1) -> Iterator[tuple[Expr, int]]:
     """Every expression in ``query`` and the queries below it; ``level`` is the number of levels down to ``query``."""
-    for expr in query_expressions(query):
-        yield from walk_deep(expr, level)
+    return _walk_from(_roots(query, level)[::-1])
+
+
+def _walk_from(stack: list[tuple[Expr, int]]) -> Iterator[tuple[Expr, int]]:
+    """What is below the last, then below the one before it: one generator, not one inside another, for it is asked for by
+    the million."""
+    while stack:
+        found = stack.pop()
+        yield found
+        node, level = found
+        children = node.children()
+        if children:
+            stack.extend([(child, level) for child in children[::-1]])
+        if isinstance(node, SubLink):
+            stack.extend(_roots(node.subselect, level + 1)[::-1])
+
+
+def _roots(query: Query, level: int) -> list[tuple[Expr, int]]:
+    """The expressions that stand in a query and in the queries below it, in order."""
+    found = [(expr, level) for expr in query_expressions(query)]
     for rte in query.rtable:
         if rte.kind == "subquery" and rte.subquery is not None:
-            yield from walk_query(rte.subquery, level + 1)
+            found += _roots(rte.subquery, level + 1)
     for _, cte in query.ctes:
-        yield from walk_query(cte, level + 1)
+        found += _roots(cte, level + 1)
     for arm in query.arms:
         # as in PostgreSQL, the arms of a set operation are subqueries of it
-        yield from walk_query(arm, level + 1)
+        found += _roots(arm, level + 1)
+    return found

@@ -343,7 +343,9 @@ def walk(expr: Expr) -> Iterator[Expr]:
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(node.children()))
+        children = node.children()
+        if children:
+            stack.extend(children[::-1])
 
 
 def bare(expr: Expr) -> Expr:
