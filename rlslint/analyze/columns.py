@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from rlslint.analyze import composite
 from rlslint.analyze import types as t
 from rlslint.analyze.scope import NsItem, Scope, sees_unknown
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import CoalesceExpr, Expr, Param, RelabelType, Unresolved, Var
 from rlslint.source.model import Raw
 

@@ -8,13 +8,14 @@ and compared with what is stored, so a text that says something else is never gi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from rlslint.analyze.deparse_edits import edits_of
 from rlslint.analyze.entry import stored_expr
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import RangeTblEntry
 from rlslint.nodes.primnodes import Oid, Unresolved
 from rlslint.source.model import Span, Statement

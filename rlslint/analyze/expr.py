@@ -6,7 +6,6 @@ Operators and subqueries are in operators.py, calls in calls.py, column referenc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Literal
 
 from rlslint.analyze import calls, columns, operators
@@ -17,6 +16,7 @@ from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type, names_of
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import (
     BooleanTest,
     BoolExpr,

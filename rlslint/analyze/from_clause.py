@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import rlslint.analyze.query as queries
 from rlslint.analyze import types as t
@@ -12,6 +11,7 @@ from rlslint.analyze.from_join import join
 from rlslint.analyze.scope import NsItem, Scope
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, Query, RangeTblEntry, RangeTblRef
 from rlslint.nodes.primnodes import Oid, Var
 from rlslint.source.model import Raw

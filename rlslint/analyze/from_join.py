@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Literal
 
 import rlslint.analyze.expr as expressions
@@ -11,6 +10,7 @@ import rlslint.analyze.from_clause as clauses
 from rlslint.analyze import operators
 from rlslint.analyze import types as t
 from rlslint.analyze.scope import NsItem, Scope, sees_unknown
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import JoinExpr, RangeTblEntry
 from rlslint.nodes.primnodes import BoolExpr, CoalesceExpr, Expr, Unresolved, Var
 from rlslint.source.model import Raw

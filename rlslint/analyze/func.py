@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_types, find_pathway
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
 
 

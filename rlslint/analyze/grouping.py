@@ -4,9 +4,9 @@ query (parse_agg.c, parse_func.c check_srf_call_placement, functional dependency
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, TargetEntry, query_expressions
 from rlslint.nodes.primnodes import Aggref, Expr, FuncExpr, SubLink, Unresolved, Var, walk
 

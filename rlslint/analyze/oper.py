@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_types
 from rlslint.analyze.func import has_unseen, select_candidate
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Operator
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import rlslint.analyze.expr as expressions
@@ -12,6 +11,7 @@ from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.oper import OperMiss, resolve_operator
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type, names_of
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, walk_deep
 from rlslint.nodes.primnodes import (
     ArrayExpr,

@@ -6,7 +6,6 @@ FROM is in from_clause.py, WITH in with_clause.py, the target list in targets.py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import rlslint.analyze.expr as expressions
@@ -18,6 +17,7 @@ from rlslint.analyze.scope import Scope
 from rlslint.analyze.targets import figure_column_name as figure_column_name
 from rlslint.analyze.targets import target_list
 from rlslint.analyze.typename import format_type
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, RangeTblRef, TargetEntry, walk_deep
 from rlslint.nodes.primnodes import Expr, Oid, Unresolved, Var
 from rlslint.source.model import Raw

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Literal
 
 import rlslint.analyze.query as queries
@@ -12,6 +11,7 @@ from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.from_clause import computed_item
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, TargetEntry
 from rlslint.nodes.primnodes import Const, Oid, Param, Var
 from rlslint.source.model import Raw

@@ -6,7 +6,6 @@ Rows are frozen (rows.py); the container is mutable while replay runs and is not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rlslint.catalog import builtin
@@ -27,6 +26,7 @@ from rlslint.catalog.rows import (
     Type,
 )
 from rlslint.catalog.store import Journal, Store
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
 
 FIRST_NORMAL_OID = 16384

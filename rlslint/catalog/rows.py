@@ -6,9 +6,10 @@ before the first migration (built-in objects and presets).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, Oid
 from rlslint.source.model import Raw, Span, Statement

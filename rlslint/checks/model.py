@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from functools import cached_property
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.catalog.twins import Twins, others_of, told_apart, twins
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.few_rows import most_rows
 from rlslint.plan.model import AccessPlan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from rlslint.analyze import types as t
@@ -11,6 +10,7 @@ from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Index
 from rlslint.checks.model import Facts, Need, NeedIndex, NeedWrap
 from rlslint.checks.policy_scans import holds_all_but_nulls
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid, Var
 from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
 

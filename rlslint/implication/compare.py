@@ -9,11 +9,11 @@ one answer throughout a statement, and statements that raise an error let nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
+from rlslint.frozen import dataclass
 from rlslint.implication.formula import (
     Compare,
     Exists,

@@ -8,9 +8,9 @@ are in negation normal form: a negated fact is another fact, or a disjunction of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, Oid
 
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]

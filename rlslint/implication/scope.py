@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass, replace
 from rlslint.implication.terms import canonical
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query
 from rlslint.nodes.primnodes import Expr, Oid, Var

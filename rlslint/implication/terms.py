@@ -4,10 +4,10 @@ subqueries without the names that mean nothing, what differs at every call told 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, walk_deep
 from rlslint.nodes.primnodes import (
     CoerceViaIO,

@@ -16,10 +16,10 @@ there is only one, so it stays opaque as well.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from rlslint.analyze.types import ENDS
+from rlslint.frozen import replace
 from rlslint.implication.formula import (
     FALSE,
     NEGATED,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
+from rlslint.frozen import dataclass
 from rlslint.implication.compare import facts_of, terms_of
 from rlslint.implication.formula import TURNED, Compare, Exists, Fact, Null, Opaque
 from rlslint.implication.scope import POLICY_ROW, rows_of

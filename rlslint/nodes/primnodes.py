@@ -8,9 +8,11 @@ Type OIDs are PostgreSQL's own for built-in types; `INVALID_OID` (0) stands for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
+
+from rlslint.frozen import dataclass, replace
 
 if TYPE_CHECKING:
     from rlslint.nodes.parsenodes import Query

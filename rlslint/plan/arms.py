@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from rlslint.analyze.collate import other_collation
 from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     BooleanTest,

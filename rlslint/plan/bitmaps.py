@@ -4,11 +4,11 @@ generate_bitmap_or_paths() and choose_bitmap_and() of indxpath.c."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
 
 from rlslint.analyze.collate import input_collation
 from rlslint.analyze.opclass import both_ways
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.flat import Qual

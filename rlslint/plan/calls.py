@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses

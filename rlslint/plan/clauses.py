@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from rlslint.analyze.node_procs import node_procs as node_procs
 from rlslint.analyze.node_procs import op_proc as op_proc
 from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep, walk_query
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,

@@ -6,11 +6,11 @@ There are no statistics in migrations. What stands in for them: large tables, a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import CoerceViaIO, Expr, SubLink, SubLinkType, walk
 from rlslint.plan import clauses
 

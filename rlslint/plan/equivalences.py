@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rlslint.analyze.opclass import commutator
 from rlslint.analyze.types import BOOL
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Const, Expr, Oid, OpExpr, SubLink, walk
 from rlslint.plan import clauses
 from rlslint.plan.flat import Flat, Qual

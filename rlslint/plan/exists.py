@@ -3,11 +3,11 @@ convert_EXISTS_to_ANY() of subselect.c."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 from rlslint.analyze.opclass import commutator, is_hashable
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, TargetEntry, walk_query
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, Var, walk
 from rlslint.plan.mutate import has_vars_of_level

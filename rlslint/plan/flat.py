@@ -3,11 +3,12 @@ several."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Literal
 
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, Oid
 from rlslint.plan.mutate import relids

@@ -4,10 +4,10 @@ prepjointree.c, deconstruct_jointree() of initsplan.c, row security of the table
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, walk_deep, walk_query
 from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType, Var
 from rlslint.plan import clauses

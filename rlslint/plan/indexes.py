@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from rlslint.analyze.collate import expression_collation, input_collation
 from rlslint.analyze.opclass import both_ways, commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, OpClass
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import (
     BooleanTest,
     BoolExpr,

@@ -4,10 +4,10 @@ joinrels.c and joinpath.c (nested loops with parameterised inner scans, hash joi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Expr, OpExpr, Var
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost

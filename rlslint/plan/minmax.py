@@ -4,10 +4,10 @@ ORDER BY with LIMIT, and preprocess_minmax_aggregates() of planagg.c: min(), max
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Aggref, Expr, NullTest, OpExpr, Var, walk
 from rlslint.plan import clauses

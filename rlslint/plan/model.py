@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, Var, walk
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, TargetEntry, walk_deep
 from rlslint.nodes.primnodes import (
     Aggref,

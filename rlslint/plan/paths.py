@@ -4,10 +4,11 @@ and cost_seqscan()."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Expr, Oid, ScalarArrayOpExpr, Var
 from rlslint.plan import cost

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, Oid, SubLink
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat

@@ -3,12 +3,12 @@ strong form."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
 from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     ArrayExpr,

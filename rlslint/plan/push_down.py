@@ -3,9 +3,8 @@ be asked there out: set_subquery_pathlist() and subquery_push_qual() of allpaths
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Aggref, BoolExpr, Expr, FuncExpr, Var, walk
 from rlslint.plan import clauses

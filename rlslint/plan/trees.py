@@ -4,10 +4,10 @@ each by an index of its own (expand_inherited_rtentry() of inherit.c, add_paths_
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Expr, Oid, Var, walk
 
 

@@ -9,9 +9,9 @@ they are not the same. Rests on the definition of EXISTS and IN in the SQL stand
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, walk_query
 from rlslint.nodes.primnodes import Aggref, BoolExpr, Expr, Oid, OpExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses

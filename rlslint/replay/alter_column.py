@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from rlslint.analyze.coerce import coerce, find_pathway
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Attribute, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import (
     ColumnPlan,

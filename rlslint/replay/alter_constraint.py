@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.rows import Constraint, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.constraints import add_constraint
 from rlslint.replay.dependency import perform_deletion

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.rows import Attribute, Index, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay import alter_column, alter_constraint, typed
 from rlslint.replay.alter_constraint import has_check

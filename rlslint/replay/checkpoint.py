@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.session import Savepoint, Session
 

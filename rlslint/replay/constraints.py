@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Var
 from rlslint.replay.foreign import foreign_key

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rlslint.analyze import types as t
 from rlslint.analyze.oper import OperMiss, resolve_operator
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Constraint, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.inherit import mapped_numbers
 from rlslint.replay.lookup import find_relation, reject_index

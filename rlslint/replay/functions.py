@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from typing import Any, Final, Literal
 
@@ -12,6 +11,7 @@ from rlslint.analyze.types import element_type
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.function_body import check_body

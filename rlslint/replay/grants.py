@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Final, Literal
 
 from rlslint.analyze.func import has_unseen
@@ -11,6 +10,7 @@ from rlslint.analyze.typename import names_of
 from rlslint.catalog.acl import COLUMN_PRIVILEGES, NO_PRIVILEGES, SEQUENCE_PRIVILEGES, TABLE_PRIVILEGES
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Acl, DefaultAcl, Namespace, Proc, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.lookup import find_relation, shown, target_namespace
 from rlslint.replay.names import options, role_of, roles_of

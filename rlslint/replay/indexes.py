@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 from rlslint.analyze.coerce import binary_coercible
@@ -14,6 +13,7 @@ from rlslint.analyze.typename import format_type, names_of
 from rlslint.analyze.types import type_collation
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import CollateExpr, Const, Oid, Var
 from rlslint.replay.columns import named_collation
 from rlslint.replay.immutable import require_immutable

@@ -6,10 +6,10 @@ From 18 on every column that is NOT NULL has a constraint with a name, which chi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import put_attribute
 from rlslint.replay.naming import choose_constraint_name, truncate

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Oid, Var
 from rlslint.replay.bounds import partition_bound

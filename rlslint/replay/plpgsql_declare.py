@@ -7,9 +7,9 @@ is left out of it), so that is read from the source: what stands between a DECLA
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from rlslint.frozen import dataclass
 from rlslint.source.extent import tokens
 from rlslint.source.model import Raw
 

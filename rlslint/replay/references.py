@@ -7,13 +7,13 @@ expression or query names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Constraint, Index, Operator, Policy, Proc, Relation, StoredExpr, Trigger, Type
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, query_expressions
 from rlslint.nodes.primnodes import (
     Aggref,

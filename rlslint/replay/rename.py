@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.rows import Constraint, Index, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay import extensions, functions, operators, policies, roles, schemas, triggers, types
 from rlslint.replay.alter_column import is_inherited

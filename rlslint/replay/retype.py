@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rlslint.analyze import types as t
 from rlslint.analyze.coerce import binary_coercible
 from rlslint.analyze.deparse import DEFAULT_PATH, resolve_text, same_shape
@@ -12,6 +10,7 @@ from rlslint.analyze.opclass import default_opclass
 from rlslint.analyze.ruleutils import Unworded, worded
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Index, Relation, StoredExpr
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Var
 from rlslint.replay.foreign import check_types

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Role
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import is_preset

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from rlslint.catalog.rows import Attribute, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.bounds import partition_bound
 from rlslint.replay.columns import (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Trigger
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.lookup import find_relation, owner_named, reject_index, shown
 from rlslint.replay.session import DDLError, Handler, Session

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation, Type
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement

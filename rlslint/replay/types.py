@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from rlslint.analyze.entry import rejections, stored_expr
@@ -11,6 +10,7 @@ from rlslint.analyze.grouping import misplaced
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
+from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.replay.columns import collation
 from rlslint.replay.dependency import perform_deletion

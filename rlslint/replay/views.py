@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, Literal
 
 from rlslint.analyze import types as t
@@ -11,6 +10,7 @@ from rlslint.analyze.typename import format_type
 from rlslint.analyze.typmod import column_typmod
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
+from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
 from rlslint.nodes.primnodes import Oid, SubLink, Unresolved, walk
 from rlslint.replay.grants import default_acl

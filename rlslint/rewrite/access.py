@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, nested_queries, query_expressions
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, SubLink, Var, walk
 

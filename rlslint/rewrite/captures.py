@@ -4,10 +4,10 @@ table has them too, and whose comparison only makes sense with the outer reading
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, nested_queries, query_expressions
 from rlslint.nodes.primnodes import BoolExpr, Expr, OpExpr, RelabelType, SubLink, Var, walk
 from rlslint.source.extent import expression_extent

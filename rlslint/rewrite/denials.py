@@ -4,12 +4,12 @@ the bodies of helpers with the caller's rights need, schemas included."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc, Relation
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, Oid
 from rlslint.rewrite.access import function_calls, query_tables, tables_read
 from rlslint.rewrite.bodies import body_queries

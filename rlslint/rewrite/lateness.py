@@ -7,9 +7,9 @@ not see the row that is being inserted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblRef, required_conditions
 from rlslint.nodes.primnodes import (
     BoolExpr,

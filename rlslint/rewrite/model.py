@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, get_args
 
 from rlslint.catalog.rows import Policy, StoredExpr
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Const, Expr, Oid
 
 StatementName = Literal[

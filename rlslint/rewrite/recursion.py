@@ -7,12 +7,12 @@ PostgreSQL finds 42P17 while it rewrites (fireRIRrules in rewriteHandler.c), 425
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.catalog.store import Store
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid, SubLink, walk
 from rlslint.rewrite.access import function_calls, tables_read
 from rlslint.rewrite.functions import body_functions, body_tables

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions
 from rlslint.nodes.primnodes import (
     BoolExpr,

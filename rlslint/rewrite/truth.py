@@ -7,11 +7,12 @@ PostgreSQL's eval_const_expressions() and executor; whatever else depends on row
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, required_conditions
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from rlslint.frozen import dataclass
 
 Raw = dict[str, Any]
 """A parse-tree node as libpg_query's JSON has it, for instance ``{"ColumnRef": {"fields": [...], "location": 7}}``.

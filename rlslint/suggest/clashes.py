@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from rlslint.findings import Finding, Suggestion
+from rlslint.frozen import replace
 
 _REWRITE: Final = re.compile(
     r"""^(?:ALTER|DROP)\ POLICY\ (?P<policy>"(?:[^"]|"")+"|\S+)\ ON\ (?P<table>[^\s;]+)

@@ -7,12 +7,13 @@ policy that is altered or comes to a function that is. The catalog is as before 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.twins import others_of, told_apart, twins
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.findings import COSTS, Finding, Suggestion, every, settle, verbs
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads
 from rlslint.plan.predict import Predictor, predict_all, roles_of

@@ -10,7 +10,6 @@ the others go: in between the same rows pass.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rlslint.analyze.deparse import policy_sql
@@ -18,6 +17,7 @@ from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.findings import Suggestion
+from rlslint.frozen import dataclass
 from rlslint.plan.clauses import is_true
 from rlslint.suggest.policies import COMMANDS, create_policy, free_name, role_list, table_name
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
+from rlslint.frozen import dataclass
 from rlslint.source.model import InputError, Project
 from rlslint.suggest.cure import Change
 from rlslint.suggest.versions import next_numbers, next_versions

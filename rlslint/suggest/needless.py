@@ -9,13 +9,13 @@ dropped. That the one implies the other is either plain to see (the same express
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.findings import Suggestion
+from rlslint.frozen import dataclass
 from rlslint.implication.compare import Condition, compare
 from rlslint.implication.terms import differs_each_time
 from rlslint.nodes.parsenodes import walk_deep

@@ -13,13 +13,13 @@ between no row passes that did not before, and none is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.findings import Suggestion
+from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
 from rlslint.suggest.merge import Merged, conditions, joined, own_conditions, title
 from rlslint.suggest.policies import COMMANDS, create_policy, free_name, role_list, table_name

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads, reads_inside
 from rlslint.replay.replay import handlers

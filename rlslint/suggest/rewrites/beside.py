@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.analyze.typename import format_type, quote_identifier, quote_qualified
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, Oid, Param, SubLink, SubLinkType
 from rlslint.plan.mutate import mutate

@@ -10,12 +10,12 @@ STRICT g, which is not true of a NULL, neither finds by a comparison, and has no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from rlslint.analyze.entry import rejections, unknowns
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, Param, SubLink, SubLinkType, Var
 from rlslint.plan import clauses

@@ -14,11 +14,11 @@ stays a plain scan for f, once a row, is one scan for g.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rlslint.analyze.typename import format_type, quote_qualified
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, TargetEntry, query_expressions, walk_deep
 from rlslint.nodes.primnodes import (
     BoolExpr,

@@ -21,10 +21,10 @@ serves in place of ``= ANY``: true under the same condition, and hashed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from rlslint.analyze.opclass import both_ways
 from rlslint.catalog.catalog import Catalog
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, TargetEntry, query_expressions, walk_deep, walk_query
 from rlslint.nodes.primnodes import (
     BoolExpr,

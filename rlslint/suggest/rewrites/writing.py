@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from rlslint.analyze.deparse import deparse, resolve_text, same_shape
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
 from rlslint.findings import Applicability
+from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import (
     BoolExpr,
