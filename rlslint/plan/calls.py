@@ -34,107 +34,133 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Written:
+    """A call that the policy's author wrote."""
+
     call: FuncExpr
     depth: int
     wrapped: bool
+    depends_on_row: bool
+
+
+def written_calls(clause: PolicyClause) -> tuple[Written, ...]:
+    """Every call that the policy's author wrote, in order."""
+    return tuple(_calls(clause.expr, 0, False))
 
 
 def uses_of(
+    calls: Iterable[Written],
     conditions: Iterable[Expr],
     filters: Iterable[Expr],
     sublinks: Sequence[PlannedSubLink],
     once: Iterable[Expr] = (),
 ) -> dict[int, list[Use]]:
-    """Nodes of a scan's conditions and of its subqueries, by the identity of their parse nodes; ``once`` are conditions
-    that are asked before the scan."""
-    found: dict[int, list[Use]] = {}
-    asked = (Use(node, "init_plan") for expr in once for node in walk(expr))
-    for use in [*_uses(conditions, filters, sublinks), *asked]:
-        if use.node.raw is not None:
-            found.setdefault(id(use.node.raw), []).append(use)
+    """What has become of the calls in a scan's conditions and in its subqueries, by the identity of their parse nodes;
+    ``once`` are conditions that are asked before the scan."""
+    found: dict[int, list[Use]] = {id(one.call.raw): [] for one in calls if one.call.raw is not None}
+    if found:
+        _Uses(found).note(conditions, filters, sublinks, once)
     return found
 
 
-def _uses(conditions: Iterable[Expr], filters: Iterable[Expr], sublinks: Sequence[PlannedSubLink]) -> Iterator[Use]:
-    for expr in conditions:
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Gathers the uses of some parse nodes, by their identity."""
+
+    found: dict[int, list[Use]]
+
+    def note(
+        self,
+        conditions: Iterable[Expr],
+        filters: Iterable[Expr],
+        sublinks: Sequence[PlannedSubLink],
+        once: Iterable[Expr],
+    ) -> None:
+        for expr in conditions:
+            self._all(expr, "index_condition")
+        self._in_turn(tuple(filters), None)
+        for sublink in sublinks:
+            self._inside(sublink)
+        for expr in once:
+            self._all(expr, "init_plan")
+
+    def _all(self, expr: Expr, place: CallEvaluation, scan: RelationScan | None = None) -> None:
         for node in walk(expr):
-            yield Use(node, "index_condition")
-    for node, behind in _in_turn(tuple(filters)):
-        yield Use(node, "per_row", behind=behind)
-    for sublink in sublinks:
-        yield from _inside(sublink)
+            if (uses := self.found.get(id(node.raw))) is not None:
+                uses.append(Use(node, place, scan))
 
+    def _inside(self, sublink: PlannedSubLink, again: bool = False) -> None:
+        plan = sublink.plan
+        again = again or sublink.evaluation == "subplan"
+        for scan in plan.scans:
+            for expr in scan.conditions:
+                self._all(expr, "index_condition", scan)
+            self._in_turn(scan.filters, scan, again=again)
+        self._beside_scans(plan, once=sublink.evaluation != "subplan")
+        for below in plan.sublinks:
+            self._inside(below, again)
 
-def _inside(sublink: PlannedSubLink, again: bool = False) -> Iterator[Use]:
-    plan = sublink.plan
-    again = again or sublink.evaluation == "subplan"
-    for scan in plan.scans:
-        for expr in scan.conditions:
-            for node in walk(expr):
-                yield Use(node, "index_condition", scan)
-        for node, behind in _in_turn(scan.filters):
-            yield Use(node, "per_row", scan, behind, again)
-    yield from _beside_scans(plan, once=sublink.evaluation != "subplan")
-    for below in plan.sublinks:
-        yield from _inside(below, again)
+    def _in_turn(
+        self, exprs: Sequence[Expr], scan: RelationScan | None, behind: bool = False, again: bool = False
+    ) -> None:
+        """The nodes of conditions that are asked one after the other until one is not true (ExecQual), each with whether
+        one over the row is asked before it."""
+        for number, expr in enumerate(exprs, 1):
+            self._nodes(expr, scan, behind, again)
+            behind = behind or (number < len(exprs) and bool(relids(expr)))
 
+    def _nodes(self, expr: Expr, scan: RelationScan | None, behind: bool, again: bool) -> None:
+        if (uses := self.found.get(id(expr.raw))) is not None:
+            uses.append(Use(expr, "per_row", scan, behind, again))
+        if isinstance(expr, BoolExpr) and expr.op == "and":
+            self._in_turn(expr.args, scan, behind, again)
+            return
+        for child in expr.children():
+            self._nodes(child, scan, behind, again)
 
-def _in_turn(exprs: Sequence[Expr], behind: bool = False) -> Iterator[tuple[Expr, bool]]:
-    """The nodes of conditions that are asked one after the other until one is not true (ExecQual), each with whether one
-    over the row is asked before it."""
-    for number, expr in enumerate(exprs, 1):
-        yield from _nodes(expr, behind)
-        behind = behind or (number < len(exprs) and bool(relids(expr)))
-
-
-def _nodes(expr: Expr, behind: bool) -> Iterator[tuple[Expr, bool]]:
-    yield expr, behind
-    if isinstance(expr, BoolExpr) and expr.op == "and":
-        yield from _in_turn(expr.args, behind)
-        return
-    for child in expr.children():
-        yield from _nodes(child, behind)
-
-
-def _beside_scans(plan: Planned, *, once: bool) -> Iterator[Use]:
-    """What a query evaluates besides its scans' conditions, those in its FROM and the arms of a set operation included."""
-    bare = not plan.flat.rels
-    first = plan.scans[0] if plan.scans else None
-    rest = [qual.expr for qual in [*plan.flat.constant, *plan.flat.joins]]
-    rest += [qual.expr for rel in plan.flat.rels for qual in rel.late]
-    # the filter of a subquery, of a WITH query
-    rest += [qual.expr for rel in plan.flat.rels if rel.relation is None for qual in rel.quals]
-    for expr in [*plan.flat.outputs, *rest]:
-        for node in walk(expr):
-            yield Use(node, "init_plan" if once and bare else "per_row", first)
-    for rel in plan.flat.rels:
-        if rel.function is not None:
-            # called once for each scan, and a function of nothing but the session once in all
-            alone = once and not relids(rel.function) and not outer_vars(rel.function)
-            for node in walk(rel.function):
-                yield Use(node, "init_plan" if alone else "per_row")
-    for inner in plan.inside:
-        yield from _beside_scans(inner, once=once)
+    def _beside_scans(self, plan: Planned, *, once: bool) -> None:
+        """What a query evaluates besides its scans' conditions, those in its FROM and the arms of a set operation
+        included."""
+        bare = not plan.flat.rels
+        first = plan.scans[0] if plan.scans else None
+        rest = [qual.expr for qual in [*plan.flat.constant, *plan.flat.joins]]
+        rest += [qual.expr for rel in plan.flat.rels for qual in rel.late]
+        # the filter of a subquery, of a WITH query
+        rest += [qual.expr for rel in plan.flat.rels if rel.relation is None for qual in rel.quals]
+        for expr in [*plan.flat.outputs, *rest]:
+            self._all(expr, "init_plan" if once and bare else "per_row", first)
+        for rel in plan.flat.rels:
+            if rel.function is not None:
+                # called once for each scan, and a function of nothing but the session once in all
+                alone = once and not relids(rel.function) and not outer_vars(rel.function)
+                self._all(rel.function, "init_plan" if alone else "per_row")
+        for inner in plan.inside:
+            self._beside_scans(inner, once=once)
 
 
 def call_plans(
-    catalog: Catalog, simplifier: Simplifier, clause: PolicyClause, uses: dict[int, list[Use]], *, in_check: bool
+    catalog: Catalog,
+    simplifier: Simplifier,
+    clause: PolicyClause,
+    calls: Iterable[Written],
+    uses: dict[int, list[Use]],
+    *,
+    in_check: bool,
 ) -> Iterator[CallPlan]:
-    """Every call that the policy's author wrote, in order."""
-    for found in _calls(clause.expr, 0, False):
+    """What becomes of each call that stands in a policy's condition."""
+    for found in calls:
         call = found.call
         proc = catalog.procs.get(call.funcid)
         name = "?"
         if proc is not None:
             name = proc.proname if proc.pronamespace == PG_CATALOG else catalog.qualified_name(proc)
-        evaluation, use = _evaluation(catalog, call, uses)
+        evaluation, use = _evaluation(catalog, found, uses)
         yield CallPlan(
             clause=clause,
             call=call,
             function=name,
             evaluation=evaluation,
-            depends_on_row=depends_on_row(call),
+            depends_on_row=found.depends_on_row,
             volatility=clauses.func_volatile(catalog, call.funcid),
             depth=found.depth,
             not_inlined_because=simplifier.not_inlined.get(id(call.raw)),
@@ -147,9 +173,10 @@ def call_plans(
         )
 
 
-def _evaluation(catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, Use | None]:
+def _evaluation(catalog: Catalog, found: Written, uses: dict[int, list[Use]]) -> tuple[CallEvaluation, Use | None]:
     """A call without a place in the plan was folded; one whose body has taken its place was inlined: a subquery in FROM of
     a set-returning function."""
+    call = found.call
     here = uses.get(id(call.raw), []) if call.raw is not None else []
     live = [use for use in here if not isinstance(use.node, Const)]
     if not live:
@@ -160,7 +187,7 @@ def _evaluation(catalog: Catalog, call: FuncExpr, uses: dict[int, list[Use]]) ->
     place = next(places[one] for one in ("per_row", "index_condition", "init_plan") if one in places)
     if not itself and place.place == "per_row":
         return "inlined", place
-    if not itself and depends_on_row(call):
+    if not itself and found.depends_on_row:
         return "inlined", place
     return place.place, place
 
@@ -170,18 +197,18 @@ def depends_on_row(call: FuncExpr) -> bool:
     return any(isinstance(node, Var) and node.levelsup >= level for node, level in walk_deep(call))
 
 
-def _calls(expr: Expr, depth: int, wrapped: bool) -> Iterator[_Call]:
+def _calls(expr: Expr, depth: int, wrapped: bool) -> Iterator[Written]:
     for node in walk(expr):
         if isinstance(node, FuncExpr) and node.form == "call":
-            yield _Call(node, depth, wrapped)
+            yield Written(node, depth, wrapped, depends_on_row(node))
         if isinstance(node, SubLink):
             query = node.subselect
             alone = node.kind is SubLinkType.EXPR and not query.fromlist and not clauses.correlated(node)
             yield from _query_calls(node, depth + 1, alone)
 
 
-def _query_calls(sublink: SubLink, depth: int, wrapped: bool) -> Iterator[_Call]:
-    def below(query: Query, depth: int) -> Iterator[_Call]:
+def _query_calls(sublink: SubLink, depth: int, wrapped: bool) -> Iterator[Written]:
+    def below(query: Query, depth: int) -> Iterator[Written]:
         for expr in query_expressions(query):
             yield from _calls(expr, depth, wrapped)
         for nested in nested_queries(query):

@@ -14,7 +14,7 @@ from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, Unresolved
 from rlslint.plan import clauses, cost
 from rlslint.plan.alike import planned_as
 from rlslint.plan.arms import match_arms
-from rlslint.plan.calls import call_plans, uses_of
+from rlslint.plan.calls import Written, call_plans, uses_of, written_calls
 from rlslint.plan.close_costs import scan_remarks, subplan_remarks
 from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
 from rlslint.plan.equivalences import equivalences
@@ -124,6 +124,7 @@ class Predictor:
         self._checks: dict[tuple[object, ...], tuple[bool, _Work]] = {}
         """Of a role and the policies of a check: whether no row can pass, and what it is planned as. INSERT in each of its
         forms, and the checks of UPDATE and the conflicts of an upsert, ask the same."""
+        self._calls: dict[PolicyClause, tuple[Written, ...]] = {}
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
         """The plan of one statement."""
@@ -186,6 +187,7 @@ class Predictor:
         here. What both have in common is shared."""
         other = Predictor(self.catalog)
         other._simplifiers = self._simplifiers
+        other._calls = self._calls
         other._planners = {
             role: planner.beside(planner.simplifier, changed) for role, planner in self._planners.items()
         }
@@ -195,6 +197,11 @@ class Predictor:
         """Take over what one made by `beside` has worked out that holds here too."""
         for role, planner in other._planners.items():
             self.planner(role).learn(planner, changed)
+
+    def _written_calls(self, clause: PolicyClause) -> tuple[Written, ...]:
+        if clause not in self._calls:
+            self._calls[clause] = written_calls(clause)
+        return self._calls[clause]
 
     def planner(self, role: Oid) -> Planner:
         """The one for a role: it remembers subqueries that it has planned."""
@@ -277,9 +284,11 @@ class Predictor:
         owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
         self._subqueries(sublinks, owner, visited, work, in_check=False)
         self._never_run(rel, planner, owner, work)
-        uses = uses_of(scan.conditions, scan.filters, sublinks, [qual.expr for qual in rel.once])
-        for clause in owner.clauses:
-            work.calls += call_plans(catalog, simplifier, clause, uses, in_check=False)
+        calls = {clause: self._written_calls(clause) for clause in owner.clauses}
+        every = [one for each in calls.values() for one in each]
+        uses = uses_of(every, scan.conditions, scan.filters, sublinks, [qual.expr for qual in rel.once])
+        for clause, written in calls.items():
+            work.calls += call_plans(catalog, simplifier, clause, written, uses, in_check=False)
         return scan
 
     def _never_run(self, rel: Rel, planner: Planner, owner: Owners, work: _Work) -> None:
@@ -371,9 +380,10 @@ class Predictor:
                 sublinks += planned
                 never = never or self._never(part, planned)
         self._subqueries(sublinks, owner, ONE, work, in_check=True)
-        uses = uses_of((), filters, sublinks)
-        for clause in owner.clauses:
-            work.calls += call_plans(self.catalog, simplifier, clause, uses, in_check=True)
+        calls = {clause: self._written_calls(clause) for clause in owner.clauses}
+        uses = uses_of([one for each in calls.values() for one in each], (), filters, sublinks)
+        for clause, written in calls.items():
+            work.calls += call_plans(self.catalog, simplifier, clause, written, uses, in_check=True)
         return never
 
     def _never(self, part: Expr, planned: Sequence[PlannedSubLink]) -> bool:
