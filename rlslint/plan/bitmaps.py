@@ -42,9 +42,23 @@ def bitmaps(prepared: RelIndexes, quals: Sequence[Qual], rows: float, loops: flo
     ``rows`` come out of the whole relation; the scan is repeated ``loops`` times.
     """
     ors = list(_ors(prepared, quals, (), rows))
+    if not ors and not _combine(prepared, quals):
+        return []
     single = _singles(prepared, quals, (), rows, loops)
     best = _choose_and(prepared, [*single, *ors])
     return ors if best is None or len(best.indexes) < 2 or best in ors else [*ors, best]
+
+
+def _combine(prepared: RelIndexes, quals: Sequence[Qual]) -> bool:
+    """Whether two indexes may serve different conditions: of those that serve the same only one is taken."""
+    if len(prepared.infos) < 2:
+        return False
+    served = [
+        {id(match.clause) for match in prepared.matches(info, quals)}
+        for info in prepared.infos
+        if prepared.usable(info, tuple(qual.expr for qual in quals))
+    ]
+    return any(one.isdisjoint(other) for number, one in enumerate(served) for other in served[number + 1 :])
 
 
 def _ors(prepared: RelIndexes, quals: Sequence[Qual], others: Sequence[Qual], rows: float) -> Iterable[Bitmap]:
@@ -116,6 +130,8 @@ def _singles(
     prepared: RelIndexes, quals: Sequence[Qual], others: Sequence[Qual], rows: float, loops: float
 ) -> list[Bitmap]:
     """One bitmap for each index that serves ``quals``, with what it serves of ``others`` (build_paths_for_OR)."""
+    if not prepared.infos:
+        return []
     found: list[Bitmap] = []
     given = tuple(qual.expr for qual in (*quals, *others))
     for info in prepared.infos:
@@ -125,7 +141,11 @@ def _singles(
         helped = bool(info.predicate) and not prepared.usable(info, tuple(qual.expr for qual in others))
         if not own and not helped:
             continue
-        matches = tuple(sorted([*own, *prepared.matches(info, others)], key=lambda match: match.column))
+        matches = own
+        if others:
+            matches = (*own, *prepared.matches(info, others))
+        if len(matches) > 1:
+            matches = tuple(sorted(matches, key=lambda match: match.column))
         index, leading = prepared.index_cost(info, matches, loops)
         conditions = tuple(match.clause for match in matches)
         found.append(
@@ -173,6 +193,8 @@ def _all(parts: Sequence[Bitmap], selectivity: float) -> Bitmap:
 
 def _choose_and(prepared: RelIndexes, found: Sequence[Bitmap]) -> Bitmap | None:
     """One bitmap or several whose rows have to be in all of them (choose_bitmap_and)."""
+    if len(found) < 2:
+        return found[0] if found else None
     distinct: dict[frozenset[Expr], Bitmap] = {}
     for one in found:
         known = distinct.get(one.quals)

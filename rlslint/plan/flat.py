@@ -67,7 +67,7 @@ class Rel:
 
     def promotable(self, qual: Qual) -> bool:
         """Whether the condition may run before others (restriction_is_securely_promotable)."""
-        return qual.level <= self.min_level or not qual.leaky
+        return not qual.leaky or qual.level <= self.min_level
 
 
 @dataclass(slots=True)

@@ -99,6 +99,8 @@ class RelPaths(RelIndexes):
     of_subquery: Cost | None = None
     """What the subquery that it stands for costs."""
     _found: dict[tuple[object, ...], list[Path]] = field(default_factory=dict)
+    _over: dict[tuple[object, ...], RelPaths | None] = field(default_factory=dict)
+    """The same over other data."""
 
     @property
     def rows(self) -> float:
@@ -134,10 +136,17 @@ class RelPaths(RelIndexes):
         """The same over other data; None where that is no matter or no index loses by it."""
         if not self.infos or self.rel.relation is None:
             return None
-        other = RelPaths(self.catalog, self.rel, self.size, self.used, self.infos)
-        other.selectivity.range, other.selectivity.literal = data.range, data.literal
-        exprs = [qual.expr for qual in self.rel.quals]
-        return None if other.selectivity.of_all(exprs) == self.selectivity.of_all(exprs) else other
+        share = self.selectivity.of_all([qual.expr for qual in self.rel.quals])
+        own = self.selectivity
+        if not any(getattr(own, name) != getattr(data, name) for name in own.asked):
+            return None
+        key = (data, *map(id, self.rel.quals))
+        if key not in self._over:
+            other = RelPaths(self.catalog, self.rel, self.size, self.used, self.infos)
+            other.selectivity.range, other.selectivity.literal = data.range, data.literal
+            exprs = [qual.expr for qual in self.rel.quals]
+            self._over[key] = None if other.selectivity.of_all(exprs) == share else other
+        return self._over[key]
 
     def with_fewer_rows(self) -> RelPaths | None:
         """The same of a much smaller table; None where it is none."""

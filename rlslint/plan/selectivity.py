@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.parsenodes import walk_deep
@@ -71,12 +71,17 @@ class Selectivity:
     """Share of a range whose end is known when planning."""
     literal: float = LITERAL
     """Share of the rows that hold one literal value."""
+    asked: set[Literal["range", "literal"]] = field(default_factory=set)
+    """Which of the two some estimate hangs on."""
     _known: dict[int, tuple[Expr, float]] = field(default_factory=dict)
 
     def of_all(self, exprs: Iterable[Expr]) -> float:
         """Share that passes all of them, taken as independent."""
+        given = tuple(exprs)
+        if len(given) == 1:
+            return self.of(given[0])
         share = 1.0
-        for expr in dict.fromkeys(exprs):
+        for expr in dict.fromkeys(given):
             share *= self.of(expr)
         return share
 
@@ -119,7 +124,7 @@ class Selectivity:
             case RowCompareExpr():
                 # by the first pair of columns (rowcomparesel)
                 known = not any(map(_unknown, (expr.largs[0], expr.rargs[0])))
-                return self.range if known else UNKNOWN_RANGE
+                return self._range() if known else UNKNOWN_RANGE
             case FuncExpr(funcid=patterns.STARTS_WITH, args=(text, pattern)):
                 return self._pattern(text, pattern, "prefix")
             case FuncExpr():
@@ -150,7 +155,7 @@ class Selectivity:
         if name == "<>":
             return 1.0 - PER_VALUE
         if name in _RANGES:
-            return UNKNOWN_RANGE if any(map(_unknown, expr.args)) else self.range
+            return UNKNOWN_RANGE if any(map(_unknown, expr.args)) else self._range()
         kind = patterns.KINDS.get(expr.opno)
         if kind is not None:
             return self._pattern(left, right, kind)
@@ -166,11 +171,15 @@ class Selectivity:
         prefix, exact = patterns.fixed_prefix(pattern.value, kind)
         if exact:
             return self._equality(text, pattern)
-        return self.range if prefix else CONTAINED
+        return self._range() if prefix else CONTAINED
+
+    def _range(self) -> float:
+        self.asked.add("range")
+        return self.range
 
     def _equality(self, left: Expr, right: Expr) -> float:
         sides = [clauses.strip_collate(side) for side in (left, right)]
-        if not any(isinstance(side, Var) or side in self.expressions for side in sides):
+        if not any(isinstance(side, Var) or (self.expressions and side in self.expressions) for side in sides):
             return NO_STATISTICS
         if all(self.rel.rtindex in relids(side) for side in (left, right)):
             # a row compared with itself (get_restriction_variable)
@@ -181,6 +190,7 @@ class Selectivity:
                 if self.unique(column.attnum):
                     return 1.0 / self.rows
                 if isinstance(other, Const) and not other_is_key(other):
+                    self.asked.add("literal")
                     return self.literal
                 if column.type == clauses.BOOL and not isinstance(other, Const):
                     # one of two values, whichever (var_eq_non_const)
