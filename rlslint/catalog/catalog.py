@@ -53,9 +53,11 @@ class Catalog:
 
     def __init__(self, pg_version: int = 17) -> None:
         self.pg_version = pg_version
-        self._journal: Journal = []
+        self._journal = Journal()
         self._next_oid = FIRST_NORMAL_OID
         self._remembered: dict[str, dict[tuple[int, ...], dict[Any, Any]]] = {}
+        self._latest: dict[str, tuple[int, dict[Any, Any]]] = {}
+        """What `remembered` gave last, with the changes that there had been by then."""
         journal = self._journal
         self.namespaces: Store[Namespace] = Store(
             journal, lambda r: r.oid, {"name": lambda r: r.nspname}, builtin.namespaces()
@@ -147,10 +149,13 @@ class Catalog:
     def remembered(self, name: str, *stores: Store[Any]) -> dict[Any, Any]:
         """A place for answers that hang on nothing but the rows of these stores. It is another one after a change, and
         the same again when that is rolled back soon."""
-        kept = self._remembered.setdefault(name, {})
         if stores[0].reads is not None:
             for store in stores:
                 store.read_all()
+        latest = self._latest.get(name)
+        if latest is not None and latest[0] == self._journal.changes:
+            return latest[1]
+        kept = self._remembered.setdefault(name, {})
         version = tuple(store.version for store in stores)
         answers = kept.get(version)
         if answers is None:
@@ -160,6 +165,7 @@ class Catalog:
         elif next(reversed(kept)) != version:
             # the one that was asked for longest ago goes first
             kept[version] = kept.pop(version)
+        self._latest[name] = self._journal.changes, answers
         return answers
 
     # Transactions -----------------------------------------------------------------------------------------------

@@ -14,8 +14,13 @@ _VERSIONS = count()
 EVERYTHING = "*"
 Read = tuple[int, Hashable]
 """A store's number, and an OID, an index with its key, or EVERYTHING."""
-Journal = list[Callable[[], None]]
-"""Undo steps of the open transaction, newest last."""
+
+
+class Journal(list[Callable[[], None]]):
+    """Undo steps of the open transaction, newest last."""
+
+    changes: int = 0
+    """How often any of the stores changed, what was undone included: while it stays, nothing is other than it was."""
 
 
 class Base(Protocol[Row_co]):
@@ -153,6 +158,7 @@ class Store(Generic[Row]):
 
     def _change(self) -> int:
         before, self.version = self.version, next(_VERSIONS)
+        self._journal.changes += 1
         return before
 
     def _undo(self, oid: Oid, old: Row | None, version: int) -> None:
@@ -161,6 +167,7 @@ class Store(Generic[Row]):
         else:
             self._set(old)
         self.version = version
+        self._journal.changes += 1
 
     def _set(self, row: Row) -> None:
         self._answers.clear()
