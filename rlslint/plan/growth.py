@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from rlslint.plan.model import RelationScan
@@ -18,7 +19,12 @@ _FACTOR: Final = {0.0: "", LOG: "log {}", 1.0: "{}", 2.0: "{}^2"}
 
 def growth(terms: Iterable[Term]) -> str:
     """The dominating terms, as docs/contract.md writes them: ``O(1)``, ``O(log n)``, ``O(n log m)``, ``O(n*m)``, ``O(n + m)``."""
-    every = sorted(set(terms), reverse=True)
+    return _dominating(frozenset(terms))
+
+
+@lru_cache
+def _dominating(terms: frozenset[Term]) -> str:
+    every = sorted(terms, reverse=True)
     kept = [
         one for one in every if not any(other != one and other[0] >= one[0] and other[1] >= one[1] for other in every)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import is_
 from typing import Any, Final, TypeVar
 
 from rlslint.frozen import replace
@@ -103,8 +104,8 @@ def mutate_children(expr: Expr, visit: Callable[[Expr], Expr], change: Mutator |
 
 
 def _same(old: Iterable[object], new: Iterable[object]) -> bool:
-    """Whether the elements are identical ones."""
-    return all(a is b for a, b in zip(old, new, strict=True))
+    """Whether the elements are identical ones, of as many."""
+    return all(map(is_, old, new))
 
 
 def _with_list(expr: _E, attribute: str, visit: Callable[[Expr], Expr]) -> _E:
@@ -273,6 +274,8 @@ def outer_vars(expr: Expr) -> bool:
 
 def relids(expr: Expr) -> frozenset[int]:
     """Range-table indexes of its own query level that it refers to (pull_varnos)."""
+    if isinstance(expr, Var):
+        return frozenset() if expr.levelsup else frozenset((expr.varno,))
     return frozenset(node.varno for node, level in walk_deep(expr) if isinstance(node, Var) and node.levelsup == level)
 
 
