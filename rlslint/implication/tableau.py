@@ -35,7 +35,7 @@ from rlslint.implication.formula import (
     replaced,
 )
 from rlslint.implication.scope import fresh_row
-from rlslint.implication.theory import Theory
+from rlslint.implication.theory import Terms, Theory
 from rlslint.nodes.primnodes import Expr, Oid, Var
 from rlslint.plan.mutate import renumber
 
@@ -88,6 +88,7 @@ class Tableau:
         self._relations = dict(relations)
         self._stored = stored
         self._steps = 0
+        self._terms = Terms(catalog)
 
     def cases(self, formulas: list[tuple[Formula, Side]]) -> list[Case]:
         """Cases in which all the formulas hold, some dozens at most; none means that there is none.
@@ -106,7 +107,7 @@ class Tableau:
                 raise TooLarge
             if not self._expand(branch):
                 continue
-            theory = Theory(self.catalog, branch.relations)
+            theory = Theory(self.catalog, branch.relations, self._terms)
             if theory.conflict(branch.facts):
                 continue
             choice = self._choice(branch)

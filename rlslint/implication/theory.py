@@ -42,6 +42,46 @@ _CONTRADICTS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+class Terms:
+    """Numbers for terms, the same for equal ones: the cases of one tableau ask of the same terms over and over."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._numbers: dict[Expr, int] = {}
+        # by identity of what was asked for, which is kept so that the identity stays its own
+        self._known: dict[int, tuple[Expr, int]] = {}
+        self._terms: list[Expr] = []
+        self._children: list[tuple[int, ...]] = []
+        self._strict: dict[int, tuple[int, ...]] = {}
+
+    def __getitem__(self, number: int) -> Expr:
+        return self._terms[number]
+
+    def number(self, term: Expr) -> int:
+        """The term's number."""
+        known = self._known.get(id(term))
+        if known is not None:
+            return known[1]
+        number = self._numbers.get(term)
+        if number is None:
+            children = tuple(map(self.number, term.children()))
+            number = self._numbers[term] = len(self._terms)
+            self._terms.append(term)
+            self._children.append(children)
+        self._known[id(term)] = term, number
+        return number
+
+    def children(self, number: int) -> tuple[int, ...]:
+        """Numbers of its direct parts."""
+        return self._children[number]
+
+    def strict_arguments(self, number: int) -> tuple[int, ...]:
+        """Arguments that cannot be NULL where the term is not."""
+        if number not in self._strict:
+            self._strict[number] = tuple(map(self.number, _strict_arguments(self._catalog, self._terms[number])))
+        return self._strict[number]
+
+
 @dataclass
 class Theory:
     """The facts about terms in one case. `conflict` says whether they exclude each other."""
@@ -49,10 +89,11 @@ class Theory:
     catalog: Catalog
     relations: Mapping[int, Oid]
     """Row number to relation, for NOT NULL columns."""
+    terms: Terms
     uncertain: bool = False
     """Constants are compared of which it cannot be told how they compare."""
-    _parent: dict[Expr, Expr] = field(default_factory=dict)
-    _constraints: dict[Expr, list[tuple[Operator, Const]]] = field(default_factory=dict)
+    _parent: dict[int, int] = field(default_factory=dict)
+    _constraints: dict[int, list[tuple[Operator, Const]]] = field(default_factory=dict)
 
     def conflict(self, facts: Iterable[Fact]) -> bool:
         """Whether the facts cannot hold together."""
@@ -60,16 +101,17 @@ class Theory:
         compares = [fact for fact in kept if isinstance(fact, Compare)]
         nulls = [fact for fact in kept if isinstance(fact, Null)]
         opaque = [fact for fact in kept if isinstance(fact, Opaque)]
+        number = self.terms.number
         for compare in compares:
-            self._add(compare.left)
-            self._add(compare.right)
+            self._add(number(compare.left))
+            self._add(number(compare.right))
         for null in nulls:
-            self._add(null.term)
+            self._add(number(null.term))
         for one in opaque:
-            self._add(one.expr)
+            self._add(number(one.expr))
         for compare in compares:
             if compare.op == "=":
-                self._union(compare.left, compare.right)
+                self._union(number(compare.left), number(compare.right))
         self._identify(self._there(compares, nulls, opaque))
         self._close()
         return (
@@ -78,28 +120,27 @@ class Theory:
             or self._order_conflict(compares)
         )
 
-    def same(self, one: Expr, other: Expr) -> bool:
-        """Whether the facts make the two equal."""
-        return self._find(one) == self._find(other)
-
     # Equality ---------------------------------------------------------------------------------------------------
 
-    def _add(self, term: Expr) -> None:
+    def _add(self, term: int) -> None:
         if term not in self._parent:
             self._parent[term] = term
-            for child in term.children():
+            for child in self.terms.children(term):
                 self._add(child)
 
-    def _find(self, term: Expr) -> Expr:
+    def _find(self, term: int) -> int:
         while (parent := self._parent.get(term, term)) != term:
             term = parent
         return term
 
-    def _union(self, one: Expr, other: Expr) -> None:
+    def _class_of(self, term: Expr) -> int:
+        return self._find(self.terms.number(term))
+
+    def _union(self, one: int, other: int) -> None:
         one, other = self._find(one), self._find(other)
         if one != other:
             # a constant stands for its class, so that congruent terms meet
-            if isinstance(one, Const):
+            if isinstance(self.terms[one], Const):
                 one, other = other, one
             self._parent[one] = other
 
@@ -108,63 +149,73 @@ class Theory:
         changed = True
         while changed:
             changed = False
-            seen: dict[Expr, Expr] = {}
+            seen: dict[int, int] = {}
             for term in list(self._parent):
-                if not term.children():
+                if not self.terms.children(term):
                     continue
-                key = mutate_children(term, self._representative)
+                key = self.terms.number(mutate_children(self.terms[term], self._representative))
                 other = seen.setdefault(key, term)
                 if self._find(other) != self._find(term):
                     self._union(other, term)
                     changed = True
 
     def _representative(self, child: Expr) -> Expr:
-        return self._find(child) if is_identity(self.catalog, child.type) else child
+        number = self.terms.number(child)
+        found = self._find(number)
+        return self.terms[found] if found != number and is_identity(self.catalog, child.type) else child
 
     # NULL -------------------------------------------------------------------------------------------------------
 
     def _null_conflict(self, compares: list[Compare], nulls: list[Null], opaque: list[Opaque]) -> bool:
         there = self._there(compares, nulls, opaque)
-        gone = {self._find(fact.term) for fact in nulls if fact.is_null}
-        gone.update(self._find(term) for term in self._parent if isinstance(term, Const) and term.value is None)
+        gone = {self._class_of(fact.term) for fact in nulls if fact.is_null}
+        for number in self._parent:
+            term = self.terms[number]
+            if isinstance(term, Const) and term.value is None:
+                gone.add(self._find(number))
         return not there.isdisjoint(gone) or any(
-            isinstance(term, OpExpr) and term.kind == "nullif" and self.same(*term.args)
-            for term in self._parent
-            if self._find(term) in there
+            isinstance(term := self.terms[number], OpExpr)
+            and term.kind == "nullif"
+            and self._class_of(term.args[0]) == self._class_of(term.args[1])
+            for number in self._parent
+            if self._find(number) in there
         )
 
-    def _there(self, compares: list[Compare], nulls: list[Null], opaque: list[Opaque]) -> set[Expr]:
+    def _there(self, compares: list[Compare], nulls: list[Null], opaque: list[Opaque]) -> set[int]:
         """Classes of terms that are not NULL."""
-        there = {self._find(term) for compare in compares for term in (compare.left, compare.right)}
-        for term in self._parent:
+        there = {self._class_of(term) for compare in compares for term in (compare.left, compare.right)}
+        for number in self._parent:
+            term = self.terms[number]
             if isinstance(term, Const) and term.value is not None:
-                there.add(self._find(term))
+                there.add(self._find(number))
             if isinstance(term, Var) and self._not_null(term):
-                there.add(self._find(term))
-        there.update(self._find(fact.term) for fact in nulls if not fact.is_null)
-        todo = [term for term in self._parent if self._find(term) in there]
-        todo += [fact.expr for fact in opaque if fact.state in ("true", "false")]
+                there.add(self._find(number))
+        there.update(self._class_of(fact.term) for fact in nulls if not fact.is_null)
+        todo = [number for number in self._parent if self._find(number) in there]
+        todo += [self.terms.number(fact.expr) for fact in opaque if fact.state in ("true", "false")]
         while todo:
-            for arg in self._strict_arguments(todo.pop()):
-                if self._find(arg) not in there:
-                    there.add(self._find(arg))
-                    todo += [term for term in self._parent if self._find(term) == self._find(arg)]
+            for arg in self.terms.strict_arguments(todo.pop()):
+                found = self._find(arg)
+                if found not in there:
+                    there.add(found)
+                    todo += [number for number in self._parent if self._find(number) == found]
         return there
 
-    def _identify(self, there: set[Expr]) -> None:
+    def _identify(self, there: set[int]) -> None:
         """Of what is not NULL: NULLIF is its first argument, and a setting is the same whether or not an error is raised
         where it is missing."""
-        settings: dict[Expr, Expr] = {}
-        for term in [term for term in self._parent if self._find(term) in there]:
-            match term:
+        settings: dict[int, int] = {}
+        for number in [number for number in self._parent if self._find(number) in there]:
+            match self.terms[number]:
                 case OpExpr(kind="nullif", args=(left, _)):
-                    self._union(term, left)
-                case FuncExpr(args=(name, *_)) if is_current_setting(self.catalog.procs.get(term.funcid)):
-                    settings[name] = term
-        for term in list(self._parent) if settings else ():
-            if isinstance(term, FuncExpr) and term.args and term.args[0] in settings:
+                    self._union(number, self.terms.number(left))
+                case FuncExpr(args=(name, *_)) as call if is_current_setting(self.catalog.procs.get(call.funcid)):
+                    settings[self.terms.number(name)] = number
+        for number in list(self._parent) if settings else ():
+            term = self.terms[number]
+            if isinstance(term, FuncExpr) and term.args and (first := self.terms.number(term.args[0])) in settings:
                 if is_current_setting(self.catalog.procs.get(term.funcid)):
-                    self._union(term, settings[term.args[0]])
+                    self._union(number, settings[first])
 
     def _not_null(self, var: Var) -> bool:
         relation = self.catalog.relations.get(self.relations.get(var.varno, 0))
@@ -172,36 +223,20 @@ class Theory:
             return var.attnum == 0
         return relation.column(var.attnum).attnotnull
 
-    def _strict_arguments(self, term: Expr) -> tuple[Expr, ...]:
-        """Arguments that cannot be NULL where the term is not."""
-        match term:
-            case FuncExpr(args=args):
-                proc = self.catalog.procs.get(term.funcid)
-                return args if proc is not None and proc.proisstrict and not proc.proretset else ()
-            case OpExpr(kind="op", args=args):
-                return args if clauses.is_strict_op(self.catalog, term.opno) else ()
-            case OpExpr(kind="nullif", args=(left, _)):
-                return (left,)
-            case ScalarArrayOpExpr(args=(left, right), use_or=True):
-                return (left, right) if clauses.is_strict_op(self.catalog, term.opno) else ()
-            case CoerceViaIO(arg=arg) | RelabelType(arg=arg):
-                return (arg,)
-        return ()
-
     # Conditions that are not seen into --------------------------------------------------------------------------
 
     def _opaque_conflict(self, opaque: list[Opaque]) -> bool:
-        states: dict[Expr, set[str]] = {}
+        states: dict[int, set[str]] = {}
         for fact in opaque:
-            states.setdefault(self._find(fact.expr), set()).add(fact.state)
+            states.setdefault(self._class_of(fact.expr), set()).add(fact.state)
         return any(not _CONTRADICTS[state].isdisjoint(found) for found in states.values() for state in found)
 
     # Order ------------------------------------------------------------------------------------------------------
 
     def _order_conflict(self, compares: list[Compare]) -> bool:
-        relations: dict[tuple[Expr, Expr], set[str]] = {}
+        relations: dict[tuple[int, int], set[str]] = {}
         for compare in compares:
-            left, right = self._find(compare.left), self._find(compare.right)
+            left, right = self._class_of(compare.left), self._class_of(compare.right)
             self._constrain(compare.op, compare.left, compare.right)
             if left == right:
                 if compare.op in ("<", ">", "<>"):
@@ -211,22 +246,22 @@ class Theory:
             relations.setdefault((right, left), set()).update(_outcomes(TURNED[compare.op], negated=True))
         if any(excluded >= {"<", "=", ">"} for excluded in relations.values()):
             return True
-        members: dict[Expr, list[Expr]] = {}
+        members: dict[int, list[Expr]] = {}
         for term in self._parent:
-            members.setdefault(self._find(term), []).append(term)
-        return any(self._impossible(term, members[term]) for term in members)
+            members.setdefault(self._find(term), []).append(self.terms[term])
+        return any(self._impossible(number, each) for number, each in members.items())
 
     def _constrain(self, op: Operator, left: Expr, right: Expr) -> None:
         for one, other, operator in ((left, right, op), (right, left, TURNED[op])):
             value = other if isinstance(other, Const) else self._constant(other)
             if value is not None:
-                self._constraints.setdefault(self._find(one), []).append((operator, value))
+                self._constraints.setdefault(self._class_of(one), []).append((operator, value))
 
     def _constant(self, term: Expr) -> Const | None:
-        found = self._find(term)
+        found = self.terms[self._class_of(term)]
         return found if isinstance(found, Const) else None
 
-    def _impossible(self, term: Expr, members: list[Expr]) -> bool:
+    def _impossible(self, term: int, members: list[Expr]) -> bool:
         """Whether no value meets everything that is said of the term's class."""
         limits = list(dict.fromkeys(self._constraints.get(term, [])))
         limits += [("=", one) for one in members if isinstance(one, Const) and one.value is not None]
@@ -299,3 +334,20 @@ def _outcomes(op: Operator, *, negated: bool = False) -> frozenset[str]:
         ">=": {">", "="},
     }[op]
     return frozenset({"<", "=", ">"} - allowed if negated else allowed)
+
+
+def _strict_arguments(catalog: Catalog, term: Expr) -> tuple[Expr, ...]:
+    """Arguments that cannot be NULL where the term is not."""
+    match term:
+        case FuncExpr(args=args):
+            proc = catalog.procs.get(term.funcid)
+            return args if proc is not None and proc.proisstrict and not proc.proretset else ()
+        case OpExpr(kind="op", args=args):
+            return args if clauses.is_strict_op(catalog, term.opno) else ()
+        case OpExpr(kind="nullif", args=(left, _)):
+            return (left,)
+        case ScalarArrayOpExpr(args=(left, right), use_or=True):
+            return (left, right) if clauses.is_strict_op(catalog, term.opno) else ()
+        case CoerceViaIO(arg=arg) | RelabelType(arg=arg):
+            return (arg,)
+    return ()
