@@ -121,21 +121,47 @@ def settle(findings: Sequence[Finding]) -> list[Finding]:
     nothing.
     """
     order = by_precedence({finding.rule.code: finding.rule for finding in findings})
-    standing: dict[str, list[Finding]] = {}
+    standing = {code: _Standing() for code in order}
+    for finding in findings:
+        standing[finding.rule.code].found.append(finding)
     for code in order:
-        kept = standing.setdefault(code, [])
-        for finding in (one for one in findings if one.rule.code == code):
+        for finding in standing[code].found:
             winner = _winner(finding, standing)
             if winner is None:
-                kept.append(finding)
+                standing[code].keep(finding)
                 continue
-            rivals = standing[winner.rule.code]
-            rivals[rivals.index(winner)] = replace(
-                winner,
-                needs=tuple(dict.fromkeys((*winner.needs, *finding.needs))),
-                includes=tuple(dict.fromkeys((*winner.includes, code, *finding.includes))),
+            rivals, place = winner
+            rivals.kept[place] = replace(
+                rivals.kept[place],
+                needs=tuple(dict.fromkeys((*rivals.kept[place].needs, *finding.needs))),
+                includes=tuple(dict.fromkeys((*rivals.kept[place].includes, code, *finding.includes))),
             )
-    return [finding for kept in standing.values() for finding in kept]
+    return [finding for each in standing.values() for finding in each.kept]
+
+
+@dataclass(slots=True)
+class _Standing:
+    """The findings of one rule: all, and those that have given way to none so far."""
+
+    found: list[Finding] = field(default_factory=list)
+    kept: list[Finding] = field(default_factory=list)
+    _by_table: dict[Oid, list[int]] = field(default_factory=dict)
+    _by_policy: dict[Oid, list[int]] = field(default_factory=dict)
+
+    def keep(self, finding: Finding) -> None:
+        self._by_table.setdefault(finding.relid, []).append(len(self.kept))
+        self._by_policy.setdefault(finding.policy_oid, []).append(len(self.kept))
+        self.kept.append(finding)
+
+    def rivals(self, scope: Scope, finding: Finding) -> Sequence[int]:
+        """Places in ``kept`` of those that may have in common with the finding what the scope names."""
+        match scope:
+            case "cure":
+                return range(len(self.kept)) if finding.cure else ()
+            case "policy":
+                return self._by_policy.get(finding.policy_oid, ())
+            case _:
+                return self._by_table.get(finding.relid, ())
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:
@@ -200,12 +226,13 @@ def costed(findings: Iterable[Finding], facts: Facts) -> list[Finding]:
     return result
 
 
-def _winner(finding: Finding, standing: Mapping[str, Sequence[Finding]]) -> Finding | None:
+def _winner(finding: Finding, standing: Mapping[str, _Standing]) -> tuple[_Standing, int] | None:
     for scope, codes in finding.rule.yields_to.items():
         for code in codes:
-            for rival in standing.get(code, ()):
-                if _share(scope, finding, rival):
-                    return rival
+            rivals = standing.get(code)
+            for place in () if rivals is None else rivals.rivals(scope, finding):
+                if rivals is not None and _share(scope, finding, rivals.kept[place]):
+                    return rivals, place
     return None
 
 
@@ -219,7 +246,7 @@ def _share(scope: Scope, one: Finding, other: Finding) -> bool:
                 _within(a, b) or _within(b, a) for a in one.spans for b in other.spans
             )
         case "cure":
-            return bool(set(one.cure) & set(other.cure))
+            return bool(one.cure and other.cure) and not set(one.cure).isdisjoint(other.cure)
         case "policy":
             return one.policy_oid == other.policy_oid != 0 and "relation" not in other.facts
         case "table":

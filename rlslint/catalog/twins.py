@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from rlslint.catalog.catalog import PUBLIC, Catalog
+from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Role
 from rlslint.nodes.primnodes import Oid
 
@@ -74,23 +74,17 @@ def _remembered(catalog: Catalog, name: str) -> dict[Any, Any]:
 
 
 def _twins(catalog: Catalog) -> Twins:
-    marks: dict[Oid, list[object]] = {role.oid: [] for role in catalog.roles if _may_have_twin(role)}
-    for member in catalog.roles:
-        for role, _ in member.memberof:
-            marks.pop(role, None)
-    owners, others = _beside_policies(catalog)
-    for owner in owners:
-        marks.pop(owner, None)
-    named = ((role, policy.oid) for policy in catalog.policies for role in policy.polroles)
-    for role, mark in (*named, *others):
-        if role in marks:
-            marks[role].append(mark)
+    alike = _alike_beside_policies(catalog)
+    named: dict[Oid, set[Oid]] = {oid: set() for group in alike for oid in group}
+    for policy in catalog.policies if named else ():
+        for role in policy.polroles:
+            if role in named:
+                named[role].add(policy.oid)
     groups: dict[tuple[object, ...], list[Oid]] = {}
-    for oid, mentions in sorted(marks.items()):
-        row = catalog.roles[oid]
-        rights = (row.rolsuper, row.rolinherit, row.rolbypassrls, row.rolcanlogin, frozenset(row.memberof))
-        groups.setdefault((rights, frozenset(mentions)), []).append(oid)
-    return {group[0]: tuple(group) for group in groups.values() if len(group) > 1}
+    for number, group in enumerate(alike):
+        for oid in group:
+            groups.setdefault((number, frozenset(named[oid])), []).append(oid)
+    return {group[0]: tuple(group) for group in sorted(groups.values()) if len(group) > 1}
 
 
 def _may_have_twin(role: Role) -> bool:
@@ -105,15 +99,33 @@ def _owners(catalog: Catalog) -> Iterator[Oid]:
     yield from (row.defaclrole for row in catalog.default_acls)
 
 
-def _beside_policies(catalog: Catalog) -> tuple[frozenset[Oid], tuple[tuple[Oid, object], ...]]:
-    """Owners, and `_mentions`, while nothing changes but policies."""
+def _alike_beside_policies(catalog: Catalog) -> tuple[tuple[Oid, ...], ...]:
+    """Roles that nothing tells apart, unless policies do; only groups of several."""
     known = catalog.remembered(
         "twins beside policies", catalog.roles, catalog.procs, catalog.relations, catalog.namespaces, catalog.types
     )
     if not known:
-        known["owners"] = frozenset(_owners(catalog))
-        known["mentions"] = tuple(pair for pair in _mentions(catalog) if pair[0] != PUBLIC)
-    return known["owners"], known["mentions"]
+        known["alike"] = tuple(map(tuple, _groups_beside_policies(catalog)))
+    found: tuple[tuple[Oid, ...], ...] = known["alike"]
+    return found
+
+
+def _groups_beside_policies(catalog: Catalog) -> list[list[Oid]]:
+    marks: dict[Oid, list[object]] = {role.oid: [] for role in catalog.roles if _may_have_twin(role)}
+    for member in catalog.roles:
+        for role, _ in member.memberof:
+            marks.pop(role, None)
+    for owner in _owners(catalog):
+        marks.pop(owner, None)
+    for role, mark in _mentions(catalog):
+        if role in marks:
+            marks[role].append(mark)
+    groups: dict[tuple[object, ...], list[Oid]] = {}
+    for oid, mentions in sorted(marks.items()):
+        row = catalog.roles[oid]
+        rights = (row.rolsuper, row.rolinherit, row.rolbypassrls, row.rolcanlogin, frozenset(row.memberof))
+        groups.setdefault((rights, frozenset(mentions)), []).append(oid)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _mentions(catalog: Catalog) -> Iterator[tuple[Oid, object]]:

@@ -263,8 +263,11 @@ class Facts:
 
     def one_of_each(self) -> Facts:
         """The same with one role of those that only their names tell apart: what is found of it is found of all."""
+        every = twins(self.catalog)
+        if not every:
+            return self
         changed = {id(one): one for change in self.policy_changes for one in (*change.before, *change.after)}
-        found = told_apart(twins(self.catalog), changed.values(), self.told_apart)
+        found = told_apart(every, changed.values(), self.told_apart)
         if not found:
             return self
         others = others_of(found)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
+from rlslint.catalog.store import Store
 from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads, reads_inside
@@ -78,6 +79,8 @@ def applied(catalog: Catalog, statements: Sequence[str]) -> Iterator[Change]:
 def run(session: Session, statements: Sequence[str]) -> Change:
     """Run the statements for good and say what they changed."""
     catalog = session.catalog
+    stores: tuple[Store[Any], ...] = (catalog.indexes, catalog.policies, catalog.procs, catalog.relations)
+    versions = [store.version for store in stores]
     indexes, policies, procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
     relations = catalog.relations.rows()
     for sql in statements:
@@ -93,17 +96,23 @@ def run(session: Session, statements: Sequence[str]) -> Change:
                 return Change(rejected=error.message, culprit=sql)
             except NotFollowed as reason:
                 return Change(rejected=str(reason), culprit=sql)
-    made_indexes, made_policies, made_procs = catalog.indexes.rows(), catalog.policies.rows(), catalog.procs.rows()
+    # most change one of the stores: the others' rows are not looked at again
+    same = [store.version == version for store, version in zip(stores, versions, strict=True)]
+    made_indexes = indexes if same[0] else catalog.indexes.rows()
+    made_policies = policies if same[1] else catalog.policies.rows()
+    made_procs = procs if same[2] else catalog.procs.rows()
+    made_relations = relations if same[3] else catalog.relations.rows()
     indexed = {row.indrelid for row in _changed(indexes, made_indexes)}
     altered = [row for row in _changed(policies, made_policies) if row.oid in policies and row.oid in made_policies]
     added = {
         row.polrelid
-        for oid, row in {**policies, **made_policies}.items()
+        for oid, row in ({} if same[1] else {**policies, **made_policies}).items()
         if (oid in policies) != (oid in made_policies)
     }
     retargeted = {row.polrelid for row in altered if policies[row.oid].polroles != made_policies[row.oid].polroles}
-    functions = frozenset(oid for oid, row in made_procs.items() if oid in procs and _differs(procs[oid], row))
-    views = {row.oid for row in _changed(relations, catalog.relations.rows()) if row.relkind in ("v", "m")}
+    defined = [] if same[2] else [row for oid, row in made_procs.items() if procs.get(oid) is not row]
+    functions = frozenset(row.oid for row in defined if row.oid in procs and _differs(procs[row.oid], row))
+    views = {row.oid for row in _changed(relations, made_relations) if row.relkind in ("v", "m")}
     touched = Touched(tables=set(views), functions=set(functions))
     called = Dependents(catalog).affected(touched) - views if views or functions else frozenset()
     tables = indexed | added | called | {row.polrelid for row in altered}
@@ -114,7 +123,7 @@ def run(session: Session, statements: Sequence[str]) -> Change:
         made=frozenset(made_policies.keys() - policies.keys()),
         dropped=frozenset(policies.keys() - made_policies.keys()),
         functions=functions,
-        defined=frozenset(row.proname for oid, row in made_procs.items() if procs.get(oid) is not row),
+        defined=frozenset(row.proname for row in defined),
         called=called,
         views=frozenset(views),
         tables=frozenset(tables),
@@ -122,6 +131,8 @@ def run(session: Session, statements: Sequence[str]) -> Change:
 
 
 def _changed(before: Mapping[Oid, object], after: Mapping[Oid, object]) -> list:  # type: ignore[type-arg]
+    if before is after:
+        return []
     gone = [row for oid, row in before.items() if oid not in after]
     return gone + [row for oid, row in after.items() if before.get(oid) is not row]
 
