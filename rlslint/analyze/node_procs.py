@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.nodes.primnodes import Aggref, Expr, FuncExpr, Oid, OpExpr, RowCompareExpr, ScalarArrayOpExpr, SubLink
@@ -15,16 +13,12 @@ def op_proc(catalog: Catalog, opno: Oid) -> Proc | None:
     return None if operator is None else catalog.procs.get(operator.oprcode)
 
 
-def node_procs(catalog: Catalog, node: Expr) -> Iterator[Proc | None]:
+def node_procs(catalog: Catalog, node: Expr) -> tuple[Proc | None, ...]:
     """Functions that the node itself calls (check_functions_in_node); None for one that is not known."""
-    match node:
-        case FuncExpr(funcid=funcid) | Aggref(funcid=funcid):
-            yield catalog.procs.get(funcid)
-        case OpExpr(opno=opno) | ScalarArrayOpExpr(opno=opno):
-            yield op_proc(catalog, opno)
-        case RowCompareExpr(opnos=opnos):
-            for opno in opnos:
-                yield op_proc(catalog, opno)
-        case SubLink(opnos=opnos):
-            for opno in opnos:
-                yield op_proc(catalog, opno)
+    if isinstance(node, (OpExpr, ScalarArrayOpExpr)):
+        return (op_proc(catalog, node.opno),)
+    if isinstance(node, (FuncExpr, Aggref)):
+        return (catalog.procs.get(node.funcid),)
+    if isinstance(node, (SubLink, RowCompareExpr)):
+        return tuple(op_proc(catalog, opno) for opno in node.opnos)
+    return ()

@@ -23,10 +23,11 @@ from rlslint.nodes.primnodes import (
     ScalarArrayOpExpr,
     SubLink,
     Var,
+    walk,
 )
 from rlslint.plan import clauses
 from rlslint.plan.flat import Qual
-from rlslint.plan.indexes import IndexInfo, collations_agree, in_family, is_key, match_clause
+from rlslint.plan.indexes import IndexInfo, collations_agree, in_family, is_key
 from rlslint.plan.inline import inline_if_plain
 from rlslint.plan.model import ArmMatch, Obstacle, is_literal
 from rlslint.plan.mutate import mutate, relids
@@ -136,7 +137,7 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
     near = _Verdict("none")
     # of several that serve the narrowest is named
     for info in sorted(prepared.infos, key=lambda one: (len(one.keys), bool(one.predicate))):
-        match = match_clause(catalog, info, rel.rtindex, expr)
+        match = prepared.match(info, expr)
         by_predicate = not match and expr in info.predicate and prepared.usable(info, given)
         if match is None and not by_predicate:
             continue
@@ -154,6 +155,8 @@ def _judge(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) 
 
 def _if_inlined(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: int) -> tuple[Oid, str]:
     """The index that would serve the condition with its helper's body in the helper's place, and what holds it back."""
+    if not any(isinstance(node, FuncExpr) for node in walk(expr)):
+        return 0, ""
     catalog = prepared.catalog
     reasons: list[str] = []
 
@@ -178,7 +181,7 @@ def _leads(prepared: RelPaths, info: IndexInfo, column: int, given: tuple[Expr, 
     """Whether the columns before it are fixed by other conditions."""
     if column == 0 or info.index.amname in ("gin", "gist", "brin", "spgist"):
         return True
-    matches = [match_clause(prepared.catalog, info, prepared.rel.rtindex, other) for other in given]
+    matches = [prepared.match(info, other) for other in given]
     fixed = {match.column for match in matches if match is not None and match.equality}
     return all(before in fixed for before in range(column))
 

@@ -105,7 +105,7 @@ def contain_leaked_vars(catalog: Catalog, expr: Expr) -> bool:
         ):
             pass
         case FuncExpr() | OpExpr() | ScalarArrayOpExpr() | RowCompareExpr():
-            procs = tuple(node_procs(catalog, expr))
+            procs = node_procs(catalog, expr)
             if any(proc is None or not proc.proleakproof for proc in procs) and _has_var(expr):
                 return True
         case CoerceViaIO() | ArrayCoerceExpr():

@@ -3,28 +3,50 @@ add_with_check_options() of rowsecurity.c), each with the policies it was writte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
+from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, SubLink, Var
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, SubLink, Unresolved, Var
+from rlslint.plan.calls import Written, written_calls
 from rlslint.rewrite.model import PolicyClause, Quals, WithCheckOption
 
 BTREE_EQUAL: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What stands in a policy's condition, however it is planned."""
+
+    calls: tuple[Written, ...]
+    sublinks: tuple[int, ...]
+    """Identities of the subqueries' parse nodes."""
+    unknown: tuple[str, ...]
+    """Why something could not be resolved."""
+
+    @classmethod
+    def of(cls, clause: PolicyClause) -> Contents:
+        """Looked up once a condition."""
+        nodes = [node for node, _ in walk_deep(clause.expr)]
+        return cls(
+            written_calls(clause),
+            tuple(id(node.raw) for node in nodes if isinstance(node, SubLink) and node.raw is not None),
+            tuple(node.reason for node in nodes if isinstance(node, Unresolved)),
+        )
+
+
 class Owners:
     """Which policy a subquery was written in."""
 
-    def __init__(self, clauses: Iterable[PolicyClause]) -> None:
+    def __init__(self, clauses: Mapping[PolicyClause, Contents]) -> None:
         self.clauses = tuple(clauses)
         self._by_raw: dict[int, PolicyClause] = {}
-        for clause in self.clauses:
-            for node, _ in walk_deep(clause.expr):
-                if isinstance(node, SubLink) and node.raw is not None:
-                    self._by_raw.setdefault(id(node.raw), clause)
+        for clause, contents in clauses.items():
+            for raw in contents.sublinks:
+                self._by_raw.setdefault(raw, clause)
 
     def of(self, sublink: SubLink) -> PolicyClause:
         """The policy; the first one where the place is not known."""

@@ -51,6 +51,8 @@ class IndexInfo:
     index: Index
     keys: tuple[IndexKeyInfo, ...]
     predicate: tuple[Expr, ...]
+    columns: frozenset[int] | None
+    """Those that it holds as keys; None where a key is an expression."""
 
     @property
     def oid(self) -> Oid:
@@ -86,7 +88,8 @@ def index_infos(catalog: Catalog, simplifier: Simplifier, relid: Oid, rtindex: i
         predicate: tuple[Expr, ...] = ()
         if index.indpred is not None:
             predicate = simplifier.qual(renumber(index.indpred.expr, {1: rtindex}))
-        infos.append(IndexInfo(index, keys, predicate))
+        attnums = frozenset(key.attnum for key in keys)
+        infos.append(IndexInfo(index, keys, predicate, None if 0 in attnums else attnums))
     return tuple(infos)
 
 

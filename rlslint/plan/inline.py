@@ -124,17 +124,9 @@ def _cheap(catalog: Catalog, arg: Expr) -> bool:
 def _substitute(expr: Expr, call: FuncExpr) -> Expr:
     def change(node: Expr, level: int) -> Expr:
         if isinstance(node, Param) and 0 < node.number <= len(call.args):
-            return _Argument(type=node.type, number=node.number)
+            # what is put in is not visited again: the arguments keep their own places
+            return call.args[node.number - 1]
         # the body was written elsewhere: it stands where the call stands
         return replace(node, location=call.location, raw=call.raw)
 
-    def put(node: Expr, level: int) -> Expr:
-        return call.args[node.number - 1] if isinstance(node, _Argument) else node
-
-    return mutate(mutate(expr, change), put)
-
-
-class _Argument(Param):
-    """A parameter about to be replaced: keeps the arguments' own places out of the body's."""
-
-    __slots__ = ()
+    return mutate(expr, change)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlslint.analyze.collate import other_collation
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr, Var, walk
+from rlslint.nodes.primnodes import Oid, OpExpr, ScalarArrayOpExpr, Var
 from rlslint.plan import clauses
 from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.mutate import outer_vars, relids
@@ -30,10 +30,11 @@ def key_columns(catalog: Catalog, rel: Rel, quals: Sequence[Qual]) -> dict[int, 
             column = clauses.strip_collate(side)
             if not isinstance(column, Var) or column.levelsup or column.varno != rel.rtindex or column.attnum < 1:
                 continue
-            if rel.rtindex in relids(other) or clauses.volatile_when_run(catalog, other):
+            beside = relids(other)
+            if rel.rtindex in beside or clauses.volatile_when_run(catalog, other):
                 continue
-            rank = 2 if not list(walk(other))[1:] and hasattr(other, "value") else 0
-            if relids(other) or outer_vars(other):
+            rank = 2 if hasattr(other, "value") and not other.children() else 0
+            if beside or outer_vars(other):
                 rank = 1
             ranked.append((rank, column.attnum, other_collation(catalog, column.collation, (left, right))))
             break

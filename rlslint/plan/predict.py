@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Relation
 from rlslint.catalog.twins import first_of
 from rlslint.frozen import replace
-from rlslint.nodes.parsenodes import walk_deep
-from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, Unresolved
+from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid
 from rlslint.plan import clauses, cost
 from rlslint.plan.alike import planned_as
 from rlslint.plan.arms import match_arms
-from rlslint.plan.calls import Written, call_plans, uses_of, written_calls
+from rlslint.plan.calls import call_plans, uses_of
 from rlslint.plan.close_costs import scan_remarks, subplan_remarks
-from rlslint.plan.conditions import Owners, conditions_of, distinct_checks, primary_key
+from rlslint.plan.conditions import Contents, Owners, conditions_of, distinct_checks, primary_key
 from rlslint.plan.equivalences import equivalences
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.growth import ONE, Term, growth, inner_term, table_term, times
@@ -124,7 +123,7 @@ class Predictor:
         self._checks: dict[tuple[object, ...], tuple[bool, _Work]] = {}
         """Of a role and the policies of a check: whether no row can pass, and what it is planned as. INSERT in each of its
         forms, and the checks of UPDATE and the conflicts of an upsert, ask the same."""
-        self._calls: dict[PolicyClause, tuple[Written, ...]] = {}
+        self._contents: dict[PolicyClause, Contents] = {}
 
     def predict(self, relid: Oid, role: Oid, statement: StatementName) -> AccessPlan:
         """The plan of one statement."""
@@ -187,7 +186,7 @@ class Predictor:
         here. What both have in common is shared."""
         other = Predictor(self.catalog)
         other._simplifiers = self._simplifiers
-        other._calls = self._calls
+        other._contents = self._contents
         other._planners = {
             role: planner.beside(planner.simplifier, changed) for role, planner in self._planners.items()
         }
@@ -198,10 +197,13 @@ class Predictor:
         for role, planner in other._planners.items():
             self.planner(role).learn(planner, changed)
 
-    def _written_calls(self, clause: PolicyClause) -> tuple[Written, ...]:
-        if clause not in self._calls:
-            self._calls[clause] = written_calls(clause)
-        return self._calls[clause]
+    def _contents_of(self, clauses: Iterable[PolicyClause]) -> dict[PolicyClause, Contents]:
+        """What stands in each, each once."""
+        known = self._contents
+        return {
+            clause: known[clause] if clause in known else known.setdefault(clause, Contents.of(clause))
+            for clause in clauses
+        }
 
     def planner(self, role: Oid) -> Planner:
         """The one for a role: it remembers subqueries that it has planned."""
@@ -281,14 +283,14 @@ class Predictor:
         work.assumptions.update(dict.fromkeys(subplan_remarks(prepared, sublinks, filtering)))
         sublinks += [planned for qual in rel.once for planned in planner.sublinks(qual.expr, 1.0, None)]
         sublinks = shared(sublinks)
-        owner = Owners(dict.fromkeys(clause for one in security.security_quals for clause in one.clauses))
+        contents = self._contents_of(clause for one in security.security_quals for clause in one.clauses)
+        owner = Owners(contents)
         self._subqueries(sublinks, owner, visited, work, in_check=False)
         self._never_run(rel, planner, owner, work)
-        calls = {clause: self._written_calls(clause) for clause in owner.clauses}
-        every = [one for each in calls.values() for one in each]
-        uses = uses_of(every, scan.conditions, scan.filters, sublinks, [qual.expr for qual in rel.once])
-        for clause, written in calls.items():
-            work.calls += call_plans(catalog, simplifier, clause, written, uses, in_check=False)
+        calls = [one for each in contents.values() for one in each.calls]
+        uses = uses_of(calls, scan.conditions, scan.filters, sublinks, [qual.expr for qual in rel.once])
+        for clause, each in contents.items():
+            work.calls += call_plans(catalog, simplifier, clause, each.calls, uses, in_check=False)
         return scan
 
     def _never_run(self, rel: Rel, planner: Planner, owner: Owners, work: _Work) -> None:
@@ -367,7 +369,8 @@ class Predictor:
         work: _Work,
     ) -> bool:
         simplifier = planner.simplifier
-        owner = Owners(dict.fromkeys(clause for _, own in conditions for clause in own))
+        contents = self._contents_of(clause for _, own in conditions for clause in own)
+        owner = Owners(contents)
         sublinks: list[PlannedSubLink] = []
         filters: list[Expr] = []
         never = False
@@ -380,10 +383,9 @@ class Predictor:
                 sublinks += planned
                 never = never or self._never(part, planned)
         self._subqueries(sublinks, owner, ONE, work, in_check=True)
-        calls = {clause: self._written_calls(clause) for clause in owner.clauses}
-        uses = uses_of([one for each in calls.values() for one in each], (), filters, sublinks)
-        for clause, written in calls.items():
-            work.calls += call_plans(self.catalog, simplifier, clause, written, uses, in_check=True)
+        uses = uses_of([one for each in contents.values() for one in each.calls], (), filters, sublinks)
+        for clause, each in contents.items():
+            work.calls += call_plans(self.catalog, simplifier, clause, each.calls, uses, in_check=True)
         return never
 
     def _never(self, part: Expr, planned: Sequence[PlannedSubLink]) -> bool:
@@ -452,10 +454,9 @@ class Predictor:
             self._subquery(below, owner, below.nested or clause, ONE, depth + 1, work, in_check=in_check, nested=inside)
 
     def _unknowns(self, security: RowSecurity, work: _Work) -> None:
-        for clause in security.every_clause:
-            for node, _ in walk_deep(clause.expr):
-                if isinstance(node, Unresolved):
-                    work.assumptions[f"policy {clause.policy.polname}: {node.reason}"] = None
+        for clause, contents in self._contents_of(security.every_clause).items():
+            for reason in contents.unknown:
+                work.assumptions[f"policy {clause.policy.polname}: {reason}"] = None
 
 
 def _no_scan(catalog: Catalog, relation: Relation, method: ScanMethod) -> RelationScan:

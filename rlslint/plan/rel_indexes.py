@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr
+from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr, Var, walk
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Size
 from rlslint.plan.equivalences import says_equal
@@ -30,6 +30,7 @@ class RelIndexes:
     infos: tuple[IndexInfo, ...] = ()
     selectivity: Selectivity = field(init=False)
     _costs: dict[int, tuple[Expr, float]] = field(default_factory=dict)
+    _columns: dict[int, tuple[Expr, frozenset[int]]] = field(default_factory=dict)
     _matched: dict[tuple[Oid, int], tuple[Expr, IndexClause | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,26 +39,37 @@ class RelIndexes:
 
     def usable(self, info: IndexInfo, given: tuple[Expr, ...]) -> bool:
         """Whether the index holds every row wanted (check_index_predicates)."""
-        return implied_by(self.catalog, info.predicate, given)
+        return not info.predicate or implied_by(self.catalog, info.predicate, given)
 
     def matches(self, info: IndexInfo, quals: Sequence[Qual]) -> tuple[IndexClause, ...]:
         """The conditions that the index serves, those that must wait for others left out."""
         found: list[IndexClause] = []
         for qual in quals:
-            if not self.rel.promotable(qual):
+            if qual.leaky and not self.rel.promotable(qual):
                 continue
-            match = self._match(info, qual.expr)
+            match = self.match(info, qual.expr)
             if match is not None:
                 found.append(match)
         if info.index.amname == "hash" and not any(match.column == 0 for match in found):
             return ()
-        return tuple(sorted(found, key=lambda match: match.column))
+        return tuple(found) if len(found) < 2 else tuple(sorted(found, key=lambda match: match.column))
 
-    def _match(self, info: IndexInfo, expr: Expr) -> IndexClause | None:
+    def match(self, info: IndexInfo, expr: Expr) -> IndexClause | None:
+        """How the index serves the condition, None where it does not."""
         known = self._matched.get((info.oid, id(expr)))
         if known is None:
-            match = match_clause(self.catalog, info, self.rel.rtindex, expr)
-            known = self._matched[info.oid, id(expr)] = (expr, match)
+            may = info.columns is None or not info.columns.isdisjoint(self._columns_of(expr))
+            found = match_clause(self.catalog, info, self.rel.rtindex, expr) if may else None
+            known = self._matched[info.oid, id(expr)] = (expr, found)
+        return known[1]
+
+    def _columns_of(self, expr: Expr) -> frozenset[int]:
+        """Columns of the relation that stand in the condition, those in its subqueries left out."""
+        known = self._columns.get(id(expr))
+        if known is None:
+            rtindex = self.rel.rtindex
+            found = frozenset(node.attnum for node in walk(expr) if isinstance(node, Var) and node.varno == rtindex)
+            known = self._columns[id(expr)] = (expr, found)
         return known[1]
 
     def covers(self, info: IndexInfo) -> bool:
