@@ -20,6 +20,9 @@ def equivalences(catalog: Catalog, flat: Flat) -> None:
     classes: list[list[Expr]] = []
     operators: dict[tuple[int, int], int] = {}
     sources = _equalities(catalog, flat)
+    if len(sources) < 2:
+        # of one nothing follows
+        return
     for qual in sources:
         assert isinstance(qual.expr, OpExpr)
         left, right = qual.expr.args
@@ -31,10 +34,11 @@ def equivalences(catalog: Catalog, flat: Flat) -> None:
             if not _among(one, merged):
                 merged.append(one)
         classes = [members for members in classes if not any(members is one for one in touched)] + [merged]
+    classes = [members for members in classes if len(members) > 2]
+    if not classes:
+        return
     known = {qual.expr for qual in flat.joins} | {qual.expr for rel in flat.rels for qual in rel.quals}
     for members in classes:
-        if len(members) < 3:
-            continue
         constants = [member for member in members if not relids(member)]
         if len(constants) > 1 and _with_one_constant(catalog, flat, members, constants, operators, sources):
             known = {qual.expr for qual in flat.joins} | {qual.expr for rel in flat.rels for qual in rel.quals}

@@ -268,12 +268,13 @@ class Flattener:
                 continue
             self._place(expr, self._security_levels)
         for expr, names, _ in self._where:
-            used = relids(expr)
             level = self._security_levels
+            qual = Qual(expr, level, level > 0 and clauses.contain_leaked_vars(self.catalog, expr))
+            used = qual.relids
             if len(used) == 1 and used <= names:
-                self._restrict(next(iter(used)), expr, level)
+                self._restrict(next(iter(used)), qual, level)
             else:
-                self.flat.joins.append(Qual(expr, level, level > 0 and clauses.contain_leaked_vars(self.catalog, expr)))
+                self.flat.joins.append(qual)
         for rel in self.flat.rels:
             rel.quals[:0] = rel.security
             if rel.join in ("inner", "semi") and any(
@@ -282,25 +283,27 @@ class Flattener:
                 self.flat.dummy = self.flat.dummy or self.catalog.pg_version >= 17 or not rel.security
 
     def _place(self, expr: Expr, level: int) -> None:
-        used = relids(expr)
-        leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, expr)
+        qual = Qual(expr, level, level > 0 and clauses.contain_leaked_vars(self.catalog, expr))
+        used = qual.relids
         if not used:
-            self.flat.constant.append(Qual(expr, level, leaky))
+            self.flat.constant.append(qual)
             self.flat.dummy = self.flat.dummy or clauses.is_false_or_null(expr)
             return
         if len(used) > 1:
-            self.flat.joins.append(Qual(expr, level, leaky))
+            self.flat.joins.append(qual)
             return
         rel = self.flat.rel(next(iter(used)))
         if rel.join in ("left", "anti"):
-            rel.late.append(Qual(expr, level, leaky))
+            rel.late.append(qual)
             return
-        self._restrict(rel.rtindex, expr, level)
+        self._restrict(rel.rtindex, qual, level)
 
-    def _restrict(self, rtindex: int, expr: Expr, level: int) -> None:
-        rel = self.flat.rel(rtindex)
+    def _restrict(self, rtindex: int, qual: Qual, level: int) -> None:
+        rel, expr = self.flat.rel(rtindex), qual.expr
         kept = restriction(self.catalog, rel.relation, expr)
-        if kept is not None:
+        if kept is expr:
+            rel.quals.append(qual)
+        elif kept is not None:
             leaky = level > 0 and clauses.contain_leaked_vars(self.catalog, kept)
             rel.quals.append(Qual(kept, level, leaky))
         else:

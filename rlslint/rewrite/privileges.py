@@ -85,6 +85,15 @@ def missing_in_clause(catalog: Catalog, evaluated: Evaluated, role: Oid) -> str 
 
     USAGE on a schema is not asked for: a policy holds its tables and functions by OID.
     """
+    known = catalog.remembered("missing_in_clause", catalog.relations, catalog.roles, catalog.procs, catalog.namespaces)
+    key = (evaluated.clause, evaluated.whole, role)
+    if key not in known:
+        known[key] = _missing_in_clause(catalog, evaluated, role)
+    found: str | None = known[key]
+    return found
+
+
+def _missing_in_clause(catalog: Catalog, evaluated: Evaluated, role: Oid) -> str | None:
     for access in tables_read(catalog, evaluated.clause.expr, role):
         relation = catalog.relations[access.relid]
         if not may_read(catalog, access.role, relation, access.columns):

@@ -84,7 +84,7 @@ def rewriting_cycle(catalog: Catalog, security: RowSecurity) -> tuple[Edge, ...]
     PostgreSQL raises when it is about to expand the subqueries in the policies of a table that it is already expanding:
     it is enough that they hold any subquery, even ``(SELECT auth.uid())``.
     """
-    return _search(catalog, security, through_functions=False)
+    return _known_ring(catalog, security, through_functions=False)
 
 
 def running_cycle(catalog: Catalog, security: RowSecurity) -> tuple[Edge, ...]:
@@ -93,14 +93,30 @@ def running_cycle(catalog: Catalog, security: RowSecurity) -> tuple[Edge, ...]:
     A function's query is a new statement: what it meets are the SELECT policies of the tables it reads, and only when
     these lead back to themselves there is no end.
     """
-    return _search(catalog, security, through_functions=True)
+    return _known_ring(catalog, security, through_functions=True)
+
+
+def _known_ring(catalog: Catalog, security: RowSecurity, *, through_functions: bool) -> tuple[Edge, ...]:
+    """What `_search` finds; statements that bring in the same conditions are one to it."""
+    known = catalog.remembered("rings", *_stores(catalog))
+    key = (security.relid, security.role, through_functions and _reads_itself(security), through_functions)
+    rings = known.setdefault(key, {})
+    conditions = clauses_of(security)
+    if conditions not in rings:
+        rings[conditions] = _search(catalog, security, through_functions=through_functions)
+    found: tuple[Edge, ...] = rings[conditions]
+    return found
+
+
+def _reads_itself(security: RowSecurity) -> bool:
+    return security.statement in ("select", "select_by_key")
 
 
 def _search(catalog: Catalog, security: RowSecurity, *, through_functions: bool) -> tuple[Edge, ...]:
     """Depth first over (table, role), each with its SELECT policies, from the statement's own policies."""
     path: list[Edge] = []
     active: dict[tuple[Oid, Oid], int] = {}
-    if not through_functions or security.statement in ("select", "select_by_key"):
+    if not through_functions or _reads_itself(security):
         active[_node(security.relid, security.role, through_functions)] = 0
     finished: set[tuple[Oid, Oid]] = set()
     stack: list[Iterator[Edge]] = [_edges(catalog, security, through_functions)]
@@ -148,12 +164,13 @@ def _edges(catalog: Catalog, security: RowSecurity, through_functions: bool) -> 
     known = catalog.remembered("policy_edges", *_stores(catalog))
     for clause in clauses_of(security):
         key = (clause, security.role)
-        if key not in known:
-            known[key] = (
+        edges = known.get(key)
+        if edges is None:
+            edges = known[key] = (
                 tuple(_by_subqueries(catalog, clause, security.role)),
                 tuple(_by_functions(catalog, clause, security.role)),
             )
-        direct, called = known[key]
+        direct, called = edges
         yield from direct
         if through_functions:
             yield from called
