@@ -15,6 +15,7 @@ from rlslint.analyze.deparse_edits import edits_of
 from rlslint.analyze.entry import stored_expr
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
+from rlslint.catalog.store import Store
 from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import RangeTblEntry
 from rlslint.nodes.primnodes import Oid, Unresolved
@@ -44,6 +45,22 @@ def deparse(catalog: Catalog, stored: StoredExpr, relid: Oid, *, boolean: bool =
     Where no text can be found that means the same (a natural join whose tables have new columns, say), the one that
     names every object by its present name, not exact.
     """
+    known = catalog.remembered("deparsed", *_read(catalog))
+    # the expression is kept, so that its identity stays its own
+    key = (stored, relid, boolean, frozenset(catalog.unknown_schemas), frozenset(catalog.extensions.values()))
+    if key not in known:
+        known[key] = _deparse(catalog, stored, relid, boolean=boolean)
+    found: Deparsed = known[key]
+    return found
+
+
+def _read(catalog: Catalog) -> tuple[Store[Any], ...]:
+    """What names are looked up in: everything but what stands on a table without a name in its expressions."""
+    beside = (catalog.policies, catalog.indexes, catalog.triggers)
+    return tuple(store for store in catalog.stores if store not in beside)
+
+
+def _deparse(catalog: Catalog, stored: StoredExpr, relid: Oid, *, boolean: bool) -> Deparsed:
     if _same(catalog, stored, relid, stored.text, boolean=boolean):
         return Deparsed(stored.text, True)
     renamed = _edited(catalog, stored, relid, thorough=False)
@@ -73,7 +90,7 @@ def _same(catalog: Catalog, stored: StoredExpr, relid: Oid, text: str, *, boolea
 
 def same_shape(one: Any, other: Any) -> bool:
     """Whether two expressions or queries are equal() but for the names they give to tables."""
-    return list(_shape(one)) == list(_shape(other))
+    return bool(one == other) or list(_shape(one)) == list(_shape(other))
 
 
 def resolve_text(catalog: Catalog, text: str, span: Span, relid: Oid, *, boolean: bool = False) -> StoredExpr | None:
