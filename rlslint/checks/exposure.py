@@ -75,11 +75,14 @@ def enters(facts: Facts, role: Oid, schema: Oid) -> bool:
 
 def live_clauses(facts: Facts) -> dict[PolicyClause, tuple[Oid, ...]]:
     """Every policy's condition that is applied to somebody, with the roles."""
-    found: dict[PolicyClause, dict[Oid, None]] = {}
-    for plan in facts.plans:
-        for clause in clauses_of(plan.row_security):
-            found.setdefault(clause, {})[plan.role] = None
-    return {clause: tuple(roles) for clause, roles in found.items()}
+    if "live clauses" not in facts.asked:
+        found: dict[PolicyClause, dict[Oid, None]] = {}
+        for plan in facts.plans:
+            for clause in clauses_of(plan.row_security):
+                found.setdefault(clause, {})[plan.role] = None
+        facts.asked["live clauses"] = {clause: tuple(roles) for clause, roles in found.items()}
+    live: dict[PolicyClause, tuple[Oid, ...]] = facts.asked["live clauses"]
+    return live
 
 
 def restrictions(facts: Facts, relid: Oid, role: Oid, command: PolCmd) -> tuple[PolicyClause, ...]:
@@ -90,9 +93,16 @@ def restrictions(facts: Facts, relid: Oid, role: Oid, command: PolCmd) -> tuple[
     return tuple(clause for clause in quals.restrictive if not is_true(simplifier.qual_expr(clause.expr)))
 
 
-def policy_functions(facts: Facts) -> Iterator[tuple[Proc, PolicyClause, tuple[Oid, ...]]]:
+def policy_functions(facts: Facts) -> tuple[tuple[Proc, PolicyClause, tuple[Oid, ...]], ...]:
     """Functions that the files made and that policies call, directly or through one another, each once, with the first
     condition that calls it and the roles this is applied to."""
+    if "policy functions" not in facts.asked:
+        facts.asked["policy functions"] = tuple(_policy_functions(facts))
+    found: tuple[tuple[Proc, PolicyClause, tuple[Oid, ...]], ...] = facts.asked["policy functions"]
+    return found
+
+
+def _policy_functions(facts: Facts) -> Iterator[tuple[Proc, PolicyClause, tuple[Oid, ...]]]:
     seen: set[Oid] = set()
     for clause, roles in live_clauses(facts).items():
         for call in function_calls(clause.expr):

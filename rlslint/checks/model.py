@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
@@ -310,6 +310,11 @@ class Facts:
     @cached_property
     def _room(self) -> dict[Oid, bool]:
         """Tables that were asked about, and whether their keys leave room for few rows only."""
+        return {}
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """What several checks ask of these facts, worked out for the first of them."""
         return {}
 
     @cached_property

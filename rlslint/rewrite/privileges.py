@@ -121,7 +121,7 @@ def has_any_column(catalog: Catalog, role: Oid, relation: Relation, privilege: s
     """The privilege on the table or, where it is one that columns can have, on at least one column."""
     if has_privilege(catalog, role, relation, privilege):
         return True
-    if privilege == "delete":
+    if privilege == "delete" or not any(attribute.attacl for attribute in relation.attributes):
         return False
     live = (attribute.attnum for attribute in relation.attributes if not attribute.attisdropped)
     return any(has_column_privilege(catalog, role, relation, number, privilege) for number in live)

@@ -7,7 +7,7 @@ PostgreSQL finds 42P17 while it rewrites (fireRIRrules in rewriteHandler.c), 425
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
@@ -41,6 +41,9 @@ class StatementError:
     cycle: tuple[Edge, ...] = ()
 
 
+_LACKS: Final = StatementError("42501", "")
+
+
 def statement_error(
     catalog: Catalog, relid: Oid, role: Oid, statement: StatementName, *, privileges: bool = True
 ) -> StatementError | None:
@@ -48,7 +51,11 @@ def statement_error(
     known = catalog.remembered("statement_error", *_stores(catalog))
     key = (relid, role, statement, privileges)
     if key not in known:
-        known[key] = _statement_error(catalog, relid, role, statement, privileges)
+        # where the first error is none of a privilege, it is the same without looking for these
+        whole = known.get((relid, role, statement, True), _LACKS)
+        if privileges or whole is _LACKS or (whole is not None and not whole.cycle):
+            whole = _statement_error(catalog, relid, role, statement, privileges)
+        known[key] = whole
     found: StatementError | None = known[key]
     return found
 
