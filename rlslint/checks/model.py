@@ -377,6 +377,14 @@ class Facts:
 
     def holders(self, relation: Relation) -> tuple[Oid, ...]:
         """Roles that the files grant something on the table and that row security would bind, by OID."""
+        known = self.catalog.remembered("holders", self.catalog.relations, self.catalog.roles)
+        if id(relation) not in known:
+            # the row is kept, so that its identity stays its own
+            known[id(relation)] = relation, self._holders(relation)
+        found: tuple[Oid, ...] = known[id(relation)][1]
+        return found
+
+    def _holders(self, relation: Relation) -> tuple[Oid, ...]:
         grantees = {grantee for grantee, _ in relation.relacl}
         grantees.update(grantee for attribute in relation.attributes for grantee, _ in attribute.attacl)
         secured = replace(relation, relrowsecurity=True)

@@ -46,6 +46,8 @@ CONTAINED: Final = 0.001
 BOOLEAN: Final = 1.0 / 3
 ARRAY_LENGTH: Final = 10.0
 
+_FEW: Final = 8
+
 _TESTS: Final = {
     "is_true": FLAG,
     "is_not_false": FLAG,
@@ -78,11 +80,11 @@ class Selectivity:
     def of_all(self, exprs: Iterable[Expr]) -> float:
         """Share that passes all of them, taken as independent."""
         given = tuple(exprs)
-        if len(given) == 1:
-            return self.of(given[0])
         share = 1.0
-        for expr in dict.fromkeys(given):
-            share *= self.of(expr)
+        for number, expr in enumerate(given if len(given) <= _FEW else dict.fromkeys(given)):
+            # what is said twice counts once; a few are sooner compared than hashed
+            if len(given) > _FEW or expr not in given[:number]:
+                share *= self.of(expr)
         return share
 
     def of(self, expr: Expr) -> float:
