@@ -6,11 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rlslint import __version__
+from rlslint.records import dataclass
 from rlslint.settings import SETTINGS
 from rlslint.source.discover import hint, search
 from rlslint.source.layouts.detect import POSSIBLE

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlslint.cache import Cache, Kept, home
 from rlslint.commandline import Given, Progress, in_ci, remarks_on, standard_input
+from rlslint.records import dataclass
 
 if TYPE_CHECKING:
     from rlslint.config import FailOn

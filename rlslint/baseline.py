@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from rlslint.findings import SEVERITIES, Finding
+from rlslint.records import dataclass
 
 VERSION: Final = 1
 

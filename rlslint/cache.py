@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from rlslint.memory.files import Entry, digest, version
+from rlslint.records import dataclass, field
 
 _ENTRIES: Final = 64
 """Entries that are kept, the newest."""

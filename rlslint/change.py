@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.findings import SEVERITIES, Finding
+from rlslint.records import dataclass, replace
 from rlslint.source.changed import Changes, tree_at
 from rlslint.source.discover import is_aside
 from rlslint.source.model import InputError, Limits, Project

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from rlslint.commandline import (
     standard_input,
     write,
 )
+from rlslint.records import replace
 
 if TYPE_CHECKING:
     from rlslint.config import FailOn

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from rlslint.records import dataclass, field
 from rlslint.settings import RULE_SETTINGS, SETTINGS, SettingError, validate
 from rlslint.source.model import UsageError
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from rlslint.config import ConfigError, Options
+from rlslint.records import replace
 
 
 def each(options: Options, cwd: Path) -> list[Options]:

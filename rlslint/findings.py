@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.checks.model import Confidence, Facts, Match, Need, Severity
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.visits import row_visits
+from rlslint.records import dataclass, field, replace
 from rlslint.registry import Rule, Scope, by_precedence, without_rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.source.model import Project, Span, Suppression

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import cast
 
 from rlslint.checks.model import Severity
 from rlslint.findings import Finding
+from rlslint.records import replace
 
 Ignores = Sequence[tuple[str, tuple[str, ...]]]
 """Pattern, and the codes or prefixes that it silences; no code means every rule."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 from rlslint.catalog.catalog import Catalog
@@ -17,6 +17,7 @@ from rlslint.plan.model import AccessPlan
 from rlslint.plan.outline import outlines
 from rlslint.plan.predict import Predictor, predict_all
 from rlslint.recall import Growth, Looked, advice, holding, in_order, looked
+from rlslint.records import dataclass, replace
 from rlslint.registry import Rule, load_rules
 from rlslint.replay.presets.presets import exposed_schemas
 from rlslint.replay.replay import Replayed

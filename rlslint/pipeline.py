@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +31,7 @@ from rlslint.memory.project import ProjectMemory
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
 from rlslint.recall import with_advice
+from rlslint.records import dataclass, replace
 from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.presets.presets import choose_preset
 from rlslint.replay.replay import Replayed, replay

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from rlslint.config import Options
 from rlslint.look import gather, lint, table_stats
 from rlslint.pipeline import chosen_rules, fix, load
 from rlslint.plan.predict import predict_all
+from rlslint.records import replace
 from rlslint.replay.presets.presets import made_by_tool, preset_statements, preset_superusers, starting_path
 from rlslint.replay.replay import Replayed
 from rlslint.source.model import Project, UsageError

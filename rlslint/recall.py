@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields
 from typing import Any
 
 from rlslint.catalog.catalog import Catalog
@@ -16,6 +16,7 @@ from rlslint.checks.model import Facts
 from rlslint.findings import Finding
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads
+from rlslint.records import dataclass, field, replace
 from rlslint.registry import Rule
 from rlslint.suggest.advice import Advice, Advised
 from rlslint.touched import Dependents, Touched

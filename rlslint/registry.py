@@ -9,7 +9,6 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Final, Literal, get_args
 import yaml
 
 from rlslint.checks.model import Check, Confidence, Facts, Match, Severity
+from rlslint.records import dataclass, field, replace
 from rlslint.rule_options import RuleOptions, declared, with_defaults, with_values
 from rlslint.settings import RULE_SETTINGS, Setting, SettingError, validate_options
 from rlslint.source.model import UsageError

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from rlslint.records import dataclass
 
 Kind = Literal["text", "number", "flag", "texts", "codes by pattern", "rules", "databases"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from rlslint.recall import Growth
+from rlslint.records import dataclass, replace
 from rlslint.replay.checkpoint import checkpoint, rewind
 from rlslint.replay.replay import Replayed, begin, finish, run_migration
 from rlslint.replay.session import Session

@@ -7,13 +7,13 @@ policy that names it or a function whose body does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Constraint, Index, Namespace, Operator, Policy, Proc, Relation, Role, Trigger, Type
 from rlslint.nodes.parsenodes import Query, walk_deep, walk_query
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, OpExpr, RowCompareExpr, ScalarArrayOpExpr, SubLink
+from rlslint.records import dataclass, field
 from rlslint.replay.session import PolicyChange
 from rlslint.rewrite.functions import body_functions, body_tables
 from rlslint.source.model import Statement

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STAGES = (
-    "frozen", "settings", "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks",
+    "records", "settings", "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks",
     "rule_options", "registry",
     "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report",
     "config", "databases", "shown", "recall", "stem", "look", "memory", "pipeline", "proof", "own", "adopt", "lsp", "cache",

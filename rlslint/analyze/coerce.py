@@ -7,7 +7,6 @@ from typing import Literal
 
 from rlslint.analyze import types as t
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     ArrayExpr,
@@ -21,6 +20,7 @@ from rlslint.nodes.primnodes import (
     RowExpr,
     Unresolved,
 )
+from rlslint.records import dataclass, replace
 
 Context = Literal["i", "a", "e"]
 """Implicit, assignment, explicit."""

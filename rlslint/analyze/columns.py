@@ -7,8 +7,8 @@ from typing import Any
 from rlslint.analyze import composite
 from rlslint.analyze import types as t
 from rlslint.analyze.scope import NsItem, Scope, sees_unknown
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import CoalesceExpr, Expr, Param, RelabelType, Unresolved, Var
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 # system columns of every table: number and type (heap.c)

@@ -16,9 +16,9 @@ from rlslint.analyze.entry import stored_expr
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
 from rlslint.catalog.store import Store
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import RangeTblEntry
 from rlslint.nodes.primnodes import Oid, Unresolved
+from rlslint.records import dataclass
 from rlslint.source.model import Span, Statement
 from rlslint.source.parse import parse_synthetic
 

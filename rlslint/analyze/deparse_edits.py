@@ -7,7 +7,6 @@ found by their place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rlslint.analyze.columns import SYSTEM_COLUMNS
@@ -28,6 +27,7 @@ from rlslint.nodes.primnodes import (
     Var,
     walk,
 )
+from rlslint.records import dataclass, field
 from rlslint.source.extent import Token, expression_extent, tokens
 from rlslint.source.model import Raw
 

@@ -16,7 +16,6 @@ from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type, names_of
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import (
     BooleanTest,
     BoolExpr,
@@ -32,6 +31,7 @@ from rlslint.nodes.primnodes import (
     SQLValueFunction,
     Unresolved,
 )
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 _VALUE_FUNCTIONS: Final[dict[str, tuple[str, Oid]]] = {

@@ -7,8 +7,8 @@ from rlslint.analyze import types as t
 from rlslint.analyze.coerce import coerce
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type, names_of, resolve_type_name
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import ArrayExpr, Const, Expr, FuncExpr, Oid, RelabelType, Unresolved, Var
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 

@@ -11,9 +11,9 @@ from rlslint.analyze.from_join import join
 from rlslint.analyze.scope import NsItem, Scope
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, Query, RangeTblEntry, RangeTblRef
 from rlslint.nodes.primnodes import Oid, Var
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 

@@ -11,9 +11,9 @@ from rlslint.analyze import types as t
 from rlslint.analyze.scope import NsItem, Scope
 from rlslint.analyze.targets import figure_column_name
 from rlslint.analyze.typename import resolve_type_name
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, RangeTblEntry, RangeTblRef
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, RowExpr, Unresolved
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 Columns = list[tuple[str, Oid]]

@@ -10,9 +10,9 @@ import rlslint.analyze.from_clause as clauses
 from rlslint.analyze import operators
 from rlslint.analyze import types as t
 from rlslint.analyze.scope import NsItem, Scope, sees_unknown
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import JoinExpr, RangeTblEntry
 from rlslint.nodes.primnodes import BoolExpr, CoalesceExpr, Expr, Unresolved, Var
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 JOINS: Final[dict[str, Literal["inner", "left", "right", "full"]]] = {

@@ -9,8 +9,8 @@ from rlslint.analyze.coerce import GenericMiss, can_coerce, enforce_generic_type
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

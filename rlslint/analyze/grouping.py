@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, TargetEntry, query_expressions
 from rlslint.nodes.primnodes import Aggref, Expr, FuncExpr, SubLink, Unresolved, Var, walk
+from rlslint.records import replace
 
 
 def misplaced(expr: Expr, where: str, *, subqueries: bool = True) -> Unresolved | None:

@@ -8,8 +8,8 @@ from rlslint.analyze.func import has_unseen, select_candidate
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Operator
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.oper import OperMiss, resolve_operator
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type, names_of
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, walk_deep
 from rlslint.nodes.primnodes import (
     ArrayExpr,
@@ -29,6 +28,7 @@ from rlslint.nodes.primnodes import (
     Unresolved,
     Var,
 )
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 _SUBLINKS: Final = {

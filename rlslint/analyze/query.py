@@ -17,9 +17,9 @@ from rlslint.analyze.scope import Scope
 from rlslint.analyze.targets import figure_column_name as figure_column_name
 from rlslint.analyze.targets import target_list
 from rlslint.analyze.typename import format_type
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, RangeTblRef, TargetEntry, walk_deep
 from rlslint.nodes.primnodes import Expr, Oid, Unresolved, Var
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 Clause = Literal["ORDER BY", "GROUP BY", "DISTINCT ON"]

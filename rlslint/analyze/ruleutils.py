@@ -7,7 +7,6 @@ type. `Unworded` is raised for whatever is not certain to be worded just so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.analyze import types as t
@@ -35,6 +34,7 @@ from rlslint.nodes.primnodes import (
     SubLink,
     Var,
 )
+from rlslint.records import dataclass, field
 
 _LITERALS: Final[dict[Oid, re.Pattern[str]]] = {
     t.UUID: re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"),

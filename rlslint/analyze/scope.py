@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, RangeTblEntry
 from rlslint.nodes.primnodes import Expr, Oid, Unresolved
+from rlslint.records import dataclass, field
 from rlslint.source.model import Raw, Statement
 
 

@@ -11,9 +11,9 @@ from rlslint.analyze.coerce import coerce, select_common_type
 from rlslint.analyze.from_clause import computed_item
 from rlslint.analyze.scope import Scope
 from rlslint.analyze.typename import format_type
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, TargetEntry
 from rlslint.nodes.primnodes import Const, Oid, Param, Var
+from rlslint.records import replace
 from rlslint.source.model import Raw
 
 _SETOPS: Final[dict[str, Literal["union", "intersect", "except"]]] = {

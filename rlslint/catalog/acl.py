@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import has_privs_of_role, roles_with_privileges_of
 from rlslint.catalog.rows import Acl, Namespace, Proc, Relation, Type
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 
 TABLE_PRIVILEGES: Final = ("select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain")
 COLUMN_PRIVILEGES: Final = ("select", "insert", "update", "references")

@@ -26,8 +26,8 @@ from rlslint.catalog.rows import (
     Type,
 )
 from rlslint.catalog.store import Journal, Store
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass
 
 FIRST_NORMAL_OID = 16384
 _KEPT = 2

@@ -6,12 +6,11 @@ before the first migration (built-in objects and presets).
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Literal
 
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, Oid
+from rlslint.records import dataclass, field
 from rlslint.source.model import Raw, Span, Statement
 
 Acl = frozenset[tuple[Oid, str]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -11,13 +10,13 @@ from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, Relation
 from rlslint.catalog.twins import Twins, others_of, told_apart, twins
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Const, Oid
 from rlslint.plan.few_rows import most_rows
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor
 from rlslint.plan.signed_out import ANONYMOUS_ROLES, SIGNED_IN_ROLES, never_for_nobody
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import dataclass, field, replace
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy
 from rlslint.rewrite.model import PolicyClause, Quals, StatementName
 from rlslint.rewrite.privileges import NEEDS, grants_known, has_any_column

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from rlslint.checks.model import Facts, Match, NeedNote
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field
 from rlslint.rewrite.model import StatementName
 from rlslint.rewrite.recursion import Edge, statement_error
 

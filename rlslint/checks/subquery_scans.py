@@ -10,9 +10,9 @@ from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Index
 from rlslint.checks.model import Facts, Need, NeedIndex, NeedWrap
 from rlslint.checks.policy_scans import holds_all_but_nulls
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid, Var
 from rlslint.plan.model import AccessPlan, RelationScan, SubqueryPlan
+from rlslint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
-from rlslint.frozen import dataclass
 from rlslint.implication.formula import (
     Compare,
     Exists,
@@ -31,6 +30,7 @@ from rlslint.implication.terms import is_given, reads_session
 from rlslint.implication.truth import fails, holds
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, SubLink, Unresolved, Var
+from rlslint.records import dataclass
 from rlslint.rewrite.access import tables_read
 from rlslint.rewrite.functions import body_tables, calls_closure, session_reads
 

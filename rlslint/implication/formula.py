@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, Oid
+from rlslint.records import dataclass
 
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 

@@ -8,18 +8,17 @@ migration made good is no longer weak.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import roles_with_privileges_of
 from rlslint.catalog.rows import Policy
-from rlslint.frozen import dataclass
 from rlslint.implication.compare import Condition, Verdict, compare
 from rlslint.implication.words import describe
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.alike import planned_as
 from rlslint.plan.predict import roles_of
+from rlslint.records import dataclass, field
 from rlslint.replay.session import PolicyChange
 from rlslint.rewrite.model import Quals, StatementName
 from rlslint.rewrite.privileges import has_any_column

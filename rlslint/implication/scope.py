@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.implication.terms import canonical
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query
 from rlslint.nodes.primnodes import Expr, Oid, Var
@@ -15,6 +14,7 @@ from rlslint.plan.exists import simplify_exists
 from rlslint.plan.mutate import mutate, replace_vars
 from rlslint.plan.nosession import unwrapped
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import dataclass, replace
 
 POLICY_ROW: Final = 1
 """The number of the row that the policy is asked about."""

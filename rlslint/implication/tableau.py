@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint
-from rlslint.frozen import dataclass
 from rlslint.implication.formula import (
     And,
     Compare,
@@ -38,6 +36,7 @@ from rlslint.implication.scope import fresh_row
 from rlslint.implication.theory import Terms, Theory
 from rlslint.nodes.primnodes import Expr, Oid, Var
 from rlslint.plan.mutate import renumber
+from rlslint.records import dataclass, field
 
 Side = Literal["new", "old", "known"]
 _STEPS: Final = 3000

@@ -7,7 +7,6 @@ import itertools
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, walk_deep
 from rlslint.nodes.primnodes import (
     CoerceViaIO,
@@ -23,6 +22,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan import clauses
 from rlslint.plan.mutate import mutate
+from rlslint.records import replace
 
 _WIDENS: Final[dict[str, frozenset[Oid]]] = {
     "int4": frozenset({21}),

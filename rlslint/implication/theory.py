@@ -13,7 +13,6 @@ A conflict is only reported where there is one, by these laws; so what is refute
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
@@ -32,6 +31,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan import clauses
 from rlslint.plan.mutate import mutate_children
+from rlslint.records import dataclass, field
 from rlslint.rewrite.functions import is_current_setting
 
 _CONTRADICTS: Final[Mapping[str, frozenset[str]]] = {

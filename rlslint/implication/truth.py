@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rlslint.analyze.types import ENDS
-from rlslint.frozen import replace
 from rlslint.implication.formula import (
     FALSE,
     NEGATED,
@@ -58,6 +57,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan import clauses
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import replace
 from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.rowsecurity import applicable_quals, bypasses
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
-from rlslint.frozen import dataclass
 from rlslint.implication.compare import facts_of, terms_of
 from rlslint.implication.formula import TURNED, Compare, Exists, Fact, Null, Opaque
 from rlslint.implication.scope import POLICY_ROW, rows_of
 from rlslint.implication.tableau import Case
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Var
+from rlslint.records import dataclass
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Statement
 

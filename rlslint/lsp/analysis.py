@@ -6,7 +6,6 @@ The same stages as `pipeline.check` runs, over the tables that the file touches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from rlslint.findings import Finding
 from rlslint.look import gather, lint
 from rlslint.lsp.history import Edited, History
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field
 from rlslint.registry import Rule
 from rlslint.source.model import SourceFile, Statement, Tell, silent
 from rlslint.suggest.judge import Judge

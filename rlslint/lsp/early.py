@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lsprotocol.types import Diagnostic, Position, Range
 
 from rlslint.lsp.analysis import Analysis, Name
 from rlslint.lsp.answers import diagnostics
+from rlslint.records import dataclass
 
 
 class Overtaken(Exception):

@@ -7,7 +7,6 @@ after it are replayed, too, where they read what it changes, and taken from thei
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from rlslint.config import Options
 from rlslint.lsp.trace import Trace, differences, traced
 from rlslint.nodes.primnodes import Oid
 from rlslint.pipeline import limits
+from rlslint.records import dataclass, field, replace
 from rlslint.replay.checkpoint import Checkpoint, checkpoint, rewind
 from rlslint.replay.presets.presets import choose_preset
 from rlslint.replay.replay import Replayed, begin, finish, run_migration

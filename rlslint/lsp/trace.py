@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.store import Read
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field
 from rlslint.replay.session import Session
 from rlslint.source.model import Migration
 

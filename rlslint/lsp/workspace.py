@@ -6,7 +6,6 @@ Everything here runs in one thread: an analysis holds until the next one of the 
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlslint.baseline import ratchet
@@ -15,6 +14,7 @@ from rlslint.findings import Finding
 from rlslint.lsp.analysis import Analysis, Before, Early, Name, analyse
 from rlslint.lsp.history import History
 from rlslint.pipeline import limits, load_all
+from rlslint.records import dataclass, field, replace
 from rlslint.registry import Rule, load_rules, selected
 from rlslint.source.model import InputError, Tell, silent
 from rlslint.source.read import load_projects

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from rlslint.config import Options
 from rlslint.memory.codec import Decoder, Encoder
 from rlslint.memory.files import Entry, digest, version
 from rlslint.recall import Looked
+from rlslint.records import dataclass, replace
 from rlslint.registry import Rule
 from rlslint.replay.snapshot import Snapshot
 from rlslint.source.model import Migration, Project, SourceFile

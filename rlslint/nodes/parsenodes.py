@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
 from typing import Literal
 
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, SubLink
+from rlslint.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,10 @@ Type OIDs are PostgreSQL's own for built-in types; `INVALID_OID` (0) stands for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
-from rlslint.frozen import dataclass, replace
+from rlslint.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from rlslint.nodes.parsenodes import Query

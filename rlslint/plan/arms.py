@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from rlslint.analyze.collate import other_collation
 from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     BooleanTest,
@@ -33,6 +32,7 @@ from rlslint.plan.model import ArmMatch, Obstacle, is_literal
 from rlslint.plan.mutate import mutate, relids
 from rlslint.plan.paths import RelPaths, columns_used
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import dataclass, replace
 from rlslint.rewrite.model import PolicyClause
 
 

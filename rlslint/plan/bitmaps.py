@@ -8,7 +8,6 @@ from functools import reduce
 
 from rlslint.analyze.collate import input_collation
 from rlslint.analyze.opclass import both_ways
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import BoolExpr, Expr, Oid, OpExpr
 from rlslint.plan import clauses, cost
 from rlslint.plan.flat import Qual
@@ -16,6 +15,7 @@ from rlslint.plan.indexes import IndexInfo, is_key
 from rlslint.plan.mutate import relids
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.rel_indexes import RelIndexes
+from rlslint.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

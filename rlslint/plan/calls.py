@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses
@@ -14,6 +13,7 @@ from rlslint.plan.model import CallEvaluation, CallPlan, RelationScan
 from rlslint.plan.mutate import outer_vars, relids
 from rlslint.plan.planned import Planned, PlannedSubLink
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import dataclass
 from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause
 

@@ -8,7 +8,6 @@ from rlslint.analyze.node_procs import node_procs as node_procs
 from rlslint.analyze.node_procs import op_proc as op_proc
 from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep, walk_query
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
@@ -37,6 +36,7 @@ from rlslint.nodes.primnodes import (
     Var,
     walk,
 )
+from rlslint.records import replace
 
 BOOL: Oid = 16
 

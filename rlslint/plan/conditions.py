@@ -8,10 +8,10 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid, OpExpr, SubLink, Unresolved, Var
 from rlslint.plan.calls import Written, written_calls
+from rlslint.records import dataclass
 from rlslint.rewrite.model import PolicyClause, Quals, WithCheckOption
 
 BTREE_EQUAL: Final = 3

@@ -10,9 +10,9 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import CoerceViaIO, Expr, SubLink, SubLinkType, walk
 from rlslint.plan import clauses
+from rlslint.records import dataclass
 
 SEQ_PAGE: Final = 1.0
 RANDOM_PAGE: Final = 4.0

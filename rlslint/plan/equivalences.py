@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rlslint.analyze.opclass import commutator
 from rlslint.analyze.types import BOOL
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Const, Expr, Oid, OpExpr, SubLink, walk
 from rlslint.plan import clauses
 from rlslint.plan.flat import Flat, Qual
 from rlslint.plan.mutate import relids
+from rlslint.records import replace
 
 
 def equivalences(catalog: Catalog, flat: Flat) -> None:

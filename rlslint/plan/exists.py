@@ -7,12 +7,12 @@ from typing import Final
 
 from rlslint.analyze.opclass import commutator, is_hashable
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, TargetEntry, walk_query
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, FuncExpr, Oid, OpExpr, SubLink, Var, walk
 from rlslint.plan.mutate import has_vars_of_level
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.volatility import volatile_expression
+from rlslint.records import dataclass, replace
 
 
 def simplify_exists(query: Query) -> Query | None:

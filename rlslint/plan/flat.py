@@ -3,15 +3,14 @@ several."""
 
 from __future__ import annotations
 
-from dataclasses import field
 from functools import cached_property
 from typing import Literal
 
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, Oid
 from rlslint.plan.mutate import relids
+from rlslint.records import dataclass, field
 from rlslint.rewrite.model import PolicyClause
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, walk_deep, walk_query
 from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, OpExpr, SubLink, SubLinkType, Var
 from rlslint.plan import clauses
@@ -30,6 +29,7 @@ from rlslint.plan.mutate import (
 from rlslint.plan.nullable import restriction, strict_for
 from rlslint.plan.simplify import Simplifier, self_equality
 from rlslint.plan.volatility import volatile_expression, volatile_query
+from rlslint.records import replace
 from rlslint.rewrite.access import check_as_user, is_security_barrier
 from rlslint.rewrite.rowsecurity import row_security
 

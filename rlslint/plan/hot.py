@@ -9,9 +9,9 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation, StoredExpr
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import FuncExpr, Oid, SQLValueFunction
+from rlslint.records import dataclass
 
 # names the field uses for tables that programs append to
 _NAMES = re.compile(

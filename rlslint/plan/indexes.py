@@ -9,7 +9,6 @@ from rlslint.analyze.collate import expression_collation, input_collation
 from rlslint.analyze.opclass import both_ways, commutator
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, OpClass
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import (
     BooleanTest,
     BoolExpr,
@@ -27,6 +26,7 @@ from rlslint.plan import clauses, patterns
 from rlslint.plan.mutate import relids, renumber
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.trees import tree_indexes
+from rlslint.records import dataclass
 
 BTREE_BOOL: Final = 424
 HASH_BOOL: Final = 2222

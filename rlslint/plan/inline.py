@@ -7,10 +7,10 @@ from rlslint.analyze.sql_body import contain_nonstrict, simple_expression
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, RelabelType, SubLink, Unresolved, walk
 from rlslint.plan import clauses
 from rlslint.plan.mutate import mutate
+from rlslint.records import replace
 from rlslint.rewrite.functions import function_search_path
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Expr, OpExpr, Var
 from rlslint.plan import clauses, cost
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat, Qual, Rel
 from rlslint.plan.mutate import relids
 from rlslint.plan.paths import Path, RelPaths
+from rlslint.records import dataclass, replace
 
 MAX_EXHAUSTIVE = 7
 """Joins of more relations are searched greedily."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Aggref, Expr, NullTest, OpExpr, Var, walk
 from rlslint.plan import clauses
@@ -16,6 +15,7 @@ from rlslint.plan.indexes import IndexInfo, IndexKeyInfo, is_key
 from rlslint.plan.mutate import relids
 from rlslint.plan.nullable import restriction
 from rlslint.plan.paths import Path, RelPaths
+from rlslint.records import replace
 
 _SORTED: Final = frozenset({"min", "max", "bool_and", "bool_or", "every"})
 """Those of the built-in aggregates that have a sort operator (pg_aggregate.aggsortop)."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Expr, FuncExpr, Oid, Param, SQLValueFunction, SubLink, Var, walk
+from rlslint.records import dataclass
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 from rlslint.source.extent import expression_extent
 from rlslint.source.model import Span

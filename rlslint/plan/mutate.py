@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Any, Final, TypeVar
 
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblEntry, TargetEntry, walk_deep
 from rlslint.nodes.primnodes import (
     Aggref,
@@ -34,6 +33,7 @@ from rlslint.nodes.primnodes import (
     Unresolved,
     Var,
 )
+from rlslint.records import replace
 
 Mutator = Callable[[Expr, int], Expr]
 """Node (children already done) and the number of query levels it lies below the start; returns its replacement."""

@@ -4,11 +4,9 @@ and cost_seqscan()."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Expr, Oid, ScalarArrayOpExpr, Var
 from rlslint.plan import cost
@@ -21,6 +19,7 @@ from rlslint.plan.predicates import implied_by
 from rlslint.plan.rel_indexes import RelIndexes
 from rlslint.plan.selectivity import LITERAL, RANGE
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import dataclass, field
 
 PLAIN_SCANS: Final = frozenset({"btree", "hash", "gist", "spgist"})
 """Access methods that return rows one by one (amgettuple); the others only fill bitmaps."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
 
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, Oid, SubLink
 from rlslint.plan.cost import Cost
 from rlslint.plan.flat import Flat
 from rlslint.plan.model import Evaluation, RelationScan
 from rlslint.plan.paths import Path
+from rlslint.records import dataclass, field
 from rlslint.rewrite.model import PolicyClause
 
 

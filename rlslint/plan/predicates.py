@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from rlslint.analyze.opclass import commutator
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
     ArrayExpr,
@@ -25,6 +24,7 @@ from rlslint.nodes.primnodes import (
     ScalarArrayOpExpr,
 )
 from rlslint.plan import clauses
+from rlslint.records import replace
 
 # btree strategies; 6 is <>
 _STRATEGY: Final = {"<": 1, "<=": 2, "=": 3, ">=": 4, ">": 5, "<>": 6}

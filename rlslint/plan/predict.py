@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Relation
 from rlslint.catalog.twins import first_of
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, Oid
 from rlslint.plan import clauses, cost
 from rlslint.plan.alike import planned_as
@@ -26,6 +24,7 @@ from rlslint.plan.planned import PlannedSubLink
 from rlslint.plan.simplify import Simplifier
 from rlslint.plan.subplan import Planner, shared
 from rlslint.plan.uncorrelate import comparable_column
+from rlslint.records import dataclass, field, replace
 from rlslint.rewrite.model import STATEMENTS, PolicyClause, Quals, RowSecurity, StatementName
 from rlslint.rewrite.privileges import grants_known
 from rlslint.rewrite.recursion import statement_error

@@ -4,12 +4,12 @@ be asked there out: set_subquery_pathlist() and subquery_push_qual() of allpaths
 from __future__ import annotations
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Aggref, BoolExpr, Expr, FuncExpr, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.flat import Rel
 from rlslint.plan.mutate import mutate, shift_levels
+from rlslint.records import replace
 
 
 def push_down(catalog: Catalog, rel: Rel) -> None:

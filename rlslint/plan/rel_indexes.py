@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Expr, NullTest, Oid, RowCompareExpr, ScalarArrayOpExpr, Var, walk
@@ -16,6 +15,7 @@ from rlslint.plan.flat import Qual, Rel
 from rlslint.plan.indexes import IndexClause, IndexInfo, IndexKeyInfo, match_clause
 from rlslint.plan.predicates import implied_by
 from rlslint.plan.selectivity import FLAG, Selectivity
+from rlslint.records import dataclass, field
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ The stand-ins say what docs/contract.md says of the data: a value that a session
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
@@ -30,6 +29,7 @@ from rlslint.plan import clauses, patterns
 from rlslint.plan.cost import PER_VALUE
 from rlslint.plan.flat import Rel
 from rlslint.plan.mutate import relids
+from rlslint.records import dataclass, field
 
 LITERAL: Final = 0.05
 """Share of the rows that hold one literal value: a status, a kind."""

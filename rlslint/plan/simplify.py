@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import (
     BooleanTest,
@@ -32,6 +31,7 @@ from rlslint.plan import clauses
 from rlslint.plan.clauses import BOOL, bool_value, make_bool
 from rlslint.plan.inline import inlinable_body, inline_call
 from rlslint.plan.mutate import mutate_children, mutate_parts
+from rlslint.records import replace
 
 
 class Simplifier:

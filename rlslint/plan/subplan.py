@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.analyze.opclass import is_hashable
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import (
     Aggref,
@@ -37,6 +35,7 @@ from rlslint.plan.paths import Path, RelPaths, columns_used, rel_paths
 from rlslint.plan.planned import Parts, Planned, PlannedSubLink, Ways
 from rlslint.plan.push_down import push_down
 from rlslint.plan.simplify import Simplifier
+from rlslint.records import dataclass, field, replace
 from rlslint.rewrite.model import PolicyClause
 
 _TOO_LARGE: Final = "its rows would not fit in memory"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Index, IndexKey, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Expr, Oid, Var, walk
+from rlslint.records import replace
 
 
 def tree_indexes(catalog: Catalog, relid: Oid) -> tuple[Index, ...]:

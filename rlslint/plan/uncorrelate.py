@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, walk_query
 from rlslint.nodes.primnodes import Aggref, BoolExpr, Expr, Oid, OpExpr, SubLink, SubLinkType, Var, walk
 from rlslint.plan import clauses
 from rlslint.plan.exists import simplify_exists
 from rlslint.plan.mutate import has_vars_of_level
+from rlslint.records import replace
 
 
 def comparable_column(catalog: Catalog, condition: Expr, sublink: SubLink) -> int:

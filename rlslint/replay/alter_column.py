@@ -9,8 +9,8 @@ from rlslint.analyze.coerce import coerce, find_pathway
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Attribute, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.columns import (
     ColumnPlan,
     add_sequence,

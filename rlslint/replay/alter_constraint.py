@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from rlslint.catalog.rows import Constraint, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.constraints import add_constraint
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.not_null import (

@@ -7,8 +7,8 @@ from typing import Final
 
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.rows import Attribute, Index, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay import alter_column, alter_constraint, typed
 from rlslint.replay.alter_constraint import has_check
 from rlslint.replay.lookup import find_index, find_relation, relation, shown

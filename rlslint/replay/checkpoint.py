@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass
 from rlslint.replay.session import Savepoint, Session
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.analyze import types as t
@@ -12,9 +11,9 @@ from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import SERIALS, format_type, names_of, resolve_type_name
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation, StoredExpr
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import CoerceViaIO, Const, Expr, FuncExpr, Oid, RelabelType, Var
+from rlslint.records import dataclass, field, replace
 from rlslint.replay.grants import default_acl
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.naming import choose_relation_name

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Var
+from rlslint.records import replace
 from rlslint.replay.foreign import foreign_key
 from rlslint.replay.indexes import (
     add_index,

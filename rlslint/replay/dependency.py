@@ -7,7 +7,7 @@ from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
-from rlslint.frozen import replace
+from rlslint.records import replace
 from rlslint.replay.references import Address, Behaviour, Kind, Row, edges_of, referenced_oids
 from rlslint.replay.session import DDLError, Session
 

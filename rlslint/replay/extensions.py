@@ -6,8 +6,8 @@ from typing import Final
 
 from rlslint.catalog.builtin import extension_requires, load_extension
 from rlslint.catalog.catalog import PG_CATALOG, Catalog, Extension
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import ensure_namespace
 from rlslint.replay.names import flag, options, word

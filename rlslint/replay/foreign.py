@@ -6,8 +6,8 @@ from rlslint.analyze import types as t
 from rlslint.analyze.oper import OperMiss, resolve_operator
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Constraint, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.inherit import mapped_numbers
 from rlslint.replay.lookup import find_relation, reject_index
 from rlslint.replay.naming import choose_constraint_name, name_addition, truncate

@@ -11,8 +11,8 @@ from rlslint.analyze.types import element_type
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, replace
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.function_body import check_body
 from rlslint.replay.grants import HARD_WIRED, default_acl

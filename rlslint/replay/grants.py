@@ -10,8 +10,8 @@ from rlslint.analyze.typename import names_of
 from rlslint.catalog.acl import COLUMN_PRIVILEGES, NO_PRIVILEGES, SEQUENCE_PRIVILEGES, TABLE_PRIVILEGES
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Acl, DefaultAcl, Namespace, Proc, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.lookup import find_relation, shown, target_namespace
 from rlslint.replay.names import options, role_of, roles_of
 from rlslint.replay.routines import find_function

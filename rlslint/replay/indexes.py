@@ -13,8 +13,8 @@ from rlslint.analyze.typename import format_type, names_of
 from rlslint.analyze.types import type_collation
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Constraint, Index, IndexKey, Relation, StoredExpr
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import CollateExpr, Const, Oid, Var
+from rlslint.records import dataclass, replace
 from rlslint.replay.columns import named_collation
 from rlslint.replay.immutable import require_immutable
 from rlslint.replay.inherit import column_map, mapped, mapped_numbers

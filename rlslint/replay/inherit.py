@@ -6,8 +6,8 @@ from rlslint.analyze.entry import stored_expr
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, StoredExpr
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.columns import ColumnPlan
 from rlslint.replay.not_null import not_null_of
 from rlslint.replay.session import DDLError, Session

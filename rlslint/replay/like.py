@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field, replace
 from rlslint.replay.columns import ColumnPlan, set_default
 from rlslint.replay.indexes import clone_index
 from rlslint.replay.inherit import inherited_check, mapped

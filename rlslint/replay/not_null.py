@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Constraint, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.columns import put_attribute
 from rlslint.replay.naming import choose_constraint_name, truncate
 from rlslint.replay.session import DDLError, Missing, Session

@@ -9,8 +9,8 @@ from rlslint.analyze.oper import OperMatch, resolve_operator
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import AmOp, Cast, OpClass, Operator, Proc
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.lookup import target_namespace

@@ -7,9 +7,9 @@ from typing import Final
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Const, Oid, Var
+from rlslint.records import replace
 from rlslint.replay.bounds import partition_bound
 from rlslint.replay.columns import SYSTEM_COLUMNS
 from rlslint.replay.foreign import foreign_to_partition

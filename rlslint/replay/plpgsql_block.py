@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
+from rlslint.records import dataclass, field
 from rlslint.replay.plpgsql_declare import Variable, declarations, is_array
 from rlslint.replay.plpgsql_operators import as_list
 from rlslint.replay.plpgsql_reg import Undecided

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rlslint.frozen import dataclass
+from rlslint.records import dataclass
 from rlslint.source.extent import tokens
 from rlslint.source.model import Raw
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from rlslint.analyze.ruleutils import Unworded
+from rlslint.records import dataclass, field
 from rlslint.replay.plpgsql_functions import FUNCTIONS, compare, like, text_of
 from rlslint.replay.plpgsql_operators import array_test, as_list, binary, prefix, truth
 from rlslint.replay.plpgsql_reg import Undecided, to_reg

@@ -7,8 +7,8 @@ from typing import Final, Literal
 from rlslint.analyze.entry import rejections, stored_expr
 from rlslint.catalog.catalog import PUBLIC
 from rlslint.catalog.rows import Policy, Relation, StoredExpr
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid, Unresolved
+from rlslint.records import replace
 from rlslint.replay.lookup import owner_named
 from rlslint.replay.lookup import relation as required_relation
 from rlslint.replay.names import roles_of

@@ -9,8 +9,8 @@ from rlslint.analyze.typename import format_type, names_of, resolve_type_name
 from rlslint.analyze.types import TEXT
 from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, FIRST_NORMAL_OID
 from rlslint.catalog.rows import Cast, Proc, Type
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.grants import HARD_WIRED, default_acl
 from rlslint.replay.names import options
 from rlslint.replay.naming import truncate

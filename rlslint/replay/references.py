@@ -13,7 +13,6 @@ from weakref import WeakKeyDictionary
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Constraint, Index, Operator, Policy, Proc, Relation, StoredExpr, Trigger, Type
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, query_expressions
 from rlslint.nodes.primnodes import (
     Aggref,
@@ -27,6 +26,7 @@ from rlslint.nodes.primnodes import (
     SubLink,
     Var,
 )
+from rlslint.records import dataclass
 
 Kind = Literal[
     "relation", "index", "constraint", "policy", "default", "proc", "type", "namespace", "trigger", "operator"

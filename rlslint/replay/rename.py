@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rlslint.catalog.rows import Constraint, Index, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay import extensions, functions, operators, policies, roles, schemas, triggers, types
 from rlslint.replay.alter_column import is_inherited
 from rlslint.replay.alter_table import change_owner

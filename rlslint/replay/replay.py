@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field
 from rlslint.replay import (
     alter_table,
     calls,

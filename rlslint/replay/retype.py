@@ -10,9 +10,9 @@ from rlslint.analyze.opclass import default_opclass
 from rlslint.analyze.ruleutils import Unworded, worded
 from rlslint.analyze.typename import format_type
 from rlslint.catalog.rows import Index, Relation, StoredExpr
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Oid, Var
+from rlslint.records import replace
 from rlslint.replay.foreign import check_types
 from rlslint.replay.session import DDLError, Session
 from rlslint.source.model import Raw

@@ -8,8 +8,8 @@ from typing import Final
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Acl, Role
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import is_preset
 from rlslint.replay.names import flag, options, role_by_name, role_of, roles_of

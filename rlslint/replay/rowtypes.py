@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rlslint.catalog.rows import Relation, Type
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.naming import NAMEDATALEN, clip
 from rlslint.replay.session import DDLError, Session
 

@@ -7,8 +7,8 @@ from typing import Final
 from rlslint.catalog.acl import with_owner
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.rows import Namespace
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.extensions import remove_extension
 from rlslint.replay.grants import default_acl

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.columns import required_column
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import find_relation, is_taken, relation_named, require_free, shown, target_relation

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import Literal
 
 from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, Catalog, Extension
 from rlslint.catalog.rows import DefaultAcl, Policy, Relation
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field, replace
 from rlslint.source.model import Problem, Span, Statement
 
 

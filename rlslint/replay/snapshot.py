@@ -7,12 +7,12 @@ step did, and the tables as they were before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rlslint.catalog.catalog import Catalog, Extension
 from rlslint.catalog.rows import DefaultAcl
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass
 from rlslint.replay import history
 from rlslint.replay.replay import Replayed, handlers
 from rlslint.replay.session import Event, PolicyChange, RejectedPolicy, Session

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rlslint.catalog.rows import Attribute, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.bounds import partition_bound
 from rlslint.replay.columns import (
     ColumnPlan,

@@ -7,8 +7,8 @@ from typing import Final
 from rlslint.analyze.func import has_unseen
 from rlslint.analyze.typename import names_of
 from rlslint.catalog.rows import Trigger
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.lookup import find_relation, owner_named, reject_index, shown
 from rlslint.replay.session import DDLError, Handler, Session
 from rlslint.replay.trigger_checks import needed_columns, require_place, require_trigger_function

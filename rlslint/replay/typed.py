@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation, Type
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.session import DDLError, Missing, Session
 from rlslint.source.model import Raw, Statement
 

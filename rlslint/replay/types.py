@@ -10,8 +10,8 @@ from rlslint.analyze.grouping import misplaced
 from rlslint.analyze.typename import names_of, resolve_type_name
 from rlslint.catalog.catalog import FIRST_NORMAL_OID, Catalog
 from rlslint.catalog.rows import Attribute, Constraint, Relation, Type
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.replay.columns import collation
 from rlslint.replay.dependency import perform_deletion
 from rlslint.replay.lookup import require_free, target_namespace

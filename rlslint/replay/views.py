@@ -10,9 +10,9 @@ from rlslint.analyze.typename import format_type
 from rlslint.analyze.typmod import column_typmod
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Attribute, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions, walk_deep
 from rlslint.nodes.primnodes import Oid, SubLink, Unresolved, walk
+from rlslint.records import replace
 from rlslint.replay.grants import default_acl
 from rlslint.replay.lookup import is_taken, require_free, target_relation
 from rlslint.replay.names import strings

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
 from rlslint.findings import place_order
+from rlslint.records import replace
 from rlslint.report.model import Result
 
 _BY_PLACE: Final = frozenset({"compact", "json", "sarif", "gitlab", "junit"})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from rlslint.records import dataclass
 from rlslint.source.model import Project
 
 

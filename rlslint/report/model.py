@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from posixpath import normpath
 
 from rlslint.baseline import Ratchet
@@ -11,6 +10,7 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import Severity
 from rlslint.findings import SEVERITIES, Finding, order, place_order, told_apart
 from rlslint.plan.model import AccessPlan
+from rlslint.records import dataclass
 from rlslint.registry import Rule
 from rlslint.report.inputs import Input
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rlslint.checks.model import Severity
 from rlslint.findings import SEVERITIES, Finding
+from rlslint.records import dataclass
 from rlslint.registry import Rule
 
 

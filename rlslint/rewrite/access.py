@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, RangeTblEntry, nested_queries, query_expressions
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid, SubLink, Var, walk
+from rlslint.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, nested_queries, query_expressions
 from rlslint.nodes.primnodes import BoolExpr, Expr, OpExpr, RelabelType, SubLink, Var, walk
+from rlslint.records import dataclass
 from rlslint.source.extent import expression_extent
 
 

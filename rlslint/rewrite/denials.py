@@ -9,8 +9,8 @@ from typing import Literal
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc, Relation
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, Oid
+from rlslint.records import dataclass
 from rlslint.rewrite.access import function_calls, query_tables, tables_read
 from rlslint.rewrite.bodies import body_queries
 from rlslint.rewrite.privileges import may_read

@@ -13,8 +13,8 @@ from typing import Any
 from rlslint.analyze.entry import parse_search_path
 from rlslint.catalog.catalog import PG_CATALOG, Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid
+from rlslint.records import dataclass
 from rlslint.source.model import SourceFile, Span, Statement
 from rlslint.source.parse import parse_plpgsql, parse_synthetic
 

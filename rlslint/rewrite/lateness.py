@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import FromItem, JoinExpr, Query, RangeTblRef, required_conditions
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -24,6 +23,7 @@ from rlslint.nodes.primnodes import (
     Var,
     bare,
 )
+from rlslint.records import dataclass
 from rlslint.rewrite.bodies import body_queries
 
 _MAX_DEPTH = 4

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Final, Literal, get_args
 
 from rlslint.catalog.rows import Policy, StoredExpr
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Const, Expr, Oid
+from rlslint.records import dataclass
 
 StatementName = Literal[
     "select", "select_by_key", "insert", "insert_many", "insert_returning", "upsert", "update", "delete"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, required_conditions, walk_deep
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -21,6 +20,7 @@ from rlslint.nodes.primnodes import (
     Var,
     bare,
 )
+from rlslint.records import dataclass, replace
 from rlslint.rewrite.model import PolicyClause
 
 

@@ -8,8 +8,8 @@ from typing import Final
 from rlslint.catalog.acl import has_column_privilege, has_privilege
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Relation
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import FuncExpr, Oid, SubLink, walk
+from rlslint.records import dataclass
 from rlslint.rewrite.access import function_calls, query_calls, tables_read
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName
 

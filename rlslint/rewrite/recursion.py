@@ -12,8 +12,8 @@ from typing import Any, Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.catalog.store import Store
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid, SubLink, walk
+from rlslint.records import dataclass
 from rlslint.rewrite.access import function_calls, tables_read
 from rlslint.rewrite.functions import body_functions, body_tables
 from rlslint.rewrite.model import PolicyClause, RowSecurity, StatementName

@@ -8,8 +8,8 @@ from typing import Final, Literal
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.membership import has_privs_of_role, roles_with_privileges_of
 from rlslint.catalog.rows import Policy, Relation
-from rlslint.frozen import replace
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import replace
 from rlslint.rewrite.model import Form, PolicyClause, Quals, RowSecurity, StatementName, WithCheckOption
 
 PolCmd = Literal["r", "a", "w", "d"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, nested_queries, query_expressions
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -23,6 +22,7 @@ from rlslint.nodes.primnodes import (
     SubLinkType,
     walk,
 )
+from rlslint.records import dataclass, replace
 from rlslint.rewrite.bodies import body_queries
 from rlslint.rewrite.functions import is_current_setting
 

@@ -7,12 +7,10 @@ PostgreSQL's eval_const_expressions() and executor; whatever else depends on row
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import Final, Literal
 
 from rlslint.analyze.entry import analyze_function_body
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, required_conditions
 from rlslint.nodes.primnodes import (
     ArrayCoerceExpr,
@@ -35,6 +33,7 @@ from rlslint.nodes.primnodes import (
     SubLink,
     SubLinkType,
 )
+from rlslint.records import dataclass, field
 from rlslint.rewrite.functions import is_current_setting
 from rlslint.rewrite.model import PolicyClause, Quals
 

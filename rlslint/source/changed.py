@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from rlslint.records import dataclass
 from rlslint.source.model import InputError
 
 _LARGEST_MARKER: Final = 8 * 1024 * 1024

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from rlslint.records import dataclass, field
 from rlslint.source.model import InputError, Limits, Problem, SourceFile, Span
 from rlslint.source.split import closed
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from rlslint.records import dataclass, replace
 from rlslint.source.layouts import sqitch
 from rlslint.source.layouts.detect import CERTAIN, LIKELY, POSSIBLE, folder_layout, other_database
 from rlslint.source.layouts.graphile import migrations_folder

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import field
 from typing import Any, Final
 
-from rlslint.frozen import dataclass
+from rlslint.records import dataclass, field
 
 Raw = dict[str, Any]
 """A parse-tree node as libpg_query's JSON has it, for instance ``{"ColumnRef": {"fields": [...], "location": 7}}``.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from rlslint.records import dataclass, field
 from rlslint.source.model import SourceFile, Span, Statement
 from rlslint.source.parse import later
 

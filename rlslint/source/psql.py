@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from rlslint.records import dataclass, field
 from rlslint.source.model import Edit, Span
 
 _COMMANDS: Final = re.compile(

@@ -6,10 +6,10 @@ import io
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from rlslint.records import dataclass, field, replace
 from rlslint.source.decode import read_source
 from rlslint.source.discover import Found, Search, hint, not_regular, search
 from rlslint.source.layouts import flyway

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from rlslint.records import dataclass, field
 from rlslint.source import psql
 from rlslint.source.layouts.changelog import xml_sections, yaml_sections
 from rlslint.source.layouts.sections import Sections, sections

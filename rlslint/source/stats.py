@@ -10,10 +10,10 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from rlslint.records import dataclass
 from rlslint.source.model import InputError
 
 _KEYS: Final = ("schemaname", "relname", "n_tup_ins", "n_live_tup")

@@ -4,10 +4,10 @@ it over."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field, replace
 from rlslint.suggest.shared import Question, Shared
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rlslint.findings import Finding, Suggestion
-from rlslint.frozen import replace
+from rlslint.records import replace
 
 _REWRITE: Final = re.compile(
     r"""^(?:ALTER|DROP)\ POLICY\ (?P<policy>"(?:[^"]|"")+"|\S+)\ ON\ (?P<table>[^\s;]+)

@@ -8,7 +8,6 @@ it has become.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
 
 from rlslint.analyze.deparse import policy_sql
 from rlslint.analyze.typename import quote_identifier
@@ -16,8 +15,8 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.checks.model import Facts
 from rlslint.findings import Finding, Suggestion
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass, field
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import Session
 from rlslint.suggest import trial

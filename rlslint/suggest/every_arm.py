@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from rlslint.analyze.deparse import resolve_text
@@ -22,6 +21,7 @@ from rlslint.findings import Suggestion
 from rlslint.nodes.primnodes import BoolExpr, Const, Expr, OpExpr, ScalarArrayOpExpr, Var
 from rlslint.plan.clauses import strip_relabel
 from rlslint.plan.mutate import has_vars_of_level
+from rlslint.records import dataclass, field
 from rlslint.suggest.functions import listing
 from rlslint.suggest.policies import altered
 from rlslint.suggest.rewrites.casts import cast_forms

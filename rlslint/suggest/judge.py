@@ -13,11 +13,11 @@ from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.twins import others_of, told_apart, twins
 from rlslint.checks.model import Facts, TablesFacts
 from rlslint.findings import COSTS, Finding, Suggestion, every, settle, verbs
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads
 from rlslint.plan.predict import Predictor, predict_all, roles_of
 from rlslint.plan.visits import row_visits
+from rlslint.records import dataclass
 from rlslint.registry import Rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.suggest.trial import Change, applied

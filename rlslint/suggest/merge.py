@@ -17,8 +17,8 @@ from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.findings import Suggestion
-from rlslint.frozen import dataclass
 from rlslint.plan.clauses import is_true
+from rlslint.records import dataclass
 from rlslint.suggest.policies import COMMANDS, create_policy, free_name, role_list, table_name
 
 _SPLIT: Final = ("r", "a", "w", "d")

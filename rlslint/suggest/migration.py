@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from rlslint.frozen import dataclass
+from rlslint.records import dataclass
 from rlslint.source.model import InputError, Project
 from rlslint.suggest.cure import Change
 from rlslint.suggest.versions import next_numbers, next_versions

@@ -15,11 +15,11 @@ from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy, StoredExpr
 from rlslint.findings import Suggestion
-from rlslint.frozen import dataclass
 from rlslint.implication.compare import Condition, compare
 from rlslint.implication.terms import differs_each_time
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.plan.clauses import is_true
+from rlslint.records import dataclass
 from rlslint.suggest.policies import create_policy, table_name
 
 _NAMED: Final = 3

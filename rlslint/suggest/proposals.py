@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from rlslint.analyze.deparse import resolve_text, same_shape
@@ -29,10 +28,10 @@ from rlslint.checks.model import (
     NeedWrap,
 )
 from rlslint.findings import APPLICABILITIES, Applicability, Finding, Suggestion
-from rlslint.frozen import replace
 from rlslint.nodes.parsenodes import walk_deep
 from rlslint.nodes.primnodes import Expr, FuncExpr, Oid
 from rlslint.plan import clauses
+from rlslint.records import dataclass, field, replace
 from rlslint.rewrite.model import STATEMENTS_OF, PolicyClause
 from rlslint.suggest.every_arm import every_arm
 from rlslint.suggest.functions import declare_stable, listing

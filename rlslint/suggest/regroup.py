@@ -19,8 +19,8 @@ from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Policy
 from rlslint.findings import Suggestion
-from rlslint.frozen import dataclass
 from rlslint.nodes.primnodes import Oid
+from rlslint.records import dataclass
 from rlslint.suggest.merge import Merged, conditions, joined, own_conditions, title
 from rlslint.suggest.policies import COMMANDS, create_policy, free_name, role_list, table_name
 

@@ -7,13 +7,11 @@ go, and no other may come.
 from __future__ import annotations
 
 from collections.abc import Sequence
-import re
-from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rlslint.checks.model import NeedIndex, NeedNote
 from rlslint.findings import SEVERITIES, Finding, Suggestion
-from rlslint.frozen import replace
+from rlslint.records import replace
 from rlslint.source.model import Tell, silent
 from rlslint.suggest.advice import Advice
 from rlslint.suggest.clashes import with_clashes

@@ -9,9 +9,9 @@ from typing import Any, Final
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
 from rlslint.catalog.store import Store
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads, reads_inside
+from rlslint.records import dataclass, replace
 from rlslint.replay.replay import handlers
 from rlslint.replay.session import DDLError, NotFollowed, Session
 from rlslint.source.model import SourceFile

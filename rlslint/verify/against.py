@@ -10,7 +10,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from rlslint.catalog.rows import Relation
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads
 from rlslint.plan.predict import roles_of
+from rlslint.records import dataclass
 from rlslint.source.model import InputError, SourceFile
 from rlslint.source.parse import parse_script
 from rlslint.suggest.policies import table_name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -16,6 +15,7 @@ from rlslint.catalog.rows import Relation
 from rlslint.checks.model import SMALL
 from rlslint.findings import Finding, Suggestion
 from rlslint.plan.predict import Predictor
+from rlslint.records import dataclass
 from rlslint.rewrite.model import StatementName
 from rlslint.source.model import Statement
 from rlslint.suggest.policies import table_name

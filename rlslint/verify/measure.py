@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
 import psycopg
 
 from rlslint.plan.signed_out import ANONYMOUS_ROLES
+from rlslint.records import dataclass
 from rlslint.verify.request import TIMED_OUT
 
 _NUMBERS: Final = frozenset(

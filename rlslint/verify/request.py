@@ -6,9 +6,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
+from rlslint.records import dataclass, field
 from rlslint.source.model import Tell, silent
 
 TIMED_OUT: Final = "57014"

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
 
+from rlslint.records import dataclass
 from rlslint.source.model import Tell, silent
 
 Connection = psycopg.Connection[Any]

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from rlslint.analyze.typename import quote_identifier
 from rlslint.catalog.store import Store
-from rlslint.frozen import replace
+from rlslint.records import replace
 from rlslint.replay.session import Session
 from rlslint.source.model import Project, SourceFile, Statement
 from rlslint.source.parse import parse_script

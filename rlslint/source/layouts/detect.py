@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from rlslint.records import dataclass
 from rlslint.source.layouts import graphile, liquibase, sqitch
 from rlslint.source.layouts.flyway import NAME as FLYWAY_NAME
 from rlslint.source.layouts.flyway import flyway

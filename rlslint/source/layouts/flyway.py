@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from rlslint.records import dataclass
 from rlslint.source.layouts.liquibase import yaml_tree
 from rlslint.source.layouts.listing import Listing, head, is_file, numbers, sql_files_below
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from rlslint.records import replace
 from rlslint.source.layouts.listing import (
     Listing,
     head,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rlslint.records import dataclass
 from rlslint.source.layouts.listing import Listing, entries, head, is_file, sql_files_below
 
 _CHANGE: Final = re.compile(r"^[ \t]*(?P<operator>[+-]?)[ \t]*(?P<name>[^\s@#%\[\]:\\+-][^\s\[\]:#]*)(?P<rest>.*)$")

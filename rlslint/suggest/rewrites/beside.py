@@ -8,10 +8,10 @@ from rlslint.analyze.entry import analyze_function_body
 from rlslint.analyze.typename import format_type, quote_identifier, quote_qualified
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import Expr, Oid, Param, SubLink, SubLinkType
 from rlslint.plan.mutate import mutate
+from rlslint.records import dataclass, replace
 from rlslint.rewrite.bodies import argument_names
 from rlslint.rewrite.functions import function_search_path
 from rlslint.source.extent import tokens

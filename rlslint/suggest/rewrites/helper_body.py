@@ -15,11 +15,11 @@ from rlslint.analyze.entry import rejections, unknowns
 from rlslint.catalog.acl import has_privilege
 from rlslint.catalog.catalog import PUBLIC, Catalog
 from rlslint.catalog.rows import Proc, StoredExpr
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, walk_deep
 from rlslint.nodes.primnodes import BoolExpr, Expr, FuncExpr, Oid, Param, SubLink, SubLinkType, Var
 from rlslint.plan import clauses
 from rlslint.plan.mutate import mutate
+from rlslint.records import dataclass, replace
 from rlslint.rewrite.bodies import only_query
 from rlslint.rewrite.functions import function_search_path
 from rlslint.source.extent import expression_extent

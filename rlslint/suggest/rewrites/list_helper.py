@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from rlslint.analyze.typename import format_type, quote_qualified
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import Proc
-from rlslint.frozen import dataclass
 from rlslint.nodes.parsenodes import Query, TargetEntry, query_expressions, walk_deep
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -34,6 +33,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan.clauses import is_true, strip_relabel
 from rlslint.plan.mutate import has_vars_of_level
+from rlslint.records import dataclass
 from rlslint.source.extent import expression_extent
 from rlslint.suggest.rewrites.beside import Beside, beside
 from rlslint.suggest.rewrites.helper_body import HelperBody, helper_body

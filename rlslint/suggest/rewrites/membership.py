@@ -24,7 +24,6 @@ from collections.abc import Iterator
 
 from rlslint.analyze.opclass import both_ways
 from rlslint.catalog.catalog import Catalog
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query, TargetEntry, query_expressions, walk_deep, walk_query
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -43,6 +42,7 @@ from rlslint.nodes.primnodes import (
 from rlslint.plan import clauses
 from rlslint.plan.exists import simplify_exists
 from rlslint.plan.mutate import has_vars_of_level, outer_vars, shift_levels
+from rlslint.records import dataclass, replace
 from rlslint.suggest.rewrites.subquery_text import opening, position, select_text
 from rlslint.suggest.rewrites.writing import Form, Writing, agrees, conjuncts, is_in, is_membership, written
 

@@ -9,7 +9,6 @@ from rlslint.analyze.deparse import deparse, resolve_text, same_shape
 from rlslint.catalog.catalog import Catalog
 from rlslint.catalog.rows import StoredExpr
 from rlslint.findings import Applicability
-from rlslint.frozen import dataclass, replace
 from rlslint.nodes.parsenodes import Query
 from rlslint.nodes.primnodes import (
     BoolExpr,
@@ -25,6 +24,7 @@ from rlslint.nodes.primnodes import (
 )
 from rlslint.plan.clauses import strip_relabel
 from rlslint.plan.mutate import mutate, shift_levels
+from rlslint.records import dataclass, replace
 from rlslint.source.extent import Token, expression_extent, tokens
 
 Edit = tuple[int, int, str]
