@@ -46,9 +46,9 @@ def supabase(folder: Path) -> Listing:
     skipped = [
         (path, "the Supabase CLI runs only files named <digits>_<name>.sql") for path in found if path not in known
     ]
-    up = without_down_files(named)
-    numbers = {leading_number(path.name) for path in up}
-    named = [path for path in named if path in up or leading_number(path.name) not in numbers]
+    up = {path.name for path in without_down_files(named)}
+    numbers = {leading_number(name) for name in up}
+    named = [path for path in named if path.name in up or leading_number(path.name) not in numbers]
     first = _SUPABASE_INIT.match(named[0].name)
     if first and first[1] < _SUPABASE_FIRST:
         skipped.append((named.pop(0), "the Supabase CLI passes over an init file older than 2021-12-09"))
