@@ -62,6 +62,20 @@ _LONE_DOLLAR: Final = re.compile(
 _BLANK: Final = re.compile(r"(?:[\s;]+|--[^\n\r]*)+")
 
 
+def _plain(depth: int) -> str:
+    """What need not be followed from token to token, parentheses inside each other up to ``depth``. Each character can
+    begin only one of its parts: no text makes it try long."""
+    inner = rf"|\({_plain(depth - 1)}\)" if depth else ""
+    parts = rf"""(?<![eE])'[^']*'|"[^"]*"|--[^\n\r]*(?![^\n\r])|-(?!-)|/(?!\*){inner}"""
+    return rf"""[^-/;'"$\\()]*(?:(?:{parts})[^-/;'"$\\()]*)*"""
+
+
+_SIMPLE: Final = re.compile(rf"(?![cC][oO][pP][yY]\b){_plain(5)};")
+"""Most statements, in one step."""
+_SIMPLE_LENGTH: Final = 4_000
+"""Characters that it is tried on: what it has passed is remembered until its end."""
+
+
 def split(text: str, start: int, end: int) -> Iterator[Range]:
     """Spans of the statements between ``start`` and ``end``: first token to last, comments around them left out."""
     for piece in pieces(text, start, end):
@@ -75,6 +89,14 @@ def pieces(text: str, start: int, end: int) -> Iterator[Piece]:
     depth = atomic = 0
     holes: list[Range] = []
     while True:
+        if position == begin:
+            blank = _BLANK.match(text, begin, end)
+            first = begin if blank is None else blank.end()
+            simple = _SIMPLE.match(text, first, min(end, first + _SIMPLE_LENGTH))
+            if simple is not None and "atom" not in simple[0].lower():
+                position = begin = simple.end()
+                yield Piece(first, _code_end(text, first, begin - 1))
+                continue
         match = _TOKEN.search(text, position, end)
         if match is None:
             yield from _trimmed(text, begin, end, holes)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rlslint.source import split as splitting
 from rlslint.source.model import SourceFile
 from rlslint.source.parse import parse_script
 from rlslint.source.split import split
@@ -99,3 +101,17 @@ def test_a_nul_character_is_a_problem() -> None:
 def test_positions_count_characters() -> None:
     text = "select 'ééé';  create table t (a int b)"
     assert problems(text) == [('syntax error at or near "b"', (1, 38))]
+
+
+def test_statements_in_one_step_are_cut_as_token_by_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = (
+        "select 1", "a", "e", "E'", "'", '"', "(", ")", ";", ";;", "--", "-", "/", "/*", "*/", "$$", "$", "$a$", "as $ ", "\n",
+        "\\", "\\g", "begin atomic ", " end", "case ", "copy t from stdin;\n", "\n\\.\n", "é", "\r", " ",
+    )  # fmt: skip
+    random = Random(1)
+    texts = ["".join(random.choices(parts, k=random.randrange(30))) for _ in range(4_000)]
+    texts += ["(" * depth + "a" + ")" * depth + ";b;" for depth in range(9)]
+    texts += [f"insert into t values ('{'a' * length}');b;" for length in range(3_960, 4_010)]
+    quick = [list(splitting.pieces(text, 0, len(text))) for text in texts]
+    monkeypatch.setattr(splitting, "_SIMPLE_LENGTH", 0)
+    assert [list(splitting.pieces(text, 0, len(text))) for text in texts] == quick
