@@ -23,9 +23,13 @@ _MAGIC: Final = (
 )
 
 
-def read_source(file: BinaryIO, path: str, limits: Limits) -> tuple[SourceFile, list[Problem]]:
-    """The text of a file, and a problem for a byte that is not UTF-8. Raises InputError for what is not SQL text."""
-    first = file.read(BLOCK)
+def read_source(file: BinaryIO, path: str, limits: Limits, size: int = BLOCK) -> tuple[SourceFile, list[Problem]]:
+    """The text of a file, and a problem for a byte that is not UTF-8. Raises InputError for what is not SQL text.
+
+    ``size`` is how many bytes it is likely to have: a whole block need not be set apart for fewer.
+    """
+    block = min(size + 1, BLOCK)
+    first = file.read(block)
     for magic, what in _MAGIC:
         if first.startswith(magic):
             raise InputError(f"{path}: {what.format(path=path)}")
@@ -38,7 +42,7 @@ def read_source(file: BinaryIO, path: str, limits: Limits) -> tuple[SourceFile, 
     if first[:8192].count(b"\0") > len(first[:8192]) // 100:
         raise InputError(f"{path}: a binary file, not SQL")
     text = _Text(path, limits)
-    rest = file.read(BLOCK) if len(first) == BLOCK else b""
+    rest = file.read(BLOCK) if len(first) == block else b""
     if not rest:
         text.keep(first.removeprefix(b"\xef\xbb\xbf"))
     else:

@@ -21,6 +21,7 @@ from rlslint.source.layouts.listing import (
     entries,
     head,
     is_file,
+    is_regular,
     is_sql,
     leading_number,
     natural,
@@ -118,7 +119,7 @@ def not_regular(folder: Path) -> list[Path]:
     """What is called .sql in a folder and is neither a file nor a folder: pipes, devices, links to nothing."""
     found = []
     for entry in entries(folder):
-        if is_sql(entry.name) and not is_file(folder / entry.name) and not (folder / entry.name).is_dir():
+        if is_sql(entry.name) and not is_regular(entry) and not (folder / entry.name).is_dir():
             found.append(folder / entry.name)
     return sorted(found)
 

@@ -82,7 +82,7 @@ class Psql:
     @property
     def active(self) -> bool:
         """Whether what comes now is run."""
-        return all(running for running, _ in self.conditions)
+        return not self.conditions or all(running for running, _ in self.conditions)
 
     def obey(self, text: str) -> Iterator[Event]:
         """Run the backslash commands of a line."""

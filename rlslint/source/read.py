@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rlslint.records import dataclass, field, replace
-from rlslint.source.decode import read_source
+from rlslint.source.decode import BLOCK, read_source
 from rlslint.source.discover import Found, Search, hint, not_regular, search
 from rlslint.source.layouts import flyway
 from rlslint.source.layouts.changelog import readable
@@ -229,8 +229,8 @@ class _Reader:
     cwd: Path
     limits: Limits
     outlines: Outlines | None = None
-    read: dict[Path, tuple[SourceFile, list[Problem]]] = field(default_factory=dict)
-    folders: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+    read: dict[str, tuple[SourceFile, list[Problem]]] = field(default_factory=dict)
+    folders: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Of folders with files: where each lies, links followed, and as it is shown."""
 
     def scripts(self, roots: Iterable[Path], variables: Iterable[tuple[str, str]] = ()) -> Scripts:
@@ -258,8 +258,9 @@ class _Reader:
             own = "included" if path in found.listing.before else layout
             parts += scripts.run(source, problems, layout=own, path=path, transactional=transactional)
         names = {self.shown(path) for path in group.reported}
-        everything = {self.shown(path) for path in found.listing.files}
-        reported = frozenset(names) if (names or group.passed_over) and names != everything else None
+        reported = None
+        if (names or group.passed_over) and names != {self.shown(path) for path in found.listing.files}:
+            reported = frozenset(names)
         # what undoes a migration comes with it, and is worth a word only where nothing else was asked for
         told = {path: reason for path, reason in group.passed_over.items() if reason != _UNDOES or not group.reported}
         left = dict((*found.listing.skipped, *told.items()))
@@ -287,9 +288,10 @@ class _Reader:
                 # a pipe that took the file's place must not hold the run up
                 descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
                 with os.fdopen(descriptor, "rb") as file:
-                    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    state = os.fstat(descriptor)
+                    if not stat.S_ISREG(state.st_mode):
                         raise InputError(f"{shown}: neither a file nor a folder")
-                    self.read[key] = _as_sent(read_source(file, shown, self.limits))
+                    self.read[key] = _as_sent(read_source(file, shown, self.limits, state.st_size or BLOCK))
             except OSError as error:
                 raise InputError(f"{shown}: {(error.strerror or str(error)).lower()}") from None
         return self.read[key]
@@ -301,18 +303,21 @@ class _Reader:
         _, folder = self.folder(path)
         return path.name if folder == "." else f"{folder}/{path.name}"
 
-    def real(self, path: Path) -> Path:
+    def real(self, path: Path) -> str:
         """The file, links followed."""
-        if path.name in ("", "..") or path.is_symlink():
-            return path.resolve()
-        return self.folder(path)[0] / path.name
+        if path.name in ("", "..") or os.path.islink(path):
+            return str(path.resolve())
+        return os.path.join(self.folder(path)[0], path.name)
 
-    def folder(self, path: Path) -> tuple[Path, str]:
+    def folder(self, path: Path) -> tuple[str, str]:
         """The folder of a file, links followed, and as it is shown."""
-        if path.parent not in self.folders:
+        # text is its own key at once, a path has to be taken apart for it
+        key = os.path.dirname(path)
+        known = self.folders.get(key)
+        if known is None:
             real = path.parent.resolve()
-            self.folders[path.parent] = real, shown_path(real, self.cwd)
-        return self.folders[path.parent]
+            known = self.folders[key] = str(real), shown_path(real, self.cwd)
+        return known
 
 
 def _as_sent(read: tuple[SourceFile, list[Problem]]) -> tuple[SourceFile, list[Problem]]:

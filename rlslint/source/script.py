@@ -175,9 +175,12 @@ class _Run:
             return list(self.state.obey(span.text)), False
         if not self.state.active:
             return [], False
-        text, edits = self._replaced(span)
+        text: str | None = None
+        edits: tuple[Edit, ...] = ()
         events: list[psql.Event] = []
-        if text is None:
+        if self.scripts.variables:
+            text, edits = self._replaced(span)
+        if text is None and (piece.holes or self.state.variables):
             text, edits, events = self.state.statement(span, piece.holes)
         statements, problems = parse_piece(span, text, edits, self.scripts.limits)
         stretch.statements += statements

@@ -56,7 +56,7 @@ class Listing:
 def sql_files(folder: Path) -> list[Path]:
     """The folder's own SQL files by name (bytes, as tools sort them); nothing when it cannot be read."""
     return sorted(
-        (Path(entry.path) for entry in entries(folder) if is_sql(entry.name) and _is_file(entry)),
+        (Path(entry.path) for entry in entries(folder) if is_sql(entry.name) and is_regular(entry)),
         key=lambda path: path.name,
     )
 
@@ -92,7 +92,8 @@ def is_sql(name: str) -> bool:
     return name[-4:].lower() == ".sql" and not name.startswith(".")
 
 
-def _is_file(entry: os.DirEntry[str]) -> bool:
+def is_regular(entry: os.DirEntry[str]) -> bool:
+    """`is_file` of what a folder holds."""
     try:
         return entry.is_file()
     except OSError:
