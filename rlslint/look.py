@@ -16,7 +16,7 @@ from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.outline import outlines
 from rlslint.plan.predict import Predictor, predict_all
-from rlslint.recall import Growth, Looked, advice, holding, in_order, looked
+from rlslint.recall import Growth, Looked, advice, holding, in_order, looked, with_advice
 from rlslint.records import dataclass, replace
 from rlslint.registry import Rule, load_rules
 from rlslint.replay.presets.presets import exposed_schemas
@@ -38,8 +38,12 @@ class Seen:
     """What the rules say, before one gives way to another."""
     advice: Advice
     """What was suggested for findings on tables that are taken over from an earlier look."""
-    looked: Looked
-    """What another look may take over."""
+    growth: Growth
+    """What was done behind the migrations that other looks share."""
+
+    def looked(self) -> Looked:
+        """What another look may take over; asked for before the catalog becomes another one."""
+        return with_advice(looked(self.every, self.facts, self.growth), self.advice, self.growth.files)
 
 
 def look(
@@ -71,7 +75,7 @@ def look(
         found = _found(rules, facts, earlier, grown.since(earlier.first), taken)
     found = in_order(rules, found)
     told = Advice() if earlier is None else advice(earlier, taken, grown.since(earlier.first))
-    return Seen(facts, found, told, looked(found, facts, grown.growth))
+    return Seen(facts, found, told, grown.growth)
 
 
 def reusable(options: Options, rules: Sequence[Rule]) -> bool:

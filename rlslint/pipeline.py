@@ -30,7 +30,6 @@ from rlslint.memory.outlines import OutlineMemory
 from rlslint.memory.project import ProjectMemory
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
-from rlslint.recall import with_advice
 from rlslint.records import dataclass, replace
 from rlslint.registry import Rule, load_rules, selected
 from rlslint.replay.presets.presets import choose_preset
@@ -78,7 +77,7 @@ def check(
         held = ratchet(cwd / options.baseline, [one for run in runs for one in run.findings], whole=whole, codes=codes)
     result = together([_result(run, held, chosen, tell) for run in runs])
     for run in runs:
-        run.keep(run.advice)
+        run.keep()
     asked = {Path(path) for path in options.paths} if changes is None else changes.added | changes.altered
     files = {shown_path(path, cwd) for path in asked if path.suffix == ".sql"}
     skipped = {path: reason for run in runs for path, reason in run.project.skipped if path in files}
@@ -105,7 +104,7 @@ class _Checked:
     cured: list[Finding] | None
     """None where everything was reported on."""
     advice: Advice
-    keep: Callable[[Advice], None]
+    keep: Callable[[], None]
     """Leaves what the run came to know for the next one."""
 
 
@@ -122,7 +121,9 @@ def _run(
     """Check one database; ``newest``: paths of the files that are new in it, None where nobody says which these are."""
     first = _shared(project, newest)
     options = replace(options, preset=choose_preset(project) if options.preset == "auto" else options.preset)
-    memory = ProjectMemory(folder, project, options) if folder is not None and reusable(options, rules) else None
+    memory = (
+        ProjectMemory(folder, project, options) if folder is not None and first and reusable(options, rules) else None
+    )
     known = None if memory is None else memory.recall({rule.code: rule for rule in rules}, first)
     if known is not None:
         first = known.first if first - known.first < _BEHIND else first
@@ -137,7 +138,7 @@ def _run(
         tell=tell,
         resumed=None if known is None else (known.first, known.snapshot),
     )
-    taken = stem.taken() if memory is not None and first else None
+    taken = None if memory is None else stem.taken()
     rest: Without | None = None
     earlier = None if known is None else known.looked
     if changes is None and project.reported is not None:
@@ -146,15 +147,15 @@ def _run(
         seen = look(smaller, grown, options, rules, frozenset(), earlier, tell)
         found = lint(seen.facts, smaller, options, rules, cwd, seen.every)
         rest = Without.of(grown.replayed.catalog, found)
-        earlier = seen.looked
+        earlier = seen.looked()
     grown = stem.grow(project, newest or frozenset())
     seen = look(project, grown, options, rules, newest, earlier, tell)
 
-    def keep(made: Advice) -> None:
+    def keep() -> None:
         """Where it is worth the time."""
-        if memory is None or taken is None or (known is not None and known.first == first and made.new < _NEW):
+        if memory is None or taken is None or (known is not None and known.first == first and seen.advice.new < _NEW):
             return
-        memory.keep(first, taken, with_advice(seen.looked, made, grown.growth.files))
+        memory.keep(first, taken, seen.looked())
 
     findings = lint(seen.facts, project, options, rules, cwd, seen.every)
     cured: list[Finding] | None = None

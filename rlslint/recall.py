@@ -128,7 +128,7 @@ def with_advice(seen: Looked, made: Advice, files: frozenset[int]) -> Looked:
     """The same with what was suggested. Nothing may speak of ``files``, by identity, that will be others."""
     kept = (
         one
-        for one in made.made
+        for one in made.all()
         if one.tables <= seen.tables and not any(id(span.source) in files for span in one.finding.spans)
     )
     return replace(seen, advised=tuple(kept))

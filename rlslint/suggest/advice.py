@@ -3,7 +3,7 @@ it over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
@@ -45,6 +45,14 @@ class Advice:
             if one.tables <= tables and (defines or not one.defines):
                 advice.known.setdefault(_key(one.finding), []).append(one)
         return advice
+
+    def all(self) -> Iterator[Advised]:
+        """What this run came to know, and what it was not asked of the known."""
+        yield from self.made
+        told = {(_key(one.finding), one.finding.span) for one in self.made}
+        for one in (one for several in self.known.values() for one in several):
+            if (_key(one.finding), one.finding.span) not in told:
+                yield one
 
     def recall(self, finding: Finding, shared: Shared) -> tuple[Suggestion, ...] | None:
         """What was suggested for the finding and would be again; None where that is not known."""
