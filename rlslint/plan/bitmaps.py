@@ -51,12 +51,15 @@ def bitmaps(prepared: RelIndexes, quals: Sequence[Qual], rows: float, loops: flo
 
 def _combine(prepared: RelIndexes, quals: Sequence[Qual]) -> bool:
     """Whether two indexes may serve different conditions: of those that serve the same only one is taken."""
-    if len(prepared.infos) < 2:
+    infos = prepared.candidates(quals)
+    if len(infos) < 2:
         return False
+    given = tuple(qual.expr for qual in quals)
     served = [
-        {id(match.clause) for match in prepared.matches(info, quals)}
-        for info in prepared.infos
-        if prepared.usable(info, tuple(qual.expr for qual in quals))
+        served
+        for info in infos
+        if prepared.usable(info, given)
+        and ((served := {id(match.clause) for match in prepared.matches(info, quals)}) or info.predicate)
     ]
     return any(one.isdisjoint(other) for number, one in enumerate(served) for other in served[number + 1 :])
 
@@ -130,11 +133,12 @@ def _singles(
     prepared: RelIndexes, quals: Sequence[Qual], others: Sequence[Qual], rows: float, loops: float
 ) -> list[Bitmap]:
     """One bitmap for each index that serves ``quals``, with what it serves of ``others`` (build_paths_for_OR)."""
-    if not prepared.infos:
+    infos = prepared.candidates(quals)
+    if not infos:
         return []
     found: list[Bitmap] = []
     given = tuple(qual.expr for qual in (*quals, *others))
-    for info in prepared.infos:
+    for info in infos:
         if not prepared.usable(info, given):
             continue
         own = prepared.matches(info, quals)

@@ -167,7 +167,7 @@ class RelPaths(RelIndexes):
         rows = cost.clamp(self.size.rows * self.selectivity.of_all(exprs))
         quals_cost = self.qual_cost(exprs)
         found = [Path(cost.seq_scan(self.size, quals_cost, rows), "seq_scan", filters=exprs)]
-        for info in self.infos:
+        for info in self.candidates(quals):
             found += self._index_paths(info, quals, rows, loops)
         found += [self._bitmap(one, exprs, rows) for one in bitmaps(self, quals, rows, loops)]
         return found

@@ -41,6 +41,19 @@ class RelIndexes:
         """Whether the index holds every row wanted (check_index_predicates)."""
         return not info.predicate or implied_by(self.catalog, info.predicate, given)
 
+    def candidates(self, quals: Sequence[Qual]) -> list[IndexInfo]:
+        """The indexes that may serve one of the conditions, or hold the rows for which they are true."""
+        if not self.infos:
+            return []
+        columns: set[int] = set()
+        for qual in quals:
+            columns |= self._columns_of(qual.expr)
+        return [
+            info
+            for info in self.infos
+            if info.columns is None or info.predicate or not info.columns.isdisjoint(columns)
+        ]
+
     def matches(self, info: IndexInfo, quals: Sequence[Qual]) -> tuple[IndexClause, ...]:
         """The conditions that the index serves, those that must wait for others left out."""
         found: list[IndexClause] = []
