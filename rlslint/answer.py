@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rlslint.cache import Cache, Kept, home
 from rlslint.commandline import Given, Progress, in_ci, remarks_on, standard_input
@@ -12,6 +12,8 @@ from rlslint.records import dataclass
 
 if TYPE_CHECKING:
     from rlslint.config import FailOn
+    from rlslint.report.model import Result
+    from rlslint.source.model import Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,20 @@ class Asked:
         return self.format == "html"
 
 
+_SPOILT: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of data that is not what it says."""
+
+
 def answer(asked: Asked, *, anew: bool) -> Kept:
     """What to print, and the exit status. ``anew`` asks no cache and leaves nothing in it. Raises as `pipeline.check`."""
     folder = home() if asked.of_files_alone and not anew else None
     cache = None if folder is None else Cache(repr(asked), folder)
     said = None if cache is None else cache.recall()
-    return _work(asked, cache, None if anew or asked.plans else home()) if said is None else said
+    return (
+        _work(asked, cache, None if anew or asked.plans or "-" in asked.given.paths else home())
+        if said is None
+        else said
+    )
 
 
 def _work(asked: Asked, cache: Cache | None, memory: Path | None) -> Kept:
@@ -65,17 +75,20 @@ def _work(asked: Asked, cache: Cache | None, memory: Path | None) -> Kept:
             baseline=asked.baseline,
         )
         stdin = standard_input(options.paths)
-        with Progress(quiet=asked.quiet) as progress:
-            result = with_room(
-                lambda: pipeline.check(
-                    options,
-                    cwd=cwd,
-                    stdin=stdin,
-                    stdin_filename=given.stdin_filename,
-                    memory=memory,
-                    tell=progress,
-                )
+
+        def check(memory: Path | None, tell: Tell) -> Result:
+            return pipeline.check(
+                options, cwd=cwd, stdin=stdin, stdin_filename=given.stdin_filename, memory=memory, tell=tell
             )
+
+        with Progress(quiet=asked.quiet) as progress:
+            try:
+                result = with_room(lambda: check(memory, progress))
+            except _SPOILT:
+                if memory is None:
+                    raise
+                # somebody else wrote what was believed
+                result = with_room(lambda: check(None, progress))
     settled = bool(options.databases or options.home or (options.paths and not given.paths))
     remarks = remarks_on(result.inputs, given.verbose, asked.quiet, settled=settled)
     if not asked.quiet:

@@ -79,7 +79,7 @@ class Cache:
             if entry is None or not _holds(entry):
                 return None
             return Kept(str(entry["output"]), tuple(map(str, entry["remarks"])), int(entry["status"]))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
             return None
 
     @contextmanager

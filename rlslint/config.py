@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from rlslint.records import dataclass, field
 from rlslint.settings import RULE_SETTINGS, SETTINGS, SettingError, validate
-from rlslint.source.model import UsageError
+from rlslint.source.model import Limits, UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -78,6 +78,11 @@ class Options:
     """The configuration's folder; globs of paths are relative to it."""
     file: str = field(default="", compare=False)
     """The configuration itself."""
+
+
+def limits(options: Options) -> Limits:
+    """How much of a file and of a statement is read."""
+    return Limits(options.max_file_size, options.max_statement_size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from rlslint.ignores import as_configured
 from rlslint.nodes.primnodes import Oid
 from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
-from rlslint.plan.outline import outlines
 from rlslint.plan.predict import Predictor, predict_all
+from rlslint.plan.unplanned import unplanned as not_planned
 from rlslint.recall import Growth, Looked, advice, holding, in_order, looked, with_advice
 from rlslint.records import dataclass, replace
 from rlslint.registry import Rule, load_rules
@@ -95,7 +95,7 @@ def _found(
     others = frozenset(row.oid for row in facts.catalog.relations) - taken
     found = every([rule for rule in rules if not rule.across_tables], of_tables(facts, others))
     found = [one for one in found if one.relid not in taken or id(one.span.source) in growth.files]
-    plans = sorted((*facts.plans, *outlines(facts.catalog, facts.unplanned.keys())), key=_relid)
+    plans = sorted((*facts.plans, *not_planned(facts.catalog, facts.unplanned.keys())), key=_relid)
     found += every([rule for rule in rules if rule.across_tables], replace(facts, plans=tuple(plans)))
     return found + [one for one in earlier.findings if one.relid in taken]
 

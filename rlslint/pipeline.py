@@ -4,43 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rlslint.baseline import Ratchet, held_by, ratchet
 from rlslint.catalog.catalog import Catalog
 from rlslint.change import (
-    Look,
     Reading,
-    Without,
-    at_cause,
     before_change,
     caused,
     concerns,
-    named,
     outside,
-    since,
     without,
 )
 from rlslint.checks.model import Facts
-from rlslint.config import Options
+from rlslint.config import Options, limits
 from rlslint.databases import each, narrowed, single
+from rlslint.examine import Checked, examine, looker
 from rlslint.findings import Finding
-from rlslint.look import gather, lint, look, reusable
+from rlslint.look import gather, lint
 from rlslint.memory.outlines import OutlineMemory
-from rlslint.memory.project import ProjectMemory
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import predict_all
-from rlslint.records import dataclass, replace
+from rlslint.records import replace
 from rlslint.registry import Rule, load_rules, selected
-from rlslint.replay.presets.presets import choose_preset
 from rlslint.replay.replay import Replayed, replay
 from rlslint.report.inputs import Input, input_of
 from rlslint.report.model import Database, Result, together
 from rlslint.source.changed import Changes, changes_since
 from rlslint.source.model import InputError, Limits, Problem, Project, Span, Tell, UsageError, silent
+from rlslint.source.outline import Outlines
 from rlslint.source.read import Stdin, load_projects, shown_path
-from rlslint.stem import Stem
-from rlslint.suggest.advice import Advice
 from rlslint.suggest.cure import Cure, cure
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
@@ -63,13 +56,13 @@ def check(
     """
     chosen = chosen_rules(options)
     changes = changes_since(options.since, cwd) if options.since else None
-    runs: list[_Checked] = []
+    runs: list[Checked] = []
     tell("reading files", 0, 0)
     for one, project in load_all(options, cwd=cwd, stdin=stdin, stdin_filename=stdin_filename, memory=memory):
         newest = project.reported
         if changes is not None:
             newest = frozenset(shown_path(path, cwd) for path in changes.added | changes.altered)
-        runs.append(_run(project, one, changes, newest, chosen, cwd, memory, tell))
+        runs.append(examine(project, one, changes, newest, chosen, cwd, memory, tell))
     held = None
     if options.baseline:
         whole = all(run.cured is None for run in runs) and _is_everything(options)
@@ -91,111 +84,6 @@ def _is_everything(options: Options) -> bool:
     """Whether all that the configuration names is looked at: not one database of several, nor other paths."""
     elsewhere = {Path(path).resolve() for path in options.paths} != {Path(path).resolve() for path in options.home}
     return not options.database and not (options.paths and options.databases) and not (options.home and elsewhere)
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """One database, checked."""
-
-    project: Project
-    replayed: Replayed
-    facts: Facts
-    findings: list[Finding]
-    cured: list[Finding] | None
-    """None where everything was reported on."""
-    advice: Advice
-    keep: Callable[[], None]
-    """Leaves what the run came to know for the next one."""
-
-
-def _run(
-    project: Project,
-    options: Options,
-    changes: Changes | None,
-    newest: frozenset[str] | None,
-    rules: Sequence[Rule],
-    cwd: Path,
-    folder: Path | None,
-    tell: Tell,
-) -> _Checked:
-    """Check one database; ``newest``: paths of the files that are new in it, None where nobody says which these are."""
-    first = _shared(project, newest)
-    options = replace(options, preset=choose_preset(project) if options.preset == "auto" else options.preset)
-    memory = (
-        ProjectMemory(folder, project, options) if folder is not None and first and reusable(options, rules) else None
-    )
-    known = None if memory is None else memory.recall({rule.code: rule for rule in rules}, first)
-    if known is not None:
-        first = known.first if first - known.first < _BEHIND else first
-    elif memory is not None and memory.shared:
-        # where the last run and this one part, the next one is likely to part from it, too
-        first = min(first, memory.shared)
-    stem = Stem(
-        project,
-        first,
-        preset=options.preset,
-        pg_version=options.pg_version,
-        tell=tell,
-        resumed=None if known is None else (known.first, known.snapshot),
-    )
-    taken = None if memory is None else stem.taken()
-    rest: Without | None = None
-    earlier = None if known is None else known.looked
-    if changes is None and project.reported is not None:
-        smaller = without(project)
-        grown = stem.grow(smaller)
-        seen = look(smaller, grown, options, rules, frozenset(), earlier, tell)
-        found = lint(seen.facts, smaller, options, rules, cwd, seen.every)
-        rest = Without.of(grown.replayed.catalog, found)
-        earlier = seen.looked()
-    grown = stem.grow(project, newest or frozenset())
-    seen = look(project, grown, options, rules, newest, earlier, tell)
-
-    def keep() -> None:
-        """Where it is worth the time."""
-        if memory is None or taken is None or (known is not None and known.first == first and seen.advice.new < _NEW):
-            return
-        memory.keep(first, taken, seen.looked())
-
-    findings = lint(seen.facts, project, options, rules, cwd, seen.every)
-    cured: list[Finding] | None = None
-    if changes is not None:
-        reading = Reading(options.paths, options.layout, limits(options))
-        before = _looker(options, grown.replayed.preset, rules, cwd)
-        findings, cured = (
-            since(changes, findings, project, reading, before, cwd) if concerns(changes, project, cwd) else ([], [])
-        )
-    elif rest is not None:
-        findings, cured = named(findings, project.reported or frozenset(), rest)
-    if newest:
-        findings = at_cause(findings, newest, grown.causes, grown.replayed.catalog)
-    return _Checked(project, grown.replayed, seen.facts, findings, cured, seen.advice, keep)
-
-
-_NEW: Final = 8
-"""Findings that something was worked out for: from so many on, it is left for the next run."""
-_BEHIND: Final = 16
-"""Migrations behind those that are remembered: from so many on, more are."""
-
-
-def _shared(project: Project, newest: frozenset[str] | None) -> int:
-    """How many of the first migrations are looked at as old: those before the newest, or before the last."""
-    migrations = project.migrations
-    places = [n for n, migration in enumerate(migrations) if newest and migration.source.path in newest]
-    first = min(places, default=len(migrations) - 1)
-    while first and migrations[first].continues:
-        first -= 1
-    return first
-
-
-def _looker(options: Options, preset: str, rules: Sequence[Rule], cwd: Path) -> Look:
-    """What finds in another state of the project what would be found in it."""
-
-    def look(project: Project) -> tuple[Catalog, list[Finding]]:
-        was = replay(project, preset=preset, pg_version=options.pg_version)
-        return was.catalog, lint(gather(project, was, options, frozenset()), project, options, rules, cwd)
-
-    return look
 
 
 def _require_known(rules: Mapping[str, Rule], options: Options) -> None:
@@ -250,7 +138,7 @@ def _ours(
 ) -> Callable[[list[Finding]], list[Finding]]:
     """Leaves of findings those that the change causes, where one is asked about, and that the baseline does not hold."""
     is_held = held_by(cwd / options.baseline) if options.baseline else lambda finding: False
-    look = _looker(options, replayed.preset, rules, cwd)
+    look = looker(options, replayed.preset, rules, cwd)
     before: Sequence[Finding] | None = None
     brought: set[str] = set()
     if changes is not None:
@@ -279,9 +167,11 @@ def load_all(
     memory: Path | None = None,
 ) -> Iterator[tuple[Options, Project]]:
     """Read the files of every database: those the configuration tells apart, or those that are found."""
+    known: dict[Limits, tuple[OutlineMemory, Outlines]] = {}
     for one in each(options, cwd):
-        kept = None if memory is None else OutlineMemory(memory, limits(one))
-        outlines = None if kept is None else kept.recall()
+        if memory is not None and limits(one) not in known:
+            kept = OutlineMemory(memory, limits(one))
+            known[limits(one)] = kept, kept.recall()
         for project in load_projects(
             one.paths,
             layout=one.layout,
@@ -290,16 +180,11 @@ def load_all(
             stdin_filename=stdin_filename,
             limits=limits(one),
             home=one.home,
-            outlines=outlines,
+            outlines=known[limits(one)][1] if known else None,
         ):
             yield one, project
-        if kept is not None and outlines is not None:
-            kept.keep(outlines)
-
-
-def limits(options: Options) -> Limits:
-    """How much of a file and of a statement is read."""
-    return Limits(options.max_file_size, options.max_statement_size)
+    for kept, outlines in known.values():
+        kept.keep(outlines)
 
 
 def load(
@@ -355,7 +240,7 @@ def _prefix(cwd: Path) -> str:
     return ""
 
 
-def _result(run: _Checked, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) -> Result:
+def _result(run: Checked, held: Ratchet | None, rules: Sequence[Rule], tell: Tell) -> Result:
     project, catalog = run.project, run.replayed.catalog
     kept = None if held is None else {id(finding) for finding in held.new}
     new = [finding for finding in run.findings if kept is None or id(finding) in kept]

@@ -1,7 +1,8 @@
 """What was found in a catalog before in, what of it holds for one that grew out of the same first migrations out.
 
-Findings on a table hang on the table, on what its policies come to, and on little besides (`_world`). Where none of that
-was touched behind the migrations that both catalogs share, neither when it was looked at nor now, they are the same.
+Findings on a table hang on the table, on what its policies come to (`Dependents`), and on what every table hangs on
+(`world`). Where none of that was touched behind the migrations that both catalogs share, neither when it was looked at nor
+now, they are the same. Rules that look further say so (``across_tables``) or are about steps: they are always asked anew.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.plan.model import AccessPlan, reads
 from rlslint.records import dataclass, field, replace
 from rlslint.registry import Rule
-from rlslint.suggest.advice import Advice, Advised
+from rlslint.suggest.advice import Advice, Advised, Joint
 from rlslint.touched import Dependents, Touched
 
 
@@ -32,12 +33,13 @@ class Looked:
     """What the rules said of ``tables``, those included that give way to others."""
     tables: frozenset[Oid] = frozenset()
     """Tables that hang on nothing that was touched behind the shared migrations."""
-    touched: frozenset[Oid] = frozenset()
-    """Tables and functions that were."""
+    touched: frozenset[Oid | str] = frozenset()
+    """Tables and functions that were, and words of names."""
     functions: bool = False
     """Whether there were functions among them."""
     advised: tuple[Advised, ...] = ()
     """What was suggested, and hangs on ``tables`` alone."""
+    joints: tuple[Joint, ...] = ()
     hot: Mapping[Oid, tuple[str, ...]] = field(default_factory=dict)
     reads: Mapping[Oid, tuple[Oid, ...]] = field(default_factory=dict)
     """Tables that the plans of each of ``tables`` read."""
@@ -69,7 +71,9 @@ def holding(earlier: Looked, growth: Growth, facts: Facts) -> frozenset[Oid]:
         return frozenset()
     if earlier.twins != facts.one_of_each().twins:
         return frozenset()
-    touched = Touched(tables=growth.touched.tables | earlier.touched, functions=growth.touched.functions)
+    touched = Touched(names={one for one in earlier.touched if isinstance(one, str)})
+    touched.tables.update(one for one in earlier.touched if isinstance(one, int))
+    touched.add(growth.touched)
     affected = Dependents(catalog, facts.policy_changes).affected(touched)
     return frozenset(
         oid
@@ -107,7 +111,7 @@ def looked(findings: Sequence[Finding], facts: Facts, growth: Growth) -> Looked:
         findings=tuple(one for one in kept if one.relid in tables and id(one) not in again),
         tables=tables,
         functions=bool(growth.touched.functions),
-        touched=frozenset(growth.touched.tables | growth.touched.functions),
+        touched=frozenset((*growth.touched.tables, *growth.touched.functions, *growth.touched.names)),
         reads={oid: tuple(sorted(relids)) for oid, relids in read.items()},
         plans=tuple(plan for plan in facts.plans if plan.relid in tables),
         hot={oid: evidence for oid, evidence in facts.hot.items() if oid in tables},
@@ -121,17 +125,18 @@ def advice(earlier: Looked | None, taken: frozenset[Oid], growth: Growth) -> Adv
     if earlier is None or not taken:
         return Advice()
     defines = not (earlier.functions or growth.touched.functions)
-    return Advice.of(earlier.advised, taken, defines=defines)
+    return Advice.of(earlier.advised, earlier.joints, taken, defines=defines)
 
 
 def with_advice(seen: Looked, made: Advice, files: frozenset[int]) -> Looked:
     """The same with what was suggested. Nothing may speak of ``files``, by identity, that will be others."""
-    kept = (
-        one
-        for one in made.all()
-        if one.tables <= seen.tables and not any(id(span.source) in files for span in one.finding.spans)
-    )
-    return replace(seen, advised=tuple(kept))
+
+    def lasts(finding: Finding) -> bool:
+        return not any(id(span.source) in files for span in finding.spans)
+
+    advised = tuple(one for one in made.all() if one.tables <= seen.tables and lasts(one.finding))
+    joints = tuple(one for one in made.joints.values() if one.tables <= seen.tables and all(map(lasts, one.findings)))
+    return replace(seen, advised=advised, joints=joints)
 
 
 def world(catalog: Catalog) -> str:

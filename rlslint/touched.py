@@ -6,6 +6,7 @@ policy that names it or a function whose body does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ from rlslint.rewrite.functions import body_functions, body_tables
 from rlslint.source.model import Statement
 
 _KEPT: Final = 100_000
+_WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(slots=True)
@@ -27,7 +29,16 @@ class Touched:
 
     tables: set[Oid] = field(default_factory=set)
     functions: set[Oid] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    """Words of the names, in lower case, that objects have or had: bodies say whom they mean by name."""
     everything: bool = False
+
+    def add(self, other: Touched) -> None:
+        """What others changed, too."""
+        self.tables |= other.tables
+        self.functions |= other.functions
+        self.names |= other.names
+        self.everything |= other.everything
 
 
 class Watch:
@@ -49,7 +60,8 @@ class Watch:
                 if before.get(oid) is not row:
                     _touch(self._catalog, touched, row, new=oid not in before)
             for oid, row in before.items():
-                if oid not in after:
+                # as it was: under another name, with another parent
+                if after.get(oid) is not row:
                     _touch(self._catalog, touched, row, new=False)
             self._versions[i], self._rows[i] = store.version, after
         return touched
@@ -59,29 +71,44 @@ def _touch(catalog: Catalog, touched: Touched, row: object, *, new: bool) -> Non
     match row:
         case Relation():
             touched.tables.update((row.oid, *row.inhparents))
+            touched.names |= _words(row.relname)
         case Index():
             touched.tables.add(row.indrelid)
         case Constraint():
-            touched.tables.update((row.conrelid, row.confrelid))
+            touched.tables.add(row.conrelid)
         case Policy():
             touched.tables.add(row.polrelid)
         case Trigger():
             touched.tables.add(row.tgrelid)
         case Proc():
             touched.functions.add(row.oid)
+            touched.names |= _words(row.proname)
             # a body calls by name: one more function of that name may be another answer
             touched.functions.update(one.oid for one in catalog.procs.find("name", row.proname))
         case Namespace() if not new:
             touched.tables.update(one.oid for one in catalog.relations if one.relnamespace == row.oid)
             touched.functions.update(one.oid for one in catalog.procs if one.pronamespace == row.oid)
-        case Type() if not new:
-            touched.tables.update(
-                one.oid for one in catalog.relations if any(column.atttypid == row.oid for column in one.attributes)
-            )
+        case Type():
+            touched.names |= _words(row.typname)
+            if not new:
+                touched.tables.update(_typed(catalog, row))
         case Role() | Operator() if not new:
             touched.everything = True
         case _:
             pass
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))
+
+
+def _typed(catalog: Catalog, row: Type) -> Iterator[Oid]:
+    """The type, those made of it, and the tables with columns of them."""
+    made = {row.oid, row.typarray} | {one.oid for one in catalog.types if row.oid in (one.typbasetype, one.typelem)}
+    yield from made - {0}
+    for relation in catalog.relations:
+        if any(column.atttypid in made for column in relation.attributes):
+            yield relation.oid
 
 
 Causes = tuple[tuple[Statement, Touched], ...]
@@ -106,9 +133,7 @@ class Notes:
         changed = self._watch.changes()
         if changed.tables or changed.functions or changed.everything:
             self._causes.append((statement, changed))
-        self.touched.tables |= changed.tables
-        self.touched.functions |= changed.functions
-        self.touched.everything |= changed.everything
+        self.touched.add(changed)
 
     @property
     def causes(self) -> Causes:
@@ -148,11 +173,14 @@ class Origins:
 class Dependents:
     """Who reads a table or calls a function; what policies say is looked at once a policy."""
 
-    def __init__(self, catalog: Catalog, changes: Sequence[PolicyChange] = ()) -> None:
-        """``changes``: of policies, for who compares these with those that they replace (RLS307)."""
+    def __init__(self, catalog: Catalog, changes: Sequence[PolicyChange] | None = None) -> None:
+        """``changes``: all that was done to policies, for who asks what is found otherwise, not only what runs otherwise:
+        policies are compared with those that they replace (RLS307), and tables with those that their keys refer to
+        (RLS116)."""
         self._catalog = catalog
         self._changes = changes
-        self._known: dict[int, tuple[object, frozenset[Oid]]] = {}
+        self._known: dict[int, tuple[object, frozenset[Oid | str]]] = {}
+        self._spoken: dict[int, tuple[object, frozenset[Oid | str]]] = {}
 
     def affected(self, touched: Touched) -> frozenset[Oid]:
         """Tables whose statements may run otherwise: those touched, and all whose policies come to them, through
@@ -160,25 +188,34 @@ class Dependents:
         catalog = self._catalog
         if touched.everything:
             return frozenset(row.oid for row in catalog.relations)
-        reached = {*touched.tables, *touched.functions} - {0}
+        reached: set[Oid | str] = {*touched.tables, *touched.functions, *touched.names}
+        reached.discard(0)
         if len(self._known) > _KEPT:
             # what was typed and is gone
             self._known.clear()
+            self._spoken.clear()
         edges = list(self._edges())
         size = -1
         while size != len(reached):
             size = len(reached)
             reached.update(one for one, uses in edges if one not in reached and not uses.isdisjoint(reached))
-        return frozenset(oid for oid in reached if catalog.relations.get(oid) is not None)
+        return frozenset(oid for oid in reached if isinstance(oid, int) and catalog.relations.get(oid) is not None)
 
-    def _edges(self) -> Iterator[tuple[Oid, frozenset[Oid]]]:
-        """A table, view or function of the files, and what it uses."""
+    def _edges(self) -> Iterator[tuple[Oid, frozenset[Oid | str]]]:
+        """A table, view or function of the files, and what it uses: objects, and for a body the words in it."""
         catalog = self._catalog
-        former = {id(one): one for change in self._changes for one in (*change.before, *change.after)}
+        if self._changes is not None:
+            for constraint in catalog.constraints:
+                if constraint.confrelid:
+                    yield constraint.conrelid, frozenset({constraint.confrelid})
+        former = {id(one): one for change in self._changes or () for one in (*change.before, *change.after)}
         for policy in {**{id(one): one for one in catalog.policies}, **former}.values():
             for stored in (policy.polqual, policy.polwithcheck):
                 if stored is not None:
                     yield policy.polrelid, self._uses(stored, stored.expr)
+                    if self._changes is not None:
+                        # what is suggested is resolved anew, and its text is made of this
+                        yield policy.polrelid, self._words(stored, stored.text)
         for relation in catalog.relations:
             if relation.query is not None:
                 yield relation.oid, self._uses(relation, relation.query)
@@ -198,9 +235,13 @@ class Dependents:
             if proc.statement is not None:
                 # names in a body are looked up when it runs: what they mean may change
                 called = (one.oid for one in body_functions(catalog, proc))
-                yield proc.oid, frozenset((*body_tables(catalog, proc), *called, *unnamed))
+                yield (
+                    proc.oid,
+                    frozenset((*body_tables(catalog, proc), *called, *unnamed))
+                    | self._words(proc, proc.statement.text),
+                )
 
-    def _uses(self, row: object, said: Expr | Query) -> frozenset[Oid]:
+    def _uses(self, row: object, said: Expr | Query) -> frozenset[Oid | str]:
         known = self._known.get(id(row))
         if known is None:
             found = _of_query(said) if isinstance(said, Query) else _oids(node for node, _ in walk_deep(said))
@@ -208,14 +249,22 @@ class Dependents:
             known = self._known[id(row)] = row, frozenset(found)
         return known[1]
 
+    def _words(self, row: object, text: str) -> frozenset[Oid | str]:
+        known = self._spoken.get(id(row))
+        if known is None:
+            known = self._spoken[id(row)] = row, frozenset(_words(text))
+        return known[1]
+
 
 def _of_query(query: Query) -> Iterator[Oid]:
-    yield from _of_rtable(query)
+    yield from query_relations(query)
     yield from _oids(node for node, _ in walk_query(query))
 
 
 def _oids(nodes: Iterable[Expr]) -> Iterator[Oid]:
     for node in nodes:
+        if node.type >= FIRST_NORMAL_OID:
+            yield node.type
         if isinstance(node, FuncExpr):
             yield node.funcid
         elif isinstance(node, (OpExpr, ScalarArrayOpExpr)):
@@ -224,16 +273,17 @@ def _oids(nodes: Iterable[Expr]) -> Iterator[Oid]:
             yield from node.opnos
         elif isinstance(node, SubLink):
             yield from node.opnos
-            yield from _of_rtable(node.subselect)
+            yield from query_relations(node.subselect)
 
 
-def _of_rtable(query: Query) -> Iterator[Oid]:
+def query_relations(query: Query) -> Iterator[Oid]:
+    """Tables and views that a query reads, subqueries in FROM included."""
     for rte in query.rtable:
         if rte.relid:
             yield rte.relid
         if rte.subquery is not None:
-            yield from _of_rtable(rte.subquery)
+            yield from query_relations(rte.subquery)
     for _, cte in query.ctes:
-        yield from _of_rtable(cte)
+        yield from query_relations(cte)
     for arm in query.arms:
-        yield from _of_rtable(arm)
+        yield from query_relations(arm)

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 # a busy machine is no reason to fail: what must be fast is measured elsewhere; the ordinary run tries the same cases
 # every time, longer runs set a seed (--hypothesis-seed) and the profile "search"
-settings.register_profile("search", deadline=None)
-settings.register_profile("steady", deadline=None, derandomize=True)
+# what is drawn hangs on the modules that are loaded (hypothesis takes constants from them), and so does how much is passed over
+_NO_MATTER = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+settings.register_profile("search", deadline=None, suppress_health_check=_NO_MATTER)
+settings.register_profile("steady", deadline=None, suppress_health_check=_NO_MATTER, derandomize=True)
 settings.load_profile("steady")
 
 

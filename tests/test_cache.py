@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
@@ -213,3 +214,48 @@ def test_a_user_without_a_home_has_none(project: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("RLSLINT_CACHE_DIR")
     assert checked().exit_code == 1
     assert entries(project) == []
+
+
+def spoilt(path: Path, change: Callable[[Any], Any]) -> None:
+    """An entry with another body, sealed as if it were one of ours."""
+    head, body = path.read_text().split("\n")
+    path.write_text(sealed(json.loads(head)[0], json.dumps(change(json.loads(body)))))
+
+
+def with_field(said: Any, name: str, value: object) -> Any:
+    """A project's entry whose snapshot holds something else."""
+    state = said["state"]
+    place = said["shapes"][state[1][0] - 10][1].index(name) + 1
+    state[1][place] = value
+    return said
+
+
+SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "statements beyond the text": ("outlines", lambda said: {mark: [1, "CreateStmt", 0, 99_999] for mark in said}),
+    "no places": ("outlines", lambda said: {mark: [1, "CreateStmt", "x", "y"] for mark in said}),
+    "another kind": ("outlines", lambda said: {mark: [1, "DropStmt", 0, 20] for mark in said}),
+    "no outline": ("outlines", lambda said: dict.fromkeys(said, 7)),
+    "an OID that is none": ("project", lambda said: with_field(said, "newest_oid", "x")),
+    "stores that are none": ("project", lambda said: with_field(said, "stores", 3)),
+    "rows that are none": ("project", lambda said: with_field(said, "stores", [1, *[[1, 5]] * 13])),
+    "another state": ("project", lambda said: {**said, "state": [1, None, None]}),
+    "shapes of others": ("project", lambda said: {**said, "shapes": [["os.system", ["command"]]]}),
+}
+
+
+@pytest.mark.parametrize(("kind", "change"), SPOILT.values(), ids=SPOILT.keys())
+def test_what_somebody_else_wrote_is_no_harm(project: Path, kind: str, change: Callable[[Any], Any]) -> None:
+    checked()
+    (path,) = (project.parent.parent / "cache").glob(f"*.{kind}")
+    spoilt(path, change)
+    (project / "2_policy.sql").write_text(f"{POLICY}-- changed\n")
+    again = checked()
+    assert again.exception is None or isinstance(again.exception, SystemExit)
+    assert again.output == checked("--no-cache").output
+
+
+def test_what_is_kept_is_nobody_else_s(project: Path) -> None:
+    checked()
+    kept = list((project.parent.parent / "cache").iterdir())
+    assert {path.suffix for path in kept} == {".json", ".outlines", ".project"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in kept)

@@ -11,8 +11,8 @@ STAGES = (
     "records", "settings", "source", "nodes", "catalog", "analyze", "replay", "rewrite", "plan", "implication", "checks",
     "rule_options", "registry",
     "findings", "ignores", "touched", "change", "baseline", "suggest", "verify", "report",
-    "config", "databases", "shown", "recall", "stem", "look", "memory", "pipeline", "proof", "own", "adopt", "lsp", "cache",
-    "commandline", "answer", "cli_setup",
+    "config", "databases", "shown", "recall", "stem", "look", "memory", "examine", "pipeline", "proof", "own", "adopt", "lsp",
+    "cache", "commandline", "answer", "cli_setup",
     "cli", "helptext", "__main__",
 )  # fmt: skip
 FOREIGN = {

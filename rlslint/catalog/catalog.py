@@ -168,6 +168,11 @@ class Catalog:
         self._latest[name] = self._journal.changes, answers
         return answers
 
+    def forget(self) -> None:
+        """Nothing is remembered any more: what is no row has changed (`start_search_path`, default privileges)."""
+        self._remembered.clear()
+        self._latest.clear()
+
     # Transactions -----------------------------------------------------------------------------------------------
 
     def mark(self) -> int:

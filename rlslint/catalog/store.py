@@ -150,6 +150,7 @@ class Store(Generic[Row]):
         for row in rows:
             self._set(row)
         self.version = next(_VERSIONS)
+        self._journal.changes += 1
 
     def extend(self, rows: Iterable[Row]) -> None:
         """`put` each."""

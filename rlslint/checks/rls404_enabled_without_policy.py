@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlslint.checks.model import Facts, Match, NeedNote
+from rlslint.replay.history import first_policy
 
 
 def check(facts: Facts) -> Iterator[Match]:
@@ -12,8 +13,7 @@ def check(facts: Facts) -> Iterator[Match]:
     for event in facts.events:
         if event.action != "enable" or not event.existed or event.policies:
             continue
-        made = [one for one in facts.events if one.action == "create_policy" and one.relation.oid == event.relation.oid]
-        first = next((one for one in made if one.migration >= event.migration), None)
+        first = first_policy(event, facts.events)
         if first is None or first.migration == event.migration:
             continue
         if not facts.newest & {event.migration, first.migration}:

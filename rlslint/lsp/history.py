@@ -12,10 +12,9 @@ from typing import Final
 
 from rlslint.catalog.catalog import FIRST_NORMAL_OID
 from rlslint.catalog.store import Read
-from rlslint.config import Options
+from rlslint.config import Options, limits
 from rlslint.lsp.trace import Trace, differences, traced
 from rlslint.nodes.primnodes import Oid
-from rlslint.pipeline import limits
 from rlslint.records import dataclass, field, replace
 from rlslint.replay.checkpoint import Checkpoint, checkpoint, rewind
 from rlslint.replay.presets.presets import choose_preset

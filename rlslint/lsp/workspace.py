@@ -9,11 +9,11 @@ import gc
 from pathlib import Path
 
 from rlslint.baseline import ratchet
-from rlslint.config import Options, load_options
+from rlslint.config import Options, limits, load_options
 from rlslint.findings import Finding
 from rlslint.lsp.analysis import Analysis, Before, Early, Name, analyse
 from rlslint.lsp.history import History
-from rlslint.pipeline import limits, load_all
+from rlslint.pipeline import load_all
 from rlslint.records import dataclass, field, replace
 from rlslint.registry import Rule, load_rules, selected
 from rlslint.source.model import InputError, Tell, silent

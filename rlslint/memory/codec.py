@@ -21,7 +21,8 @@ from rlslint.replay.snapshot import Snapshot
 from rlslint.rewrite.model import PolicyClause
 from rlslint.source.model import Edit, Problem, Raw, SourceFile, Span, Statement
 from rlslint.source.parse import later
-from rlslint.suggest.advice import Advised
+from rlslint.source.split import split
+from rlslint.suggest.advice import Advised, Joint
 
 _AGAIN, _TUPLE, _LIST, _DICT, _SET, _RAW, _SOURCE, _STATEMENT, _RULE, _ENUM = range(10)
 """What the first element of a list says that it stands for; from `_SHAPES` on, an object of a shape."""
@@ -29,12 +30,11 @@ _SHAPES: Final = 10
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
-def _of(module: Any, *bases: type) -> Iterable[type]:
-    """Classes that a module defines and that are, or derive from, ``bases``; all its dataclasses where none is named."""
+def _of(module: Any) -> Iterable[type]:
+    """The dataclasses that a module defines."""
     for value in vars(module).values():
         if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "__dataclass_fields__"):
-            if not bases or issubclass(value, bases):
-                yield value
+            yield value
 
 
 _CLASSES: Final[tuple[type, ...]] = (
@@ -52,6 +52,7 @@ _CLASSES: Final[tuple[type, ...]] = (
     Snapshot,
     Looked,
     Advised,
+    Joint,
     Finding,
     Suggestion,
     *(value for name, value in vars(checks).items() if name.startswith("Need") and isinstance(value, type)),
@@ -62,13 +63,12 @@ _NOTHING: Final = object()
 
 
 def _fields_of(cls: type) -> tuple[tuple[str, Any], ...]:
-    """Its fields and their defaults. The statement that an object stands in comes first: the parse tree of one is where
-    the nodes of its expressions are looked for."""
+    """Its fields and their defaults. The parse tree comes first: the nodes of the expressions in it are looked for there."""
     found = [
         (one.name, one.default if one.default_factory is MISSING and one.default is not MISSING else _NOTHING)
         for one in fields(cls)
     ]
-    return tuple(sorted(found, key=lambda one: one[0] != "statement"))
+    return tuple(sorted(found, key=lambda one: one[0] != "raw"))
 
 
 _FIELDS: Final = {cls: _fields_of(cls) for cls in _CLASSES}
@@ -155,9 +155,8 @@ class Encoder:
 
     def _statement(self, value: Statement) -> list[Any]:
         span = self.value(value.span)
-        tree = value.known_tree
-        if tree is not None:
-            self._register(tree)
+        # what can be parsed again need not be written
+        tree = value.known_tree if len(list(split(value.text, 0, len(value.text)))) > 1 else None
         text = None if value.text == value.span.text else value.text
         encoded = [_STATEMENT, value.kind, text, span, value.synthetic, self.value(value.edits), tree]
         self._remember(value)
@@ -178,15 +177,12 @@ class Encoder:
         number = self._raws.get(id(value))
         if number is not None:
             return [_RAW, number]
-        self._register(value)
-        return [_RAW, value]
-
-    def _register(self, tree: Raw) -> None:
-        self._kept.append(tree)
-        # each of them once more where it was met inside another tree: numbers count what is written
-        for one in _dicts(tree):
+        self._kept.append(value)
+        # one that was met inside another tree has a second number: numbers count what is written
+        for one in _dicts(value):
             self._raws[id(one)] = self._count
             self._count += 1
+        return [_RAW, value]
 
     _count = 0
 
@@ -275,8 +271,6 @@ class Decoder:
     def _statement(self, encoded: list[Any]) -> Statement:
         _, kind, text, span_, synthetic, edits, tree = encoded
         span = self.value(span_)
-        if tree is not None:
-            self._raws += _dicts(tree)
         if text is None:
             text = span.text
         made = Statement(kind, later(text) if tree is None else tree, text, span, synthetic, self.value(edits))

@@ -77,7 +77,7 @@ class Entry:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             # it holds what the files do, which may be nobody else's business
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(json.dumps([self._asked, digest(body)]).encode() + b"\n" + body)
             os.replace(beside, self._path)
             self._forget_oldest()

@@ -6,7 +6,7 @@ import json
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rlslint.memory.files import Entry, version
 from rlslint.source.model import Limits
@@ -30,10 +30,7 @@ class OutlineMemory:
         """What is known."""
         said = self._entry.read()
         try:
-            known = {
-                mark: Outline(flat[0] == 1, tuple(zip(flat[1::3], flat[2::3], flat[3::3], strict=True)))
-                for mark, flat in ({} if said is None else said).items()
-            }
+            known = {mark: _outline(flat) for mark, flat in ({} if said is None else said).items()}
         except (AttributeError, LookupError, TypeError, ValueError):
             known = {}
         return Outlines(known)
@@ -43,6 +40,15 @@ class OutlineMemory:
         if outlines.added:
             kept = dict(islice({**outlines.used, **outlines.known}.items(), _MOST))
             self._entry.write({mark: _flat(one) for mark, one in kept.items()})
+
+
+def _outline(flat: list[Any]) -> Outline:
+    """Raises ValueError for what is none."""
+    places = tuple(zip(flat[1::3], flat[2::3], flat[3::3], strict=True))
+    ends = [0, *(place for _, start, end in places for place in (start, end))]
+    if not all(type(kind) is str for kind, _, _ in places) or ends != sorted(ends):
+        raise ValueError("statements stand one behind the other")
+    return Outline(flat[0] == 1, places)
 
 
 def _flat(one: Outline) -> list[object]:

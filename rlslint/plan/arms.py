@@ -173,6 +173,9 @@ def _if_inlined(prepared: RelPaths, expr: Expr, given: tuple[Expr, ...], level: 
     if not reasons:
         return 0, ""
     parts = Simplifier(catalog, prepared.rel.role).qual(body)
+    if not parts:
+        # it is true whatever the row
+        return 0, ""
     verdict, _ = _best(prepared, parts, given, level)
     return verdict.index, reasons[0] if verdict.index else ""
 

@@ -6,6 +6,7 @@ RLS307 and RLS4xx are about steps: what a migration did at its time counts for t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from rlslint.catalog.rows import Relation
@@ -123,3 +124,17 @@ def _note_write(session: Session, statement: Statement, action: Action, table: R
 
 
 HANDLERS: Final[dict[str, Handler]] = dict.fromkeys(_WRITES, write)
+
+
+def first_policy(event: Event, events: Sequence[Event]) -> Event | None:
+    """The first policy that is made on the event's table in its file or a later one."""
+    return next(
+        (
+            one
+            for one in events
+            if one.action == "create_policy"
+            and one.relation.oid == event.relation.oid
+            and one.migration >= event.migration
+        ),
+        None,
+    )

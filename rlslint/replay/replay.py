@@ -185,6 +185,8 @@ def finish(session: Session) -> None:
     """After the last migration: the catalog as the application's sessions, which start anew, find it."""
     settings.start_session(session)
     session.catalog.start_search_path = tuple(name for name in session.start_search_path if name != "$user")
+    # names in bodies may now mean others, though no row is another one
+    session.catalog.forget()
 
 
 def run(session: Session, statement: Statement, replayed: Replayed, *, transactional: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from rlslint.catalog.catalog import BOOTSTRAP_SUPERUSER, Catalog, Extension
 from rlslint.catalog.rows import DefaultAcl, Policy, Relation
@@ -58,6 +58,8 @@ Action = Literal[
     "insert", "update", "delete", "merge", "read",
 ]  # fmt: skip
 """What a statement does to a table; ``read``: an INSERT, UPDATE, DELETE or MERGE takes rows from it."""
+DATA_ACTIONS: Final = frozenset[Action]({"insert", "update", "delete", "merge", "read"})
+"""Those that change or read its rows only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

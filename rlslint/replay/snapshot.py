@@ -42,6 +42,7 @@ class Snapshot:
     dropped_roles: frozenset[str]
     unfollowed: Oid
     transaction: int
+    migration: int
     problems: tuple[Problem, ...]
     rejected: tuple[RejectedPolicy, ...]
     policy_changes: tuple[PolicyChange, ...]
@@ -75,6 +76,7 @@ def snapshot(session: Session, replayed: Replayed) -> Snapshot | None:
         dropped_roles=frozenset(session.dropped_roles),
         unfollowed=session.unfollowed,
         transaction=session.transaction,
+        migration=session.migration,
         problems=tuple(session.problems),
         rejected=tuple(session.rejected_policies),
         policy_changes=tuple(session.policy_changes),
@@ -85,16 +87,11 @@ def snapshot(session: Session, replayed: Replayed) -> Snapshot | None:
 
 def _open_events(session: Session) -> Iterator[Event]:
     """What the last migration did, which RLS403 compares with the next one, and where row security was switched on for a
-    table that has had no policy made since (RLS404)."""
-    made: set[Oid] = set()
-    kept: list[Event] = []
-    for event in reversed(session.events):
-        if event.action == "create_policy":
-            made.add(event.relation.oid)
-        waits = event.action == "enable" and not event.policies and event.relation.oid not in made
+    table that waits for its first policy (RLS404)."""
+    for event in session.events:
+        waits = event.action == "enable" and not event.policies and history.first_policy(event, session.events) is None
         if waits or event.migration == session.migration:
-            kept.append(event)
-    yield from reversed(kept)
+            yield event
 
 
 def resume(taken: Snapshot) -> tuple[Session, Replayed]:
@@ -114,6 +111,7 @@ def resume(taken: Snapshot) -> tuple[Session, Replayed]:
         settings=dict(taken.settings),
         problems=list(taken.problems),
         transaction=taken.transaction,
+        migration=taken.migration,
         search_path_setting=taken.search_path_setting,
         handlers=handlers(),
         rejected_policies=list(taken.rejected),

@@ -1,14 +1,19 @@
-"""What was suggested for findings, with all that this hung on: who finds the same again where nothing of it changed takes
-it over."""
+"""What was suggested for findings, with the tables and the answers that this hung on: where these are the same, so is the
+suggestion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
+from rlslint.checks.model import NeedHelper, NeedIndexedForm, NeedRewrite
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.records import dataclass, field, replace
 from rlslint.suggest.shared import Question, Shared
+
+_MAY_DEFINE: Final = (NeedHelper, NeedIndexedForm, NeedRewrite)
+"""What may be answered with a function beside a helper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +25,22 @@ class Advised:
     tables: frozenset[Oid]
     """Those that what was tried could bear on."""
     defines: bool
-    """Whether functions were made in what was tried: other functions may be in their way."""
+    """Whether functions were made in what was tried, or would have been: other functions may be in their way."""
     shared: tuple[Question, ...]
     """What was asked of that which findings of one run share."""
     answers: str
     """What the answers were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joint:
+    """What came of SQL for several findings of a table, run together."""
+
+    findings: tuple[Finding, ...]
+    statements: tuple[str, ...]
+    cured: tuple[bool, ...]
+    tables: frozenset[Oid]
+    defines: bool
 
 
 @dataclass(slots=True)
@@ -33,18 +49,48 @@ class Advice:
 
     known: dict[tuple[str, Oid, Oid, str], list[Advised]] = field(default_factory=dict)
     made: list[Advised] = field(default_factory=list)
+    joints: dict[tuple[str, ...], Joint] = field(default_factory=dict)
+    """By their statements, those that are known and those that are new."""
     new: int = 0
     """How many of them were worked out."""
 
     @classmethod
-    def of(cls, known: Iterable[Advised], tables: frozenset[Oid], *, defines: bool) -> Advice:
+    def of(cls, known: Iterable[Advised], joints: Iterable[Joint], tables: frozenset[Oid], *, defines: bool) -> Advice:
         """Those of the known that hang on nothing but ``tables``, and, unless functions may be made as before
         (``defines``), on no function's name."""
         advice = cls()
         for one in known:
             if one.tables <= tables and (defines or not one.defines):
                 advice.known.setdefault(_key(one.finding), []).append(one)
+        advice.joints |= {
+            one.statements: one for one in joints if one.tables <= tables and (defines or not one.defines)
+        }
         return advice
+
+    def joint(self, findings: Sequence[Finding], statements: tuple[str, ...]) -> tuple[bool, ...] | None:
+        """Which of these findings the statements cure together; None where that is not known."""
+        known = self.joints.get(statements)
+        return known.cured if known is not None and known.findings == tuple(map(_plain, findings)) else None
+
+    def add_joint(
+        self,
+        findings: Sequence[Finding],
+        statements: tuple[str, ...],
+        cured: tuple[bool, ...],
+        reach: tuple[frozenset[Oid], bool],
+    ) -> None:
+        """Remember which of the findings the statements cure together, and what that hangs on."""
+        self.joints[statements] = Joint(
+            findings=tuple(map(_plain, findings)), statements=statements, cured=cured, tables=reach[0], defines=reach[1]
+        )
+        self.new += 1
+
+    def clear(self) -> None:
+        """Know nothing."""
+        self.known.clear()
+        self.made.clear()
+        self.joints.clear()
+        self.new = 0
 
     def all(self) -> Iterator[Advised]:
         """What this run came to know, and what it was not asked of the known."""
@@ -78,7 +124,7 @@ class Advice:
                 finding=_plain(finding),
                 suggestions=suggestions,
                 tables=reach[0] | {finding.relid},
-                defines=reach[1],
+                defines=reach[1] or any(isinstance(need, _MAY_DEFINE) for need in finding.needs),
                 shared=asked,
                 answers=shared.answers(asked),
             )

@@ -33,6 +33,8 @@ class IndexSet:
         self._names: dict[tuple[Oid, str], str] = {}
         self.asked: set[tuple[Oid, Oid]] = set()
         """Tables and collations that were asked for since it was emptied last."""
+        self.names: set[tuple[str, Oid]] = set()
+        """Names, with their schemas, that were looked at since it was emptied last."""
         self.crowded = False
         """Whether a name was taken by another index of this run."""
         for need in needs:
@@ -51,6 +53,11 @@ class IndexSet:
         """The column lists that are wanted of a table."""
         return self._wanted.get((relid, collation), ())
 
+    def used(self, name: str, schema: Oid) -> bool:
+        """Whether a relation of the catalog bears the name."""
+        place = (schema, name)
+        return bool(self.catalog.indexes.find("name", place) or self.catalog.relations.find("name", place))
+
     def name(self, table: Relation, columns: list[str], definition: str) -> str:
         """``table_columns_idx``, numbered when it is taken."""
         key = (table.oid, definition)
@@ -58,10 +65,9 @@ class IndexSet:
         while key not in self._names:
             label = "idx" if number == 0 else f"idx{number}"
             name = make_object_name(table.relname, name_addition(columns), label)
-            place = (table.relnamespace, name)
             self.crowded = self.crowded or name in self._names.values()
-            used = self.catalog.indexes.find("name", place) or self.catalog.relations.find("name", place)
-            if not used and name not in self._names.values():
+            self.names.add((name, table.relnamespace))
+            if not self.used(name, table.relnamespace) and name not in self._names.values():
                 self._names[key] = name
             number += 1
         return self._names[key]

@@ -21,7 +21,7 @@ from rlslint.records import dataclass
 from rlslint.registry import Rule
 from rlslint.rewrite.model import STATEMENTS, StatementName
 from rlslint.suggest.trial import Change, applied
-from rlslint.touched import Dependents, Touched
+from rlslint.touched import Dependents, Touched, query_relations
 
 Key = tuple[str, Oid, Oid, Hashable]
 """What makes a finding the same one before and after: not its place."""
@@ -42,6 +42,10 @@ def _facts(finding: Finding, *beside: str) -> Hashable:
 def _place(finding: Finding) -> Place:
     span = finding.span
     return (finding.rule.code, span.source.path, span.start, span.end, _facts(finding, "table"))
+
+
+_Asked = tuple[tuple[str, ...], bool, frozenset[Oid] | None]
+"""What `Judge.judge` is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,14 @@ class Judge:
         self.catalog: Catalog = facts.catalog
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
-        self._verdicts: dict[tuple[tuple[str, ...], bool], Verdict] = {}
-        self._reaches: dict[tuple[tuple[str, ...], bool], _Reach] = {}
+        self._verdicts: dict[_Asked, Verdict] = {}
+        self._reaches: dict[_Asked, _Reach] = {}
         """Of the verdicts on what could be run, and that say nothing of what it made."""
-        self._hangs: dict[tuple[tuple[str, ...], bool], _Reach] = {}
+        self._hangs: dict[_Asked, _Reach] = {}
         """The same of those on what leaves views alone."""
-        self._watched: list[tuple[tuple[str, ...], bool]] | None = None
-        self._affected: dict[tuple[str, ...], frozenset[Oid]] = {}
+        self._watched: list[_Asked] | None = None
+        self._affected: dict[tuple[str, ...], tuple[frozenset[Oid], frozenset[Oid]]] = {}
+        """Tables that SQL changes, and those that it reaches."""
         self._on_indexes = tuple(rule for rule in self._rules if rule.about == "plans")
         self._before: dict[tuple[frozenset[Oid], bool, bool], tuple[frozenset[Key], frozenset[Place]]] = {}
         self._plans: dict[Oid, list[AccessPlan]] = {}
@@ -111,15 +116,19 @@ class Judge:
         self._readers: dict[Oid, set[Oid]] = {}
         read = ((plan.relid, relid) for plan in facts.plans for relid in reads(plan))
         told = ((reader, relid) for reader, relids in facts.unplanned.items() for relid in relids)
+        self._reads: dict[Oid, set[Oid]] = {}
         for reader, relid in (*read, *told):
             self._readers.setdefault(relid, set()).add(reader)
+            self._reads.setdefault(reader, set()).add(relid)
 
-    def judge(self, statements: Sequence[str], *, proved: bool = False) -> Verdict:
-        """What the statements, run in order, do to the findings.
+    def judge(
+        self, statements: Sequence[str], *, proved: bool = False, within: frozenset[Oid] | None = None
+    ) -> Verdict:
+        """What the statements, run in order, do to the findings, or to those on tables ``within``.
 
         ``proved``: they let the same rows through whatever the database holds, so only what rules say of plans is asked.
         """
-        key = (tuple(statements), proved)
+        key = (tuple(statements), proved, within)
         if key not in self._verdicts:
             self._verdicts[key] = self._judge(*key)
         if self._watched is not None:
@@ -170,29 +179,44 @@ class Judge:
 
     def affected(self, statements: Sequence[str]) -> frozenset[Oid]:
         """Tables whose statements may run otherwise after the SQL; none where it cannot be run."""
+        return self._changes(statements)[1]
+
+    def changed(self, statements: Sequence[str]) -> frozenset[Oid]:
+        """Tables whose indexes or policies the SQL changes, whose policies call what it changes, and views that it does."""
+        return self._changes(statements)[0]
+
+    def _changes(self, statements: Sequence[str]) -> tuple[frozenset[Oid], frozenset[Oid]]:
         key = tuple(statements)
         if key not in self._affected:
             with applied(self.catalog, statements) as change:
-                self._affected[key] = frozenset() if change.rejected is not None else self._reached(change)
+                rejected = change.rejected is not None
+                found = (frozenset[Oid](),) * 2 if rejected else (change.tables | change.views, self._reached(change))
+                self._affected[key] = found
         return self._affected[key]
+
+    def reads(self, relid: Oid) -> frozenset[Oid]:
+        """The table, and those that its statements read, or the view and what it reads."""
+        row = self.catalog.relations.get(relid)
+        query = () if row is None or row.query is None else query_relations(row.query)
+        return frozenset((relid, *self._reads.get(relid, ()), *query))
 
     def _reached(self, change: Change) -> frozenset[Oid]:
         return frozenset(reader for relid in change.tables for reader in (relid, *self._readers.get(relid, ())))
 
-    def _judge(self, statements: tuple[str, ...], proved: bool) -> Verdict:
+    def _judge(self, statements: tuple[str, ...], proved: bool, within: frozenset[Oid] | None) -> Verdict:
         if self._unplanned:
             # while the catalog is as it was
-            self._plan(self.affected(statements))
+            self._plan(self.affected(statements) if within is None else self.affected(statements) & within)
         with applied(self.catalog, statements) as change:
             if change.rejected is not None:
                 return Verdict(rejected=change.rejected, culprit=change.culprit)
-            tables = self._reached(change)
+            tables = self._reached(change) if within is None else self._reached(change) & within
             reach = _Reach(tables, change.defined)
             if not change.views:
-                self._hangs[statements, proved] = reach
+                self._hangs[statements, proved, within] = reach
             if not change.made:
                 # a policy that it made has an OID that another may have by then
-                self._reaches[statements, proved] = reach
+                self._reaches[statements, proved, within] = reach
             shared = not change.functions and not change.views
             predictor = self._predictor.beside(change.tables) if shared else Predictor(self.catalog)
             plans = self._predicted(tables, change, predictor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rlslint.catalog.catalog import Catalog
 from rlslint.checks.model import NeedIndex, NeedQualify, NeedWrap
@@ -12,7 +13,8 @@ from rlslint.suggest.indexes import IndexSet
 from rlslint.suggest.lookups import lookups
 
 Question = tuple[str, Oid, Oid]
-"""``index`` with a table and a collation, or ``policy`` with a policy."""
+"""``index`` with a table and a collation, ``policy`` with a policy, or ``name of`` an index with its schema."""
+_NAME: Final = "name of "
 
 
 class Shared:
@@ -46,7 +48,9 @@ class Shared:
         """What was asked since this was."""
         found: list[Question] = [("index", *key) for key in sorted(self.indexes.asked)]
         found += [("policy", oid, 0) for oid in sorted(self._policies)]
+        found += [(f"{_NAME}{name}", schema, 0) for name, schema in sorted(self.indexes.names)]
         self.indexes.asked.clear()
+        self.indexes.names.clear()
         self._policies.clear()
         return tuple(found)
 
@@ -56,6 +60,8 @@ class Shared:
         for what, oid, collation in asked:
             if what == "index":
                 said.append(list(self.indexes.wanted(oid, collation)))
+            elif what.startswith(_NAME):
+                said.append(self.indexes.used(what.removeprefix(_NAME), oid))
             else:
                 said.append([(one.start, one.end, one.funcid) for one in self._wraps.get(oid, ())])
                 said.append([(one.start, one.end, one.column) for one in self._names.get(oid, ())])

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from rlslint.checks.model import NeedIndex, NeedNote
-from rlslint.findings import SEVERITIES, Finding, Suggestion
+from rlslint.findings import Finding, Suggestion
 from rlslint.records import replace
 from rlslint.source.model import Tell, silent
+from rlslint.suggest.acceptance import was_true, weighs_less
 from rlslint.suggest.advice import Advice
 from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key, in_words, proved
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
+from rlslint.suggest.together import together
 from rlslint.suggest.why_not import why_not
 
 _ROUNDS: Final = 3
@@ -34,39 +36,46 @@ def suggest(
     """Give every finding the first proposal that cures it, and its notes; ``explain``: also why there is none. ``advice``:
     what an earlier run came to is taken over, and what this one comes to is added.
 
-    Each is tried alone: what is said of one finding hangs on no other one.
+    Each is tried alone first: what is said of one finding so hangs on no other one. Only where nothing cures it is it
+    tried beside what is suggested for others.
     """
     proposer = Proposer.of(judge.catalog, findings)
-    result: list[Finding] = []
+    made: dict[int, Proposal] = {}
+    notes: list[Proposal] = []
     for i, finding in enumerate(findings):
         tell("trying suggestions for findings", i, len(findings))
         recalled = None if advice is None else advice.recall(finding, proposer.shared)
-        if recalled is not None:
-            result.append(with_suggestions(finding, recalled))
-            continue
-        proposer.shared.asked()
-        judge.watch()
-        made: Proposal = ()
-        for proposal in proposer.proposals(finding):
-            made = proven(proposer, judge, finding, proposal)
-            if made:
-                break
-        notes = proposer.notes(finding, cured=bool(made))
-        if (
-            explain
-            and not made
-            and finding.rule.about == "plans"
-            and any(not isinstance(one, NeedNote) for one in finding.needs)
-        ):
-            notes = (*why_not(proposer, judge, finding, advised=bool(notes)), *notes)
-        result.append(with_suggestions(finding, (*made, *notes)))
-        reach = judge.watched()
-        if advice is not None and reach is not None:
-            advice.add(finding, (*made, *notes), proposer.shared, reach)
+        if recalled is None:
+            proposer.shared.asked()
+            judge.watch()
+            recalled = _alone(proposer, judge, finding, explain=explain)
+            reach = judge.watched()
+            if advice is not None and reach is not None:
+                advice.add(finding, recalled, proposer.shared, reach)
+        notes.append(tuple(one for one in recalled if one.kind == "note"))
+        if len(notes[-1]) < len(recalled):
+            made[i] = tuple(one for one in recalled if one.kind != "note")
+    for i, proposal in together(proposer, judge, findings, made, advice).items():
+        made[i] = proposal
+        notes[i] = proposer.notes(findings[i], cured=True)
+    result = [with_suggestions(one, (*made.get(i, ()), *notes[i])) for i, one in enumerate(findings)]
     if advice is not None and (proposer.shared.indexes.crowded or _alike(result)):
         # names of indexes then hang on the order in which they are given
+        advice.clear()
         return suggest(findings, judge, tell, explain=explain)
     return with_clashes(result)
+
+
+def _alone(proposer: Proposer, judge: Judge, finding: Finding, *, explain: bool) -> Proposal:
+    """The first proposal that cures, and notes."""
+    for proposal in proposer.proposals(finding):
+        made = proven(proposer, judge, finding, proposal)
+        if made:
+            return (*made, *proposer.notes(finding, cured=True))
+    notes = proposer.notes(finding, cured=False)
+    if not explain or finding.rule.about != "plans" or all(isinstance(one, NeedNote) for one in finding.needs):
+        return notes
+    return (*why_not(proposer, judge, finding, advised=bool(notes)), *notes)
 
 
 def _alike(findings: Sequence[Finding]) -> bool:
@@ -87,16 +96,16 @@ def proven(proposer: Proposer, judge: Judge, finding: Finding, proposal: Proposa
         verdict = judge.judge([one.up for one in proposal], proved=proved(finding, proposal))
         if verdict.rejected is not None or key not in verdict.gone:
             return ()
-        unwelcome = [new for new in verdict.new if not _unmasked(new, finding, verdict)]
+        unwelcome = [new for new in verdict.new if not weighs_less(new, finding, verdict)]
         more: list[Suggestion] = []
         for new in unwelcome:
             needs = [need for need in new.needs if isinstance(need, NeedIndex)]
             wraps = () if needs else proposer.wraps_beside(new.needs)
-            if not needs and not wraps and not _was_true(new, finding, verdict):
+            if not needs and not wraps and not was_true(new, finding, verdict):
                 return ()
             more += (*proposer.index_for(needs), *wraps)
         if not more:
-            if not all(_was_true(new, finding, verdict) for new in unwelcome):
+            if not all(was_true(new, finding, verdict) for new in unwelcome):
                 return ()
             if finding.rule.about == "plans" and verdict.broken:
                 # a statement that runs today is not to fail for the sake of speed
@@ -119,25 +128,3 @@ def _lets_fail(judge: Judge, suggestion: Suggestion, verdict: Verdict) -> Sugges
         applicability="unsafe",
         assumes=(*suggestion.assumes, f"{in_words(judge, verdict.refused)} ceases to fail where it does today"),
     )
-
-
-def _unmasked(new: Finding, finding: Finding, verdict: Verdict) -> bool:
-    """Whether a finding about plans is only what the cured one had hidden: it speaks of another policy or of other
-    statements, and none of them visits more rows than before."""
-    if new.rule.about != "plans":
-        return False
-    if new.policy_oid == finding.policy_oid and not set(new.statements).isdisjoint(finding.statements):
-        return False
-    return verdict.worse.isdisjoint((new.relid, statement) for statement in new.statements)
-
-
-def _was_true(new: Finding, finding: Finding, verdict: Verdict) -> bool:
-    """Whether what a finding says of a plan was so before, and only the cured one stood in its way: no index could be
-    offered for it, none of its statements visits more rows than before, and it weighs no more."""
-    if new.rule.about != "plans" or finding.rule.about != "plans":
-        return False
-    if SEVERITIES.index(new.severity) > SEVERITIES.index(finding.severity):
-        return False
-    if any(isinstance(need, NeedIndex) for need in new.needs):
-        return False
-    return verdict.worse.isdisjoint((new.relid, statement) for statement in new.statements)

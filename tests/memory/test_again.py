@@ -55,9 +55,9 @@ def test_what_is_known_is_not_worked_out_again(tmp_path: Path, monkeypatch: pyte
         worked.append(self.catalog.relations[relid].relname)
         return predict(self, relid, role, statement)
 
-    def tried(self: Judge, statements: tuple[str, ...], proved: bool) -> Verdict:
+    def tried(self: Judge, statements: tuple[str, ...], proved: bool, within: frozenset[Oid] | None) -> Verdict:
         worked.extend(statements)
-        return judged(self, statements, proved)
+        return judged(self, statements, proved, within)
 
     monkeypatch.setattr(Predictor, "predict", predicted)
     monkeypatch.setattr(Judge, "_judge", tried)

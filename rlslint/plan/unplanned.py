@@ -12,7 +12,7 @@ from rlslint.rewrite.model import STATEMENTS
 from rlslint.rewrite.rowsecurity import row_security
 
 
-def outlines(catalog: Catalog, tables: Collection[Oid]) -> tuple[AccessPlan, ...]:
+def unplanned(catalog: Catalog, tables: Collection[Oid]) -> tuple[AccessPlan, ...]:
     """What `predict_all` gives for these tables, less scans, subqueries and calls."""
     found: list[AccessPlan] = []
     for relation in catalog.relations:
