@@ -74,7 +74,7 @@ def look(
         tell("looking for findings", 0, 0)
         found = _found(rules, facts, earlier, grown.since(earlier.first), taken)
     found = in_order(rules, found)
-    told = Advice() if earlier is None else advice(earlier, taken, grown.since(earlier.first))
+    told = Advice() if earlier is None else advice(earlier, taken, grown.since(earlier.first), facts)
     return Seen(facts, found, told, grown.growth)
 
 

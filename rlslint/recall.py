@@ -120,12 +120,11 @@ def looked(findings: Sequence[Finding], facts: Facts, growth: Growth) -> Looked:
     )
 
 
-def advice(earlier: Looked | None, taken: frozenset[Oid], growth: Growth) -> Advice:
+def advice(earlier: Looked, taken: frozenset[Oid], growth: Growth, facts: Facts) -> Advice:
     """What was suggested in an earlier look, as far as it holds; ``taken``: tables that are taken over from it."""
-    if earlier is None or not taken:
-        return Advice()
+    read = frozenset(relid for plan in facts.plans if plan.relid not in taken for relid in reads(plan))
     defines = not (earlier.functions or growth.touched.functions)
-    return Advice.of(earlier.advised, earlier.joints, taken, defines=defines)
+    return Advice.of(earlier.advised, earlier.joints, taken, read, defines=defines)
 
 
 def with_advice(seen: Looked, made: Advice, files: frozenset[int]) -> Looked:

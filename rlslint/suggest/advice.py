@@ -10,6 +10,7 @@ from rlslint.checks.model import NeedHelper, NeedIndexedForm, NeedRewrite
 from rlslint.findings import Finding, Suggestion
 from rlslint.nodes.primnodes import Oid
 from rlslint.records import dataclass, field, replace
+from rlslint.suggest.judge import Reach
 from rlslint.suggest.shared import Question, Shared
 
 _MAY_DEFINE: Final = (NeedHelper, NeedIndexedForm, NeedRewrite)
@@ -24,6 +25,8 @@ class Advised:
     suggestions: tuple[Suggestion, ...]
     tables: frozenset[Oid]
     """Those that what was tried could bear on."""
+    changed: frozenset[Oid]
+    """Those of them that it changed: who reads them is among them, as long as nobody else begins to."""
     defines: bool
     """Whether functions were made in what was tried, or would have been: other functions may be in their way."""
     shared: tuple[Question, ...]
@@ -40,6 +43,7 @@ class Joint:
     statements: tuple[str, ...]
     cured: tuple[bool, ...]
     tables: frozenset[Oid]
+    changed: frozenset[Oid]
     defines: bool
 
 
@@ -55,16 +59,25 @@ class Advice:
     """How many of them were worked out."""
 
     @classmethod
-    def of(cls, known: Iterable[Advised], joints: Iterable[Joint], tables: frozenset[Oid], *, defines: bool) -> Advice:
+    def of(
+        cls,
+        known: Iterable[Advised],
+        joints: Iterable[Joint],
+        tables: frozenset[Oid],
+        read: frozenset[Oid],
+        *,
+        defines: bool,
+    ) -> Advice:
         """Those of the known that hang on nothing but ``tables``, and, unless functions may be made as before
-        (``defines``), on no function's name."""
+        (``defines``), on no function's name. ``read``: tables that others than these read."""
         advice = cls()
-        for one in known:
-            if one.tables <= tables and (defines or not one.defines):
-                advice.known.setdefault(_key(one.finding), []).append(one)
-        advice.joints |= {
-            one.statements: one for one in joints if one.tables <= tables and (defines or not one.defines)
-        }
+
+        def lasts(one: Advised | Joint) -> bool:
+            return one.tables <= tables and one.changed.isdisjoint(read) and (defines or not one.defines)
+
+        for one in filter(lasts, known):
+            advice.known.setdefault(_key(one.finding), []).append(one)
+        advice.joints |= {one.statements: one for one in filter(lasts, joints)}
         return advice
 
     def joint(self, findings: Sequence[Finding], statements: tuple[str, ...]) -> tuple[bool, ...] | None:
@@ -77,11 +90,16 @@ class Advice:
         findings: Sequence[Finding],
         statements: tuple[str, ...],
         cured: tuple[bool, ...],
-        reach: tuple[frozenset[Oid], bool],
+        reach: Reach,
     ) -> None:
         """Remember which of the findings the statements cure together, and what that hangs on."""
         self.joints[statements] = Joint(
-            findings=tuple(map(_plain, findings)), statements=statements, cured=cured, tables=reach[0], defines=reach[1]
+            findings=tuple(map(_plain, findings)),
+            statements=statements,
+            cured=cured,
+            tables=reach.tables,
+            changed=reach.changed,
+            defines=bool(reach.functions),
         )
         self.new += 1
 
@@ -114,7 +132,7 @@ class Advice:
         finding: Finding,
         suggestions: tuple[Suggestion, ...],
         shared: Shared,
-        reach: tuple[frozenset[Oid], bool],
+        reach: Reach,
     ) -> None:
         """Remember what was suggested, and the tables that it hangs on, and whether functions were made on the way."""
         asked = shared.asked()
@@ -123,8 +141,9 @@ class Advice:
             Advised(
                 finding=_plain(finding),
                 suggestions=suggestions,
-                tables=reach[0] | {finding.relid},
-                defines=reach[1] or any(isinstance(need, _MAY_DEFINE) for need in finding.needs),
+                tables=reach.tables | {finding.relid},
+                changed=reach.changed,
+                defines=bool(reach.functions) or any(isinstance(need, _MAY_DEFINE) for need in finding.needs),
                 shared=asked,
                 answers=shared.answers(asked),
             )

@@ -31,6 +31,8 @@ class IndexSet:
         self.catalog = catalog
         self._wanted: dict[tuple[Oid, Oid], list[Columns]] = {}
         self._names: dict[tuple[Oid, str], str] = {}
+        self._tried: dict[tuple[Oid, str], list[str]] = {}
+        """Names that were looked at for an index."""
         self.asked: set[tuple[Oid, Oid]] = set()
         """Tables and collations that were asked for since it was emptied last."""
         self.names: set[tuple[str, Oid]] = set()
@@ -66,10 +68,11 @@ class IndexSet:
             label = "idx" if number == 0 else f"idx{number}"
             name = make_object_name(table.relname, name_addition(columns), label)
             self.crowded = self.crowded or name in self._names.values()
-            self.names.add((name, table.relnamespace))
+            self._tried.setdefault(key, []).append(name)
             if not self.used(name, table.relnamespace) and name not in self._names.values():
                 self._names[key] = name
             number += 1
+        self.names.update((name, table.relnamespace) for name in self._tried[key])
         return self._names[key]
 
 

@@ -49,12 +49,14 @@ _Asked = tuple[tuple[str, ...], bool, frozenset[Oid] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class Reach:
     """What a verdict hangs on."""
 
     tables: frozenset[Oid]
     functions: frozenset[str]
     """Names of those that the SQL defines."""
+    changed: frozenset[Oid] = frozenset()
+    """Those of the tables that the SQL changes: who reads them is among ``tables``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,9 @@ class Judge:
         self._rules = tuple(rules)
         self._predictor = facts.predictor or Predictor(facts.catalog)
         self._verdicts: dict[_Asked, Verdict] = {}
-        self._reaches: dict[_Asked, _Reach] = {}
+        self._reaches: dict[_Asked, Reach] = {}
         """Of the verdicts on what could be run, and that say nothing of what it made."""
-        self._hangs: dict[_Asked, _Reach] = {}
+        self._hangs: dict[_Asked, Reach] = {}
         """The same of those on what leaves views alone."""
         self._watched: list[_Asked] | None = None
         self._affected: dict[tuple[str, ...], tuple[frozenset[Oid], frozenset[Oid]]] = {}
@@ -139,14 +141,17 @@ class Judge:
         """From here on, remember what is judged."""
         self._watched = []
 
-    def watched(self) -> tuple[frozenset[Oid], bool] | None:
-        """Tables that the verdicts since `watch` hang on, and whether functions were made; None where it is not told on
-        what: SQL that cannot be run, views."""
+    def watched(self) -> Reach | None:
+        """What the verdicts since `watch` hang on; None where that is not told: SQL that cannot be run, views."""
         keys, self._watched = self._watched or [], None
         if any(key not in self._hangs for key in keys):
             return None
         found = [self._hangs[key] for key in keys]
-        return frozenset().union(*(one.tables for one in found)), any(one.functions for one in found)
+        return Reach(
+            tables=frozenset().union(*(one.tables for one in found)),
+            changed=frozenset().union(*(one.changed for one in found)),
+            functions=frozenset().union(*(one.functions for one in found)),
+        )
 
     def recall(self, former: Judge, changes: Sequence[Change]) -> None:
         """Take over the verdicts of one that judged before these changes, as far as they hang on nothing that changed."""
@@ -211,7 +216,7 @@ class Judge:
             if change.rejected is not None:
                 return Verdict(rejected=change.rejected, culprit=change.culprit)
             tables = self._reached(change) if within is None else self._reached(change) & within
-            reach = _Reach(tables, change.defined)
+            reach = Reach(tables, change.defined, change.tables)
             if not change.views:
                 self._hangs[statements, proved, within] = reach
             if not change.made:

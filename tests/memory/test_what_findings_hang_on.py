@@ -81,6 +81,16 @@ CASES = {
         "CREATE POLICY p ON notes FOR SELECT TO member USING (who = current_setting('a.b', true));",
         "CREATE INDEX notes_who_idx ON other (id);",
     ),
+    "an index takes the name of the one that two findings ask for": (
+        "CREATE POLICY p ON notes FOR UPDATE TO member USING (who = current_user);",
+        "CREATE INDEX notes_who_idx ON other (id);",
+    ),
+    "somebody else begins to read what would be mended": (
+        "ALTER TABLE members ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY p ON members TO member USING (who = current_setting('a.b'));",
+        "CREATE POLICY q ON other TO member USING (EXISTS (SELECT FROM members m WHERE m.who = other.who));"
+        "ALTER TABLE other ENABLE ROW LEVEL SECURITY;",
+    ),
     "a function takes the name of the one that is suggested": (
         BODY.format(EXISTS) + POLICY,
         "CREATE FUNCTION mine_ids() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$; "
