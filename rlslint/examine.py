@@ -56,11 +56,11 @@ def examine(
         ProjectMemory(folder, project, options) if folder is not None and first and reusable(options, rules) else None
     )
     known = None if memory is None else memory.recall({rule.code: rule for rule in rules}, first)
-    if known is not None:
-        first = known.first if first - known.first < _BEHIND else first
-    elif memory is not None and memory.shared:
+    if memory is not None and memory.shared:
         # where the last run and this one part, the next one is likely to part from it, too
-        first = min(first, memory.shared)
+        first = _between(project, min(first, memory.shared))
+    if known is not None and first - known.first < _BEHIND:
+        first = known.first
     stem = Stem(project, first, options, tell, None if known is None else (known.first, known.snapshot))
     taken = None if memory is None else stem.taken()
     earlier = None if known is None else known.looked
@@ -109,8 +109,12 @@ def _old(project: Project, newest: frozenset[str] | None) -> int:
     """How many of the first migrations are old: those before the newest, or before the last."""
     migrations = project.migrations
     places = [n for n, migration in enumerate(migrations) if newest and migration.source.path in newest]
-    first = min(places, default=len(migrations) - 1)
-    while first and migrations[first].continues:
+    return _between(project, min(places, default=len(migrations) - 1))
+
+
+def _between(project: Project, first: int) -> int:
+    """So many migrations, or as many fewer as leave no session half run."""
+    while first and first < len(project.migrations) and project.migrations[first].continues:
         first -= 1
     return first
 

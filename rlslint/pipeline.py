@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlslint.baseline import Ratchet, held_by, ratchet
 from rlslint.catalog.catalog import Catalog
@@ -34,10 +34,12 @@ from rlslint.source.changed import Changes, changes_since
 from rlslint.source.model import InputError, Limits, Problem, Project, Span, Tell, UsageError, silent
 from rlslint.source.outline import Outlines
 from rlslint.source.read import Stdin, load_projects, shown_path
-from rlslint.suggest.cure import Cure, cure
 from rlslint.suggest.judge import Judge
 from rlslint.suggest.suggest import suggest
 from rlslint.suggest.trial import SUGGESTED
+
+if TYPE_CHECKING:
+    from rlslint.suggest.cure import Cure
 
 
 def check(
@@ -113,6 +115,9 @@ def fix(
     tell: Tell = silent,
 ) -> tuple[Project, Cure]:
     """What cures the findings of one database that `check` would report, all together. Raises as `check` and `load` do."""
+    # no check needs it
+    from rlslint.suggest.cure import cure
+
     chosen = chosen_rules(options)
     changes = changes_since(options.since, cwd) if options.since else None
     if changes is not None:

@@ -194,15 +194,17 @@ class Dependents:
             # what was typed and is gone
             self._known.clear()
             self._spoken.clear()
-        edges = list(self._edges())
+        if not reached:
+            return frozenset()
+        edges = list(self._edges(words=bool(touched.names)))
         size = -1
         while size != len(reached):
             size = len(reached)
             reached.update(one for one, uses in edges if one not in reached and not uses.isdisjoint(reached))
         return frozenset(oid for oid in reached if isinstance(oid, int) and catalog.relations.get(oid) is not None)
 
-    def _edges(self) -> Iterator[tuple[Oid, frozenset[Oid | str]]]:
-        """A table, view or function of the files, and what it uses: objects, and for a body the words in it."""
+    def _edges(self, *, words: bool) -> Iterator[tuple[Oid, frozenset[Oid | str]]]:
+        """A table, view or function of the files, and what it uses: objects, and ``words`` in what is resolved anew."""
         catalog = self._catalog
         if self._changes is not None:
             for constraint in catalog.constraints:
@@ -213,7 +215,7 @@ class Dependents:
             for stored in (policy.polqual, policy.polwithcheck):
                 if stored is not None:
                     yield policy.polrelid, self._uses(stored, stored.expr)
-                    if self._changes is not None:
+                    if words and self._changes is not None:
                         # what is suggested is resolved anew, and its text is made of this
                         yield policy.polrelid, self._words(stored, stored.text)
         for relation in catalog.relations:
@@ -235,11 +237,9 @@ class Dependents:
             if proc.statement is not None:
                 # names in a body are looked up when it runs: what they mean may change
                 called = (one.oid for one in body_functions(catalog, proc))
-                yield (
-                    proc.oid,
-                    frozenset((*body_tables(catalog, proc), *called, *unnamed))
-                    | self._words(proc, proc.statement.text),
-                )
+                yield proc.oid, frozenset((*body_tables(catalog, proc), *called, *unnamed))
+                if words:
+                    yield proc.oid, self._words(proc, proc.statement.text)
 
     def _uses(self, row: object, said: Expr | Query) -> frozenset[Oid | str]:
         known = self._known.get(id(row))

@@ -49,7 +49,7 @@ class ProjectMemory:
         key = json.dumps([_MADE_BY, version(), os.getcwd(), repr(asked), repr(about)])
         self._entry = Entry(folder, key, kind="project", most=_ENTRIES)
         self.shared = 0
-        """How many of the first migrations are as they were, whether or not what is kept of them can be used."""
+        """How many of the first migrations are as they were in the run that left what is kept."""
 
     def recall(self, rules: Mapping[str, Rule], most: int) -> Remembered | None:
         """What is known of the first migrations, of at most so many; None where nothing is."""
@@ -58,11 +58,10 @@ class ProjectMemory:
             return None
         try:
             known: list[str] = said["migrations"]
-            first = len(known)
-            now = [_mark(one) for one in self._project.migrations[:first]]
-            self.shared = next(
-                (n for n, (was, is_) in enumerate(zip(known, now, strict=False)) if was != is_), len(now)
-            )
+            first = int(said["first"])
+            now = [_mark(one) for one in self._project.migrations]
+            pairs = list(zip(known, now, strict=False))
+            self.shared = next((n for n, (was, is_) in enumerate(pairs) if was != is_), len(pairs))
             if self.shared < first or first > most:
                 return None
             decoder = Decoder(said["shapes"], _sources(self._project.migrations[:first]), rules)
@@ -82,7 +81,14 @@ class ProjectMemory:
         except (TypeError, RecursionError):
             self._entry.forget()
             return
-        self._entry.write({"migrations": [_mark(one) for one in migrations], "shapes": encoder.shapes, "state": state})
+        self._entry.write(
+            {
+                "migrations": [_mark(one) for one in self._project.migrations],
+                "first": first,
+                "shapes": encoder.shapes,
+                "state": state,
+            }
+        )
 
 
 def _sources(migrations: Sequence[Migration]) -> tuple[SourceFile, ...]:

@@ -118,11 +118,7 @@ def start(folder: Path) -> list[Command]:
 
 
 def again(folder: Path) -> list[Command]:
-    """The tree of 1,000 migrations once more, nothing changed."""
-    trees.migrations(folder / "supabase" / "migrations", 1_000)
-    command = (*RLSLINT, "check", "--fail-on", "never", str(folder))
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    migrations = sorted((folder / "supabase" / "migrations").iterdir())
+    """The tree of 1,000 migrations once more: nothing changed, or one file, each in a tree of its own."""
     numbers = count()
 
     def touching(path: Path) -> Callable[[], None]:
@@ -133,14 +129,28 @@ def again(folder: Path) -> list[Command]:
 
         return touch
 
+    def tree(name: str) -> tuple[Path, list[Path], tuple[str, ...]]:
+        home = folder / name
+        trees.migrations(home / "supabase" / "migrations", 1_000)
+        command = (*RLSLINT, "check", "--fail-on", "never", str(home))
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return home, sorted((home / "supabase" / "migrations").iterdir()), command
+
+    home, _, command = tree("unchanged")
     found = [
         Command("python -c pass", (sys.executable, "-c", "pass")),
         Command("rlslint check, unchanged", command),
-        Command("rlslint check, cold", _check(folder)),
+        Command("rlslint check, cold", _check(home)),
     ]
-    for name, path in (("last", migrations[-1]), ("middle", migrations[len(migrations) // 2])):
-        found.append(Command(f"rlslint check, {name} file changed", command, before=touching(path)))
+    for name, place in (("last", -1), ("middle", 500)):
+        _, migrations, command = tree(name)
+        found.append(Command(f"rlslint check, {name} file changed", command, before=touching(migrations[place])))
+    for name, place in (("last", -1), ("middle", 500)):
+        home, migrations, _ = tree(f"{name} one")
+        path = migrations[place]
         found.append(Command(f"rlslint check FILE, the {name} one", _check(path)))
+        warm = (*RLSLINT, "check", "--fail-on", "never", str(path))
+        found.append(Command(f"rlslint check FILE, the {name} one changed", warm, before=touching(path)))
     return found
 
 
