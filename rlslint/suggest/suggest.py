@@ -18,7 +18,7 @@ from rlslint.suggest.advice import Advice
 from rlslint.suggest.clashes import with_clashes
 from rlslint.suggest.judge import Judge, Verdict, finding_key, in_words, proved
 from rlslint.suggest.proposals import Proposal, Proposer, with_suggestions
-from rlslint.suggest.together import together
+from rlslint.suggest.together import at_once, together
 from rlslint.suggest.why_not import why_not
 
 _ROUNDS: Final = 3
@@ -36,14 +36,17 @@ def suggest(
     """Give every finding the first proposal that cures it, and its notes; ``explain``: also why there is none. ``advice``:
     what an earlier run came to is taken over, and what this one comes to is added.
 
-    Each is tried alone first: what is said of one finding so hangs on no other one. Only where nothing cures it is it
-    tried beside what is suggested for others.
+    Each is tried alone first, but where a table has a great many: what is said of one finding so hangs on no other one.
+    Only where nothing cures it is it tried beside what is suggested for others.
     """
     proposer = Proposer.of(judge.catalog, findings)
-    made: dict[int, Proposal] = {}
+    made = at_once(proposer, judge, findings, advice)
     notes: list[Proposal] = []
     for i, finding in enumerate(findings):
         tell("trying suggestions for findings", i, len(findings))
+        if i in made:
+            notes.append(proposer.notes(finding, cured=True))
+            continue
         recalled = None if advice is None else advice.recall(finding, proposer.shared)
         if recalled is None:
             proposer.shared.asked()

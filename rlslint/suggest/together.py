@@ -22,10 +22,32 @@ from rlslint.suggest.proposals import Proposal, Proposer
 _POLICY: Final = re.compile(
     r'\b(ALTER|DROP) POLICY ((?:"(?:[^"]|"")+"|\w+) ON \S+?)(;| TO .*?;| (?:USING|WITH CHECK) .*?;)$', re.M | re.S
 )
+_MANY: Final = 50
+"""Findings on one table."""
 _PASSES: Final = 3
 """How often what was cured so far is looked at for those that are left: views over views."""
 _NAMED: Final = 3
 """Others that are named; there may be more."""
+
+
+def at_once(
+    proposer: Proposer, judge: Judge, findings: Sequence[Finding], advice: Advice | None
+) -> dict[int, Proposal]:
+    """By place in ``findings``, the first proposals for those on tables that have a great many, as far as they cure when
+    all on the table are run: one by one, each would have all others' policies predicted again."""
+    tables: dict[Oid, list[int]] = {}
+    for i, finding in enumerate(findings):
+        tables.setdefault(finding.relid, []).append(i)
+    found: dict[int, Proposal] = {}
+    for relid, places in tables.items():
+        if not relid or len(places) < _MANY:
+            continue
+        own = {i: proposal for i in places if (proposal := next(proposer.proposals(findings[i]), ()))}
+        tried = [(i, findings[i], own[i]) for i in _compatible(own)]
+        statements = tuple(dict.fromkeys(one.up for _, _, proposal in tried for one in proposal))
+        if statements:
+            found |= {i: own[i] for i in _accepted(judge, tried, statements, advice)}
+    return found
 
 
 def together(
