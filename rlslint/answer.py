@@ -47,14 +47,12 @@ _SPOILT: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, 
 
 def answer(asked: Asked, *, anew: bool) -> Kept:
     """What to print, and the exit status. ``anew`` asks no cache and leaves nothing in it. Raises as `pipeline.check`."""
-    folder = home() if asked.of_files_alone and not anew else None
-    cache = None if folder is None else Cache(repr(asked), folder)
+    folder = None if anew else home()
+    cache = Cache(repr(asked), folder) if folder is not None and asked.of_files_alone else None
     said = None if cache is None else cache.recall()
-    return (
-        _work(asked, cache, None if anew or asked.plans or "-" in asked.given.paths else home())
-        if said is None
-        else said
-    )
+    if said is not None:
+        return said
+    return _work(asked, cache, None if asked.plans or "-" in asked.given.paths else folder)
 
 
 def _work(asked: Asked, cache: Cache | None, memory: Path | None) -> Kept:

@@ -27,8 +27,8 @@ _POLICY: Final = re.compile(
 _START: Final = 1_000_000
 """Bytes of a file that are looked at for that."""
 
-Look = Callable[[Project], tuple[Catalog, list[Finding]]]
-"""Another state of a project in, its catalog and findings out."""
+Look = Callable[[Project], list[Finding]]
+"""Another state of a project in, its findings out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,7 @@ def before_change(changes: Changes, project: Project, reading: Reading, look: Lo
             earlier = next(one for one in found if one.folder == project.folder or len(found) == 1)
         except (InputError, StopIteration):
             return None
-        _, before = look(earlier)
-    return before
+        return look(earlier)
 
 
 def concerns(changes: Changes, project: Project, cwd: Path) -> bool:

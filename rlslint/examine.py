@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from rlslint.catalog.catalog import Catalog
 from rlslint.change import Look, Reading, Without, at_cause, concerns, named, since, without
 from rlslint.checks.model import Facts
 from rlslint.config import Options, limits
@@ -122,8 +121,8 @@ def _between(project: Project, first: int) -> int:
 def looker(options: Options, preset: str, rules: Sequence[Rule], cwd: Path) -> Look:
     """What finds in another state of the project what would be found in it."""
 
-    def look(project: Project) -> tuple[Catalog, list[Finding]]:
+    def look(project: Project) -> list[Finding]:
         was = replay(project, preset=preset, pg_version=options.pg_version)
-        return was.catalog, lint(gather(project, was, options, frozenset()), project, options, rules, cwd)
+        return lint(gather(project, was, options, frozenset()), project, options, rules, cwd)
 
     return look

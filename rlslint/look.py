@@ -15,7 +15,7 @@ from rlslint.nodes.primnodes import Oid
 from rlslint.plan.hot import hot_tables
 from rlslint.plan.model import AccessPlan
 from rlslint.plan.predict import Predictor, predict_all
-from rlslint.plan.unplanned import unplanned as not_planned
+from rlslint.plan.unplanned import unplanned
 from rlslint.recall import Growth, Looked, advice, holding, in_order, looked, with_advice
 from rlslint.records import dataclass, replace
 from rlslint.registry import Rule, load_rules
@@ -33,7 +33,7 @@ class Seen:
     """What a look at a catalog gave."""
 
     facts: Facts
-    """With the plans that were predicted: not those of ``taken_over``."""
+    """With the plans that were predicted: not those of its ``unplanned`` tables."""
     every: list[Finding]
     """What the rules say, before one gives way to another."""
     advice: Advice
@@ -69,8 +69,8 @@ def look(
         at_hand = [plan for plan in earlier.plans if plan.relid in taken]
         plans = [*predict_all(whole.catalog, whole.predictor, only, tell), *at_hand]
         known = {plan.relid for plan in at_hand}
-        unplanned = {oid: earlier.reads[oid] for oid in earlier.reads.keys() & taken - known}
-        facts = replace(whole, plans=tuple(sorted(plans, key=_relid)), unplanned=unplanned)
+        left_out = {oid: earlier.reads[oid] for oid in earlier.reads.keys() & taken - known}
+        facts = replace(whole, plans=tuple(sorted(plans, key=_relid)), unplanned=left_out)
         tell("looking for findings", 0, 0)
         found = _found(rules, facts, earlier, grown.since(earlier.first), taken)
     found = in_order(rules, found)
@@ -95,7 +95,7 @@ def _found(
     others = frozenset(row.oid for row in facts.catalog.relations) - taken
     found = every([rule for rule in rules if not rule.across_tables], of_tables(facts, others))
     found = [one for one in found if one.relid not in taken or id(one.span.source) in growth.files]
-    plans = sorted((*facts.plans, *not_planned(facts.catalog, facts.unplanned.keys())), key=_relid)
+    plans = sorted((*facts.plans, *unplanned(facts.catalog, facts.unplanned.keys())), key=_relid)
     found += every([rule for rule in rules if rule.across_tables], replace(facts, plans=tuple(plans)))
     return found + [one for one in earlier.findings if one.relid in taken]
 

@@ -152,7 +152,7 @@ def _ours(
         before = before_change(changes, project, Reading(options.paths, options.layout, limits(options)), look, cwd)
         brought = {shown_path(path, cwd) for path in changes.added}
     elif project.reported is not None:
-        _, before = look(without(project))
+        before = look(without(project))
         brought = set(project.reported)
 
     def ours(findings: list[Finding]) -> list[Finding]:

@@ -38,6 +38,7 @@ GRANT SELECT ON notes TO app;
 """
 
 # os.kill() and Popen.terminate() are TerminateProcess there: no handler runs that could tidy up
+# these tests send SIGINT to a process of their own and read what it writes on the way out
 INTERRUPTED = pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without its knowing")
 
 

@@ -97,6 +97,8 @@ class Encoder:
         self._others = frozenset(files) - self._sources.keys()
         self._known: dict[int, int] = {}
         self._raws: dict[int, int] = {}
+        self._count = 0
+        """Nodes of parse trees that were written."""
         self._kept: list[object] = []
         self._shapes: dict[tuple[type, tuple[str, ...]], int] = {}
 
@@ -183,8 +185,6 @@ class Encoder:
             self._raws[id(one)] = self._count
             self._count += 1
         return [_RAW, value]
-
-    _count = 0
 
     def _remember(self, value: object) -> None:
         self._known[id(value)] = len(self._known)

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,8 +60,7 @@ class ProjectMemory:
         try:
             known: list[str] = said["migrations"]
             first = int(said["first"])
-            now = [_mark(one) for one in self._project.migrations]
-            pairs = list(zip(known, now, strict=False))
+            pairs = list(zip(known, self._marks, strict=False))
             self.shared = next((n for n, (was, is_) in enumerate(pairs) if was != is_), len(pairs))
             if self.shared < first or first > most:
                 return None
@@ -71,6 +71,11 @@ class ProjectMemory:
             return Remembered(first, taken, looked)
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             return None
+
+    @cached_property
+    def _marks(self) -> list[str]:
+        """What stands for each migration as it is now."""
+        return [_mark(one) for one in self._project.migrations]
 
     def keep(self, first: int, taken: Snapshot, looked: Looked) -> None:
         """Leave it for the next run."""
@@ -83,7 +88,7 @@ class ProjectMemory:
             return
         self._entry.write(
             {
-                "migrations": [_mark(one) for one in self._project.migrations],
+                "migrations": self._marks,
                 "first": first,
                 "shapes": encoder.shapes,
                 "state": state,

@@ -7,7 +7,8 @@ policies that say the same the one hides what the other costs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -35,18 +36,12 @@ def at_once(
 ) -> dict[int, Proposal]:
     """By place in ``findings``, the first proposals for those on tables that have a great many, as far as they cure when
     all on the table are run: one by one, each would have all others' policies predicted again."""
-    tables: dict[Oid, list[int]] = {}
-    for i, finding in enumerate(findings):
-        tables.setdefault(finding.relid, []).append(i)
+    number = Counter(finding.relid for finding in findings)
+    crowded = [i for i, finding in enumerate(findings) if number[finding.relid] >= _MANY]
     found: dict[int, Proposal] = {}
-    for relid, places in tables.items():
-        if not relid or len(places) < _MANY:
-            continue
-        own = {i: proposal for i in places if (proposal := next(proposer.proposals(findings[i]), ()))}
-        tried = [(i, findings[i], own[i]) for i in _compatible(own)]
-        statements = tuple(dict.fromkeys(one.up for _, _, proposal in tried for one in proposal))
-        if statements:
-            found |= {i: own[i] for i in _accepted(judge, tried, statements, advice)}
+    for own in _first_proposals(proposer, findings, crowded).values():
+        chosen = _compatible(own)
+        found |= {i: own[i] for i in _accepted(judge, findings, own, {i: own[i] for i in chosen}, advice)}
     return found
 
 
@@ -59,63 +54,74 @@ def together(
 ) -> dict[int, Proposal]:
     """By place in ``findings``, the first proposals for those not ``cured`` that cure beside what is suggested for others
     on the table, and on tables that its statements read."""
+    left = _first_proposals(proposer, findings, [i for i in range(len(findings)) if i not in cured])
     found: dict[int, Proposal] = {}
     for _ in range(_PASSES):
-        more = _pass(proposer, judge, findings, {**cured, **found}, advice)
-        if not more:
+        known = {**cured, **found}
+        for relid, proposals in left.items():
+            own = {i: proposal for i, proposal in proposals.items() if i not in known}
+            read = judge.reads(relid)
+            others = {i: made for i, made in known.items() if not read.isdisjoint(judge.changed(_sql(made)))}
+            every = {**own, **others}
+            run = {i: every[i] for i in _compatible(every)}
+            if len(run) < 2:
+                continue
+            for i in _accepted(judge, findings, own, run, advice):
+                beside = [findings[j] for j in run if j != i]
+                found[i] = tuple(_beside(one, beside) for one in own[i])
+        if len(known) == len(cured) + len(found):
             break
-        found |= more
     return found
 
 
-def _pass(
-    proposer: Proposer,
-    judge: Judge,
-    findings: Sequence[Finding],
-    cured: Mapping[int, Proposal],
-    advice: Advice | None,
-) -> dict[int, Proposal]:
-    left: dict[Oid, dict[int, Proposal]] = {}
-    for i, finding in enumerate(findings):
-        proposal = () if i in cured else next(proposer.proposals(finding), ())
-        if proposal and finding.relid:
-            left.setdefault(finding.relid, {})[i] = proposal
-    found: dict[int, Proposal] = {}
-    for relid, own in left.items():
-        read = judge.reads(relid)
-        others = {i: made for i, made in cured.items() if not read.isdisjoint(judge.changed([one.up for one in made]))}
-        chosen = _compatible({**own, **others})
-        tried = {i: own[i] for i in own if i in chosen}
-        if len(chosen) < 2 or not tried:
-            continue
-        statements = tuple(dict.fromkeys(one.up for i in chosen for one in ({**own, **others})[i]))
-        for i in _accepted(judge, [(i, findings[i], tried[i]) for i in tried], statements, advice):
-            beside = [findings[j] for j in chosen if j != i]
-            found[i] = tuple(_beside(one, beside) for one in tried[i])
+def _first_proposals(
+    proposer: Proposer, findings: Sequence[Finding], places: Iterable[int]
+) -> dict[Oid, dict[int, Proposal]]:
+    """By table and place, the first proposal for each of the findings at these places that there is one for."""
+    found: dict[Oid, dict[int, Proposal]] = {}
+    for i in places:
+        relid = findings[i].relid
+        proposal = next(proposer.proposals(findings[i]), ()) if relid else ()
+        if proposal:
+            found.setdefault(relid, {})[i] = proposal
     return found
+
+
+def _sql(proposal: Proposal) -> list[str]:
+    return [one.up for one in proposal]
 
 
 def _accepted(
-    judge: Judge, tried: Sequence[tuple[int, Finding, Proposal]], statements: tuple[str, ...], advice: Advice | None
+    judge: Judge,
+    findings: Sequence[Finding],
+    own: Mapping[int, Proposal],
+    run: Mapping[int, Proposal],
+    advice: Advice | None,
 ) -> tuple[int, ...]:
-    """Places of those that go when all the statements are run, and nothing comes where their own proposals reach."""
-    known = None if advice is None else advice.joint([finding for _, finding, _ in tried], statements)
-    if known is None:
+    """Places of those of their ``own`` that go when all that is ``run`` is, and nothing comes where their own proposals
+    reach."""
+    places = [i for i in own if i in run]
+    if not places:
+        return ()
+    tried = [findings[i] for i in places]
+    statements = tuple(dict.fromkeys(sql for proposal in run.values() for sql in _sql(proposal)))
+    cured = None if advice is None else advice.joint(tried, statements)
+    if cured is None:
         judge.watch()
         # what the others do elsewhere is known already
-        within = frozenset().union(*(judge.affected([one.up for one in proposal]) for _, _, proposal in tried))
+        within = frozenset().union(*(judge.affected(_sql(own[i])) for i in places))
         verdict = judge.judge(statements, within=within)
-        known = tuple(_cures(judge, finding, proposal, verdict) for _, finding, proposal in tried)
+        cured = tuple(_cures(judge, findings[i], own[i], verdict) for i in places)
         reach = judge.watched()
         if advice is not None and reach is not None:
-            advice.add_joint([finding for _, finding, _ in tried], statements, known, reach)
-    return tuple(i for (i, _, _), yes in zip(tried, known, strict=True) if yes)
+            advice.add_joint(tried, statements, cured, reach)
+    return tuple(i for i, yes in zip(places, cured, strict=True) if yes)
 
 
 def _cures(judge: Judge, finding: Finding, proposal: Proposal, verdict: Verdict) -> bool:
     if verdict.rejected is not None or finding_key(finding) not in verdict.gone:
         return False
-    reach = judge.affected([one.up for one in proposal])
+    reach = judge.affected(_sql(proposal))
     if any(relid in reach for relid, _ in verdict.refused):
         return False
     return all(
