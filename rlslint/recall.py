@@ -33,10 +33,11 @@ class Looked:
     """What the rules said of ``tables``, those included that give way to others."""
     tables: frozenset[Oid] = frozenset()
     """Tables that hang on nothing that was touched behind the shared migrations."""
-    touched: frozenset[Oid | str] = frozenset()
-    """Tables and functions that were, and words of names."""
-    functions: bool = False
-    """Whether there were functions among them."""
+    touched: frozenset[Oid] = frozenset()
+    """Tables that were."""
+    functions: frozenset[Oid] = frozenset()
+    names: frozenset[str] = frozenset()
+    """Words of the names of what was."""
     advised: tuple[Advised, ...] = ()
     """What was suggested, and hangs on ``tables`` alone."""
     joints: tuple[Joint, ...] = ()
@@ -71,8 +72,7 @@ def holding(earlier: Looked, growth: Growth, facts: Facts) -> frozenset[Oid]:
         return frozenset()
     if earlier.twins != facts.one_of_each().twins:
         return frozenset()
-    touched = Touched(names={one for one in earlier.touched if isinstance(one, str)})
-    touched.tables.update(one for one in earlier.touched if isinstance(one, int))
+    touched = Touched(set(earlier.touched), set(earlier.functions), set(earlier.names))
     touched.add(growth.touched)
     affected = Dependents(catalog, facts.policy_changes).affected(touched)
     return frozenset(
@@ -110,8 +110,9 @@ def looked(findings: Sequence[Finding], facts: Facts, growth: Growth) -> Looked:
         first=growth.first,
         findings=tuple(one for one in kept if one.relid in tables and id(one) not in again),
         tables=tables,
-        functions=bool(growth.touched.functions),
-        touched=frozenset((*growth.touched.tables, *growth.touched.functions, *growth.touched.names)),
+        functions=frozenset(growth.touched.functions),
+        names=frozenset(growth.touched.names),
+        touched=frozenset(growth.touched.tables),
         reads={oid: tuple(sorted(relids)) for oid, relids in read.items()},
         plans=tuple(plan for plan in facts.plans if plan.relid in tables),
         hot={oid: evidence for oid, evidence in facts.hot.items() if oid in tables},

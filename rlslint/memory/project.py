@@ -22,7 +22,7 @@ from rlslint.registry import Rule
 from rlslint.replay.snapshot import Snapshot
 from rlslint.source.model import Migration, Project, SourceFile
 
-_MADE_BY: Final = "rlslint project 1"
+_MADE_BY: Final = "rlslint project 2"
 _ENTRIES: Final = 32
 _NOT_ASKED: Final = frozenset({
     "paths", "home", "fail_on", "since", "baseline", "per_file_ignores", "per_object_ignores", "severities", "databases",
